@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+// The targets are the layers. Each row imports only rows below it; scripts/check builds with the target-import check on.
+import PackageDescription
+
+let strict = Context.environment["WEIR_WARNINGS_AS_ERRORS"] == "1"
+let settings: [SwiftSetting] =
+    [.enableUpcomingFeature("NonisolatedNonsendingByDefault"), .enableUpcomingFeature("ExistentialAny")]
+    + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let posix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies, swiftSettings: settings)
+}
+
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+    name: "weir",
+    products: [.executable(name: "weir", targets: ["weir"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    ],
+    targets: [
+        // Row 6: the program.
+        .executableTarget(
+            name: "weir",
+            dependencies: [
+                "Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost", "Control",
+                nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        // Row 5: addon processes; what the operator sees and sets.
+        layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "Codings", nio, posix, logging]),
+        layer("Control", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", logging]),
+        // Row 4: one folder a protocol.
+        layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
+        // Row 3: the version-free life of a request; the relay.
+        layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", nio, logging]),
+        layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        // Row 2: sessions, detection, upstream connections, the hook port.
+        layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", nio, posix, logging]),
+        // Row 1: TLS, flow records, content codings, the sans-io addon link.
+        layer("TLSEngine", ["COpenSSL", nio]),
+        layer("FlowModel", ["Schema", "CPCRE2", nio]),
+        layer("Codings", ["CZlib", "CBrotli", "CZstd"]),
+        layer("AddonWire", ["Schema"]),
+        // Row 0: tables and JSON; system libraries.
+        layer("Schema", ["CJSON"]),
+        library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        library("CJSON", pkgConfig: "json-c", apt: "libjson-c-dev"),
+        library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        library("CBrotli", pkgConfig: "libbrotlienc libbrotlidec", apt: "libbrotli-dev"),
+        library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        library("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+
+        tests("Schema", []),
+        tests("FlowModel", ["Schema", nio]),
+        tests("Codings", []),
+        tests("AddonWire", ["Schema"]),
+        tests("TLSEngine", ["COpenSSL", nio, embedded]),
+        tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
+        tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
+        tests("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", nio]),
+    ],
+    swiftLanguageModes: [.v6]
+)
