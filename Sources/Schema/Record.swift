@@ -61,9 +61,11 @@ package struct Field<Root: Sendable>: Sendable {
     /// Old record, the member's JSON, its path, and the access of the place that holds the record.
     package let changes: @Sendable (Root, JSON, String, Access) throws(StateRefusal) -> [Change<Root>]
 
-    /// `Value` may be a record of its own: then the row's access bounds that of its rows.
+    /// `Value` may be a record of its own: then the row's access bounds that of its rows. `refuse` says what is wrong with a
+    /// value of the right type that the wire could not carry.
     package init<Value: WireValue>(
-        _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable, _ access: Access = .writable, _ doc: String
+        _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable, _ access: Access,
+        refuse: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
     ) {
         self.name = name
         self.doc = doc
@@ -72,10 +74,24 @@ package struct Field<Root: Sendable>: Sendable {
         write = { root, writer in root[keyPath: place].write(to: &writer) }
         changes = { (root, json, path, outer) throws(StateRefusal) in
             let bound: Access = outer == .readOnly || access == .readOnly ? .readOnly : .writable
-            return try Value.changes(from: root[keyPath: place], to: json, at: path, access: bound).map { change in
-                Change(path: change.path) { change.apply(&$0[keyPath: place]) }
-            }
+            let old = root[keyPath: place]
+            let changes = try Value.changes(from: old, to: json, at: path, access: bound)
+            if changes.isEmpty { return [] }
+            var new = old
+            for change in changes { change.apply(&new) }
+            if let reason = refuse(new) { throw StateRefusal(.badState, at: path, reason) }
+            return changes.map { change in Change(path: change.path) { change.apply(&$0[keyPath: place]) } }
         }
+    }
+}
+
+extension Field {
+    /// A row that workers may change.
+    package init<Value: WireValue>(
+        _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable,
+        refuse: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
+    ) {
+        self.init(name, place, .writable, refuse: refuse, doc)
     }
 }
 
