@@ -101,6 +101,11 @@ package struct Headers: Sendable {
         name.withRawUTF8 { wanted in nextIndex(of: wanted, from: 0).map(value(at:)) }
     }
 
+    /// The index of the first line of that name at or behind `start`; to be asked again with the index after, for the next one.
+    package func index(of name: String, from start: Int = 0) -> Int? {
+        name.withRawUTF8 { nextIndex(of: $0, from: start) }
+    }
+
     /// The values of all lines of that name, in order.
     package func values(_ name: String) -> [ByteString] {
         var found: [ByteString] = []
@@ -173,6 +178,26 @@ package struct Headers: Sendable {
             }
         }
         return found
+    }
+
+    /// True when that list has that member, without regard to ASCII case; the same as asking `tokens`, without making strings.
+    package func hasToken(_ token: String, in name: String) -> Bool {
+        var from = 0
+        while let index = index(of: name, from: from) {
+            let isMember = withLine(at: index) { _, value in
+                token.withRawUTF8 { wanted in
+                    value.split(separator: UInt8(ascii: ",")).contains { member in
+                        var member = member
+                        while let first = member.first, first.isOptionalWhitespace { member = member.dropFirst() }
+                        while let last = member.last, last.isOptionalWhitespace { member = member.dropLast() }
+                        return UnsafeRawBufferPointer(rebasing: member).equalsIgnoringCase(wanted)
+                    }
+                }
+            }
+            if isMember { return true }
+            from = index + 1
+        }
+        return false
     }
 
     /// True when the octets may stand as a field name: a token of at least one character.
