@@ -207,14 +207,19 @@ final class IdleServer: ByteConsumer {
     init(_ server: ServerConnection) { self.server = server }
 
     func received(_ bytes: ByteBuffer, on session: isolated Session) {
-        if !server.wasUsed, session.ground.eagerServer == server.key, let sniffer = session.client.consumer as? Sniffer {
-            session.spokenFirst = bytes
-            return sniffer.serverSpoke(on: session)
-        }
-        server.peer.close()
+        guard !server.wasUsed, session.ground.isTunnel || !server.key.tls else { return server.peer.close() }
+        session.spokenFirst = session.spokenFirst.map { $0 + bytes } ?? bytes
+        server.peer.setReading(false)
+        (session.client.consumer as? Sniffer)?.serverSpoke(on: session)
     }
 
     func inputClosed(on session: isolated Session) { server.peer.close() }
     func becameWritable(on session: isolated Session) {}
     func closed(on session: isolated Session) {}
+}
+
+private func + (left: ByteBuffer, right: ByteBuffer) -> ByteBuffer {
+    var sum = left
+    sum.writeImmutableBuffer(right)
+    return sum
 }

@@ -15,6 +15,7 @@ package final class Sniffer: ByteConsumer {
     package func arm(on session: isolated Session) {
         isArmed = true
         decide(on: session)
+        if session.spokenFirst != nil { serverSpoke(on: session) }
     }
 
     package func received(_ bytes: ByteBuffer, on session: isolated Session) {
@@ -35,7 +36,7 @@ package final class Sniffer: ByteConsumer {
 
     /// The server has spoken first: no protocol that clients begin.
     package func serverSpoke(on session: isolated Session) {
-        guard isArmed, !isDecided else { return }
+        guard isArmed, !isDecided, detection.admitsRaw else { return }
         start(.raw, on: session)
     }
 
