@@ -10,7 +10,7 @@ int main(void) {
     int fd = atoi(getenv("WEIR_ADDON_FD") ?: "3");
     FILE *link = fdopen(fd, "r");
     if (!link) return 1;
-    struct json_tokener *tokener = json_tokener_new_ex(64);  // the protocol's depth; json-c's own limit is 32
+    struct json_tokener *tokener = json_tokener_new_ex(65);  // depth 64, and json-c counts the innermost value too
     char *line = NULL;
     size_t room = 0;
     ssize_t size;
