@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Counts flows: adds `x-addon-node: N` to the N-th response. Run: weir --addon addon-examples/node/count/count.mjs
-import { Socket } from "node:net";
+// Counts flows: adds `x-addon-node: N` to the N-th response. Run: weir --addon addon-examples/node/count/count.js
+const { Socket } = require("node:net");
 
 const link = new Socket({ fd: Number(process.env.WEIR_ADDON_FD) }).setEncoding("utf8");
 let count = 0;
