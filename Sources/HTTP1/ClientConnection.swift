@@ -84,6 +84,7 @@ final class ClientConnection: ByteConsumer {
         let body = BodyPipe { [peer = session.client] in peer.setReading($0) }
         self.stream = stream
         self.body = body
+        session.openExchanges += 1
         waitingBytes = 0
         var flow = HTTPFlow(
             id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
@@ -136,6 +137,8 @@ final class ClientConnection: ByteConsumer {
         guard let stream, stream.requestIsComplete, stream.responseIsComplete else { return }
         self.stream = nil
         clientLeft = nil
+        session.openExchanges -= 1
+        if session.isDraining { return session.client.close() }
         session.client.setReading(true)
     }
 

@@ -28,6 +28,10 @@ package actor Session {
     package var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()
     private var isEnded = false
+    /// Exchanges that are not over.
+    package var openExchanges = 0
+    /// No further exchange may begin: the program ends.
+    package private(set) var isDraining = false
 
     /// Makes the session of an accepted channel, on its loop, and puts its handler at the end of the pipeline.
     package static func accept(_ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor) throws {
@@ -74,6 +78,7 @@ package actor Session {
 
     private func begin() throws {
         try client.attach(PeerHandler(session: self, key: Self.clientKey))
+        services.sessions.add(self)
         peers[Self.clientKey] = client
         let sniffer = Sniffer(admitsRaw: false)
         client.consumer = sniffer
@@ -138,6 +143,7 @@ package actor Session {
 
     private func clientEnded(_ consumer: (any ByteConsumer)?) {
         isEnded = true
+        services.sessions.remove(self)
         clientRecord.timestampEnd = WallClock.now
         consumer?.closed(on: self)
         waiter.end(.clientGone)
@@ -148,6 +154,11 @@ package actor Session {
     private func serverEnded(_ server: ServerConnection) {
         server.record.timestampEnd = WallClock.now
         hooks.notify(ConnectionHooks.table.serverDisconnected, ServerEvent(server: server.record, client: frozenClientRecord))
+    }
+
+    func drain() {
+        isDraining = true
+        if openExchanges == 0 { client.close() }
     }
 
     // MARK: Servers
