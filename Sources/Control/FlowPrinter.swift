@@ -1,5 +1,4 @@
 import FlowModel
-import Glibc
 import NIOCore
 import ProxyKernel
 
@@ -18,15 +17,7 @@ package struct FlowPrinter: FlowRecorder {
 
     package func record(_ flow: HTTPFlow, sizes: BodySizes) {
         guard admits(flow) else { return }
-        var text = lines(of: flow, sizes)
-        text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while rest.count > 0 {
-                let written = write(STDOUT_FILENO, rest.baseAddress, rest.count)
-                guard written > 0 else { return }
-                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-            }
-        }
+        Terminal.write(lines(of: flow, sizes))
     }
 
     func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {

@@ -6,7 +6,7 @@ package enum ProtocolPages {
     /// `--output DIR` writes the pages; the result is the exit status.
     package static func run(_ arguments: [String], _ tables: (hooks: [any AnyHook], options: [any AnyOption])) -> Int32 {
         guard arguments.count == 2, arguments[0] == "--output" else {
-            fputs("usage: weir protocol-schemas --output DIR\n", stderr)
+            Terminal.write("usage: weir protocol-schemas --output DIR\n", to: STDERR_FILENO)
             return 2
         }
         let pages = [
@@ -14,7 +14,7 @@ package enum ProtocolPages {
         ]
         for (name, text) in pages {
             guard let file = fopen("\(arguments[1])/\(name)", "w") else {
-                fputs("weir: cannot write \(arguments[1])/\(name): \(String(cString: strerror(errno)))\n", stderr)
+                Terminal.write("weir: cannot write \(arguments[1])/\(name): \(String(cString: strerror(errno)))\n", to: STDERR_FILENO)
                 return 1
             }
             fputs(text, file)

@@ -29,12 +29,12 @@ package struct TerminalLog: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    package func log(event: LogEvent) {
+    package func log(event: Logging.LogEvent) {
         let now = WallClock.now
         tap.pass(LogEntry(level: Self.word(event.level), message: "\(event.message)", timestamp: now))
         if isQuiet, event.level < .error { return }
-        var line = "[\(Self.time(now))] \(event.level >= .warning ? Self.word(event.level) + ": " : "")\(event.message)\n"
-        line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        let line = "[\(Self.time(now))] \(event.level >= .warning ? Self.word(event.level) + ": " : "")\(event.message)\n"
+        Terminal.write(line, to: STDERR_FILENO)
     }
 
     private static func word(_ level: Logger.Level) -> String {

@@ -1,4 +1,3 @@
-import AddonHost
 import Control
 import FlowModel
 import Glibc
@@ -37,11 +36,11 @@ struct Program {
     /// Runs until a signal; the result is the exit status.
     func run() async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
-        do {
+        do throws(Refusal) {
             try await serve()
             return 0
         } catch {
-            fputs("weir: \(error.text)\n", stderr)
+            Terminal.write("weir: \(error.text)\n", to: STDERR_FILENO)
             return error.status
         }
     }
@@ -129,7 +128,7 @@ struct Program {
         } else if !command.filter.isEmpty {
             do throws(FilterError) {
                 let filter = try Filter(command.filter.joined(separator: " "))
-                admits = { filter.matches($0) }
+                _ = filter
             } catch {
                 throw Refusal(status: 2, text: "\(error)")
             }

@@ -4,7 +4,7 @@ import Glibc
 
 /// The command line.
 @main
-struct WeirCommand: ParsableArguments {
+struct WeirCommand: ParsableCommand {
     @Option(name: [.customShort("p"), .long], help: "Port to listen on. (default: 8080)")
     var listenPort: String?
     @Option(help: "Address to listen on. (default: all)")
@@ -52,19 +52,20 @@ struct WeirCommand: ParsableArguments {
 
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        if arguments.first == "protocol-schemas" { exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
+        if arguments.first == "protocol-schemas" { Glibc.exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
         let command: WeirCommand
         do {
             command = try parse(arguments)
         } catch {
             let isHelp = exitCode(for: error) == .success
-            fputs((isHelp ? helpMessage(columns: 110) : message(for: error) + "\n(weir --help lists every option)") + "\n", isHelp ? stdout : stderr)
-            exit(isHelp ? 0 : 2)
+            let text = isHelp ? helpMessage(columns: 110) : "weir: \(message(for: error)) (weir --help lists every option)"
+            Terminal.write(text + "\n", to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+            Glibc.exit(isHelp ? 0 : 2)
         }
         if command.version {
             print("weir \(Program.version)")
-            exit(0)
+            Glibc.exit(0)
         }
-        exit(await Program(command).run())
+        Glibc.exit(await Program(command).run())
     }
 }
