@@ -26,7 +26,8 @@ package struct FlowPrinter: FlowRecorder {
         let url = Self.safe(request.url)
         let shown = detail == 0 && url.count > 80 ? url.prefix(79) + "…" : url[...]
         let isReadable = !request.method.isEmpty
-        var text = "\(client): \(colour(.green, isReadable ? request.method.string : "unreadable request")) \(isReadable ? shown : "")\n"
+        var text =
+            "\(client): \(colour(.green, isReadable ? request.method.string : "unreadable request")) \(isReadable ? shown : "")\n"
         if detail >= 2 { text += block(request.headers, request.trailers) }
         if detail >= 3 { text += body(request.content) }
         let indent = String(repeating: " ", count: max(client.utf8.count - 2, 0))
@@ -42,7 +43,9 @@ package struct FlowPrinter: FlowRecorder {
     }
 
     private func block(_ headers: Headers, _ trailers: Headers?) -> String {
-        (Array(headers) + Array(trailers ?? Headers())).map { "    \(colour(.cyan, $0.name.string)): \(Self.safe($0.value.string))\n" }.joined() + "\n"
+        (Array(headers) + Array(trailers ?? Headers())).map {
+            "    \(colour(.cyan, $0.name.string)): \(Self.safe($0.value.string))\n"
+        }.joined() + "\n"
     }
 
     private func body(_ content: Content) -> String {
@@ -54,14 +57,17 @@ package struct FlowPrinter: FlowRecorder {
             let limit = detail >= 4 ? buffer.readableBytes : min(buffer.readableBytes, 2048)
             let shown = String(decoding: buffer.readableBytesView.prefix(limit), as: UTF8.self)
             let rest = buffer.readableBytes - limit
-            return shown.split(separator: "\n", omittingEmptySubsequences: false).map { "    \(Self.safe(String($0)))\n" }.joined()
+            return shown.split(separator: "\n", omittingEmptySubsequences: false).map { "    \(Self.safe(String($0)))\n" }
+                .joined()
                 + (rest > 0 ? "    (cut off: \(rest) more bytes)\n\n" : "\n")
         }
     }
 
     private enum Colour: Int { case red = 31, green = 32, cyan = 36 }
 
-    private func colour(_ colour: Colour, _ text: String) -> String { isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text }
+    private func colour(_ colour: Colour, _ text: String) -> String {
+        isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
 
     /// Text of the network with its control characters made visible, so that none of them reaches the terminal.
     private static func safe(_ text: String) -> String {

@@ -10,11 +10,13 @@ package enum ProtocolPages {
             return 2
         }
         let pages = [
-            ("hooks.md", hooksPage(tables.hooks)), ("options.md", optionsPage(tables.options)), ("schema.json", schema(tables.hooks)),
+            ("hooks.md", hooksPage(tables.hooks)), ("options.md", optionsPage(tables.options)),
+            ("schema.json", schema(tables.hooks)),
         ]
         for (name, text) in pages {
             guard let file = fopen("\(arguments[1])/\(name)", "w") else {
-                Terminal.write("weir: cannot write \(arguments[1])/\(name): \(String(cString: strerror(errno)))\n", to: STDERR_FILENO)
+                Terminal.write(
+                    "weir: cannot write \(arguments[1])/\(name): \(String(cString: strerror(errno)))\n", to: STDERR_FILENO)
                 return 1
             }
             fputs(text, file)
@@ -24,7 +26,8 @@ package enum ProtocolPages {
     }
 
     static func hooksPage(_ hooks: [any AnyHook]) -> String {
-        var text = "# Events and records\n\nGenerated from the tables in the source (`scripts/protocol`). The specification is `README.md`.\n\n## Events\n\n"
+        var text =
+            "# Events and records\n\nGenerated from the tables in the source (`scripts/protocol`). The specification is `README.md`.\n\n## Events\n\n"
         text += "| event | also called | waits for the answer | params | meaning |\n|---|---|---|---|---|\n"
         for hook in hooks {
             let members = hook.payload.fields().map { "`\($0.name)`" }.joined(separator: ", ")
@@ -33,7 +36,8 @@ package enum ProtocolPages {
         }
         text += "\n## Records\n"
         for record in records(hooks) where !record.fields().isEmpty {
-            text += "\n### \(record.name)\n\n\(record.doc)\n\n| member | type | a worker may change it | meaning |\n|---|---|---|---|\n"
+            text +=
+                "\n### \(record.name)\n\n\(record.doc)\n\n| member | type | a worker may change it | meaning |\n|---|---|---|---|\n"
             for field in record.fields() {
                 text += "| `\(field.name)` | \(field.shape.text) | \(field.access == .writable ? "yes" : "no") | \(field.doc) |\n"
             }
@@ -77,7 +81,8 @@ package enum ProtocolPages {
         var events = JSONObject()
         for hook in hooks { events[hook.name] = ["$ref": .string("#/$defs/\(hook.payload.name)")] }
         let schema: JSON = [
-            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Parameters of the events of the addon protocol, version 1",
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Parameters of the events of the addon protocol, version 1",
             "type": "object", "properties": .object(events), "$defs": .object(definitions),
         ]
         return indented(schema, "") + "\n"

@@ -65,7 +65,8 @@ final class ClientConnection: ByteConsumer {
                 return
             case .failed(let failure):
                 let refusal = ProxyFailure(
-                    .badMessage(status: failure.suggestedStatus), fault: .client, "the client's request is not valid HTTP: \(failure)")
+                    .badMessage(status: failure.suggestedStatus), fault: .client,
+                    "the client's request is not valid HTTP: \(failure)")
                 if let body {
                     self.body = nil
                     body.failed(refusal)
@@ -87,7 +88,8 @@ final class ClientConnection: ByteConsumer {
         session.openExchanges += 1
         waitingBytes = 0
         var flow = HTTPFlow(
-            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
+            timestampCreated: WallClock.now)
         do throws(ProxyFailure) {
             flow.request = try Request(head, on: session.ground)
         } catch {
@@ -154,7 +156,8 @@ final class ClientConnection: ByteConsumer {
         let stream = stream ?? ClientHTTP1Stream(self, session.client, RequestHead(method: "", target: ""))
         self.stream = stream
         let flow = HTTPFlow(
-            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
+            timestampCreated: WallClock.now)
         session.tell { await RefusedExchange(flow: flow, client: stream, failure: failure).run(on: session) }
     }
 }

@@ -34,11 +34,14 @@ package actor Session {
     package private(set) var isDraining = false
 
     /// Makes the session of an accepted channel, on its loop, and puts its handler at the end of the pipeline.
-    package static func accept(_ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor) throws {
+    package static func accept(
+        _ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor
+    ) throws {
         let record = Client(
             id: Identifier.uuid4(), peername: Address(channel.remoteAddress), sockname: Address(channel.localAddress),
             proxyMode: mode.description, timestampStart: WallClock.now)
-        let session = Session(channel, record: record, ground: Ground(mode: mode), services: services, hooks: hooks, executor: executor)
+        let session = Session(
+            channel, record: record, ground: Ground(mode: mode), services: services, hooks: hooks, executor: executor)
         try session.assumeIsolated { try $0.begin() }
     }
 

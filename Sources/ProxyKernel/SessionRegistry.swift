@@ -18,6 +18,8 @@ package final class SessionRegistry: Sendable {
 
     /// Closes all sessions now.
     package func close() {
-        for session in sessions.withLock({ Array($0.values) }) { session.loop.execute { session.assumeIsolated { $0.client.close() } } }
+        for session in sessions.withLock({ Array($0.values) }) {
+            session.loop.execute { session.assumeIsolated { $0.client.close() } }
+        }
     }
 }

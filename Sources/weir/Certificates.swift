@@ -19,13 +19,15 @@ struct Certificates {
         let keyLog = getenv("SSLKEYLOGFILE").map { String(cString: $0) }
         contexts = TLSContexts(keyLog: keyLog == nil || keyLog == "" ? nil : try KeyLog(path: keyLog ?? ""))
         clientFacing = ClientFacingSettings(
-            minVersion: Self.version(settings[table.versionClientMin]), maxVersion: Self.version(settings[table.versionClientMax]),
+            minVersion: Self.version(settings[table.versionClientMin]),
+            maxVersion: Self.version(settings[table.versionClientMax]),
             ciphers: settings[table.ciphersClient], curve: settings[table.curveClient],
             requestClientCertificate: settings[table.requestClientCert])
         upstream = UpstreamSettings(
             verify: !settings[table.sslInsecure], trustedCAFile: settings[table.trustedCA],
             trustedCADirectory: settings[table.trustedConfdir], clientCertificates: settings[table.clientCerts],
-            minVersion: Self.version(settings[table.versionServerMin]), maxVersion: Self.version(settings[table.versionServerMax]),
+            minVersion: Self.version(settings[table.versionServerMin]),
+            maxVersion: Self.version(settings[table.versionServerMax]),
             ciphers: settings[table.ciphersServer], curve: settings[table.curveServer])
         try contexts.prepare(upstream)
     }

@@ -35,7 +35,8 @@ final class Listener {
             .childChannelInitializer { [services, port] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.eof }
-                    try Session.accept(channel, mode: mode, services: services, hooks: port(channel.eventLoop), executor: executor)
+                    try Session.accept(
+                        channel, mode: mode, services: services, hooks: port(channel.eventLoop), executor: executor)
                 }
             }
         do {

@@ -17,7 +17,8 @@ struct Program {
     static let protocols = [HTTP1Layer.registration, RawTCPLayer.registration]
     static let tables = (
         hooks: [
-            LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks, HTTPHooks.table.hooks,
+            LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
+            HTTPHooks.table.hooks,
         ].flatMap { $0 },
         options: options.options
     )
@@ -58,7 +59,8 @@ struct Program {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings[ProxyOptions.table.threads]))
         let loops = Array(group.makeIterator())
         let services = try services(settings, logger, printer)
-        let host = AddonHost(loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger)
+        let host = AddonHost(
+            loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger)
         tap.connect { host.logged($0) }
         do {
             try await host.start(addons, attachedSocket: command.addonSocket)
@@ -133,7 +135,8 @@ struct Program {
                 throw Refusal(status: 2, text: "\(error)")
             }
         }
-        return FlowPrinter(detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
+        return FlowPrinter(
+            detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
     }
 
     private func services(_ settings: Settings, _ logger: Logger, _ printer: FlowPrinter) throws(Refusal) -> Services {
@@ -141,7 +144,8 @@ struct Program {
             let certificates = try Certificates(settings)
             return Services(
                 settings: settings, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
-                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols, recorder: printer,
+                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
+                recorder: printer,
                 ownAddresses: OwnAddresses())
         } catch {
             throw Refusal(status: 1, text: error.reason)

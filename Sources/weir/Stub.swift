@@ -3,12 +3,15 @@ import Logging
 import NIOCore
 import ProxyKernel
 import Schema
+
 struct AddonOptions: OptionTable { init() {}; static let table = AddonOptions() }
 struct AddonSpec { static func parse(_ t: String) throws -> AddonSpec { AddonSpec() } }
 final class NoHooks: HookPort {
     func hasListeners(_ hook: any AnyHook) -> Bool { false }
     func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool { false }
-    func fire<P: HookPayload>(_ hook: Hook<P>, _ p: P, waiter: Waiter?, isolation: isolated (any Actor)?) async throws(ProxyFailure) -> HookOutcome<P> { HookOutcome() }
+    func fire<P: HookPayload>(_ hook: Hook<P>, _ p: P, waiter: Waiter?, isolation: isolated (any Actor)?)
+        async throws(ProxyFailure) -> HookOutcome<P>
+    { HookOutcome() }
     func notify<P: HookPayload>(_ hook: Hook<P>, _ p: P) {}
 }
 final class AddonHost: Sendable {

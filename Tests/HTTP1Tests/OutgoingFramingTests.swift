@@ -1,12 +1,13 @@
 import FlowModel
 import HTTP1
+import HTTPExchange
 import Testing
 
 @Suite("Outgoing framing")
 struct OutgoingFramingTests {
     struct RequestCase: Sendable {
         var before: Headers
-        var length: OutgoingFraming.BodyLength
+        var length: BodyLength
         var peer = HTTPVersion.http11
         var after: Headers
         var framing: Framing?
@@ -59,7 +60,7 @@ struct OutgoingFramingTests {
         var status = 200
         var method: ByteString = "GET"
         var before: Headers
-        var length: OutgoingFraming.BodyLength
+        var length: BodyLength
         var peer = HTTPVersion.http11
         var after: Headers
         var framing: Framing
