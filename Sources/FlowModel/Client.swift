@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// The client's side of a flow: a connection that the proxy accepted.
 package struct Client: Record, TLSEndpoint {

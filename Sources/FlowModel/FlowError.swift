@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// What ended a flow before its time.
 package struct FlowError: Record {

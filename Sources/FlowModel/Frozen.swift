@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 import Synchronization
 
 /// A record that does not change any more, with its JSON kept once it was asked for.

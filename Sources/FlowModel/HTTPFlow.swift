@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// One request and what came of it: the state that addons get and set.
 package struct HTTPFlow: Record {

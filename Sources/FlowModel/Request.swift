@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// A request as addons see it.
 package struct Request: Record {

@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// A response as addons see it.
 package struct Response: Record {

@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// The server's side of a flow: a connection that the proxy made, or is about to make.
 package struct Server: Record, TLSEndpoint {

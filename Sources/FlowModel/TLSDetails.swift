@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// What a connection's record says of TLS; its rows stand among those of the connection.
 package struct TLSDetails: Sendable, Equatable {

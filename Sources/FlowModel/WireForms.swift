@@ -1,5 +1,5 @@
-package import NIOCore
-package import Schema
+import NIOCore
+import Schema
 
 extension ByteString: WireValue {
     package static var shape: Shape { .byteString }

@@ -1,6 +1,6 @@
-package import FlowModel
-package import ProxyKernel
-package import Schema
+import FlowModel
+import ProxyKernel
+import Schema
 
 /// Carries an HTTP flow.
 package struct FlowEvent: HookPayload {

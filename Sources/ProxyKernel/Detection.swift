@@ -1,5 +1,5 @@
-package import NIOCore
-package import TLSEngine
+import NIOCore
+import TLSEngine
 
 /// Decides what the first bytes of a connection are. It consumes nothing, so the decision needs no undoing.
 package struct Detection: Sendable {

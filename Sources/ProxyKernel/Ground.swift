@@ -1,4 +1,4 @@
-package import FlowModel
+import FlowModel
 
 /// What a session knows of where it stands: how the client reached us and where its messages go.
 package struct Ground: Sendable {

@@ -1,6 +1,6 @@
-package import FlowModel
-package import NIOCore
-package import Schema
+import FlowModel
+import NIOCore
+import Schema
 
 /// A payload that hooks carry to workers.
 package protocol HookPayload: Record {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Runs tasks on one event loop, so that a story that started there stays there.
 package final class LoopExecutor: TaskExecutor {

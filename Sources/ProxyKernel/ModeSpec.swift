@@ -1,4 +1,4 @@
-package import FlowModel
+import FlowModel
 
 /// How clients reach the proxy on one port: `mode[:data][@[host:]port]`.
 package struct ModeSpec: Sendable, Hashable, CustomStringConvertible {
@@ -25,7 +25,6 @@ package struct ModeSpec: Sendable, Hashable, CustomStringConvertible {
         func refuse(_ why: String) -> Failure { Failure(description: "mode '\(text)': \(why)") }
         description = text
         var rest = Substring(text)
-        (listenHost, listenPort) = (nil, nil)
         var listen: (host: String?, port: Int)?
         if let at = rest.lastIndex(of: "@") {
             let place = rest[rest.index(after: at)...]
@@ -61,7 +60,7 @@ package struct ModeSpec: Sendable, Hashable, CustomStringConvertible {
             kind = .reverse(tls: scheme == "https", server: server)
         default: throw refuse("unknown mode '\(name)', expected regular or reverse")
         }
-        if let listen { (listenHost, listenPort) = (listen.host, listen.port) }
+        (listenHost, listenPort) = (listen?.host, listen?.port)
     }
 
     private static func unbracketed(_ host: Substring) -> String {

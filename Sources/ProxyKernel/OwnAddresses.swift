@@ -1,4 +1,4 @@
-package import FlowModel
+import FlowModel
 import Synchronization
 
 /// The addresses that this proxy listens on.

@@ -1,4 +1,5 @@
-package import NIOCore
+import Glibc
+import NIOCore
 
 /// Who takes the bytes of a peer: a protocol's handler, a sniffer, one end of a relay.
 ///
@@ -22,7 +23,15 @@ package final class Peer {
     private var flushIsScheduled = false
     private var isPaused = false
 
+    /// The handler that reports to the session; TLS goes in front of it.
+    private(set) var handler: PeerHandler?
+
     init(_ channel: any Channel) { self.channel = channel }
+
+    func attach(_ handler: PeerHandler) throws {
+        try channel.pipeline.syncOperations.addHandler(handler)
+        self.handler = handler
+    }
 
     /// False while so much waits to be sent that producers should pause.
     package var isWritable: Bool { channel.isWritable }
@@ -58,7 +67,7 @@ package final class Peer {
     package func abort() {
         guard isOpen else { return }
         isOpen = false
-        try? channel.syncOptions?.setOption(.socketOption(.so_linger), value: .init(l_onoff: 1, l_linger: 0))
+        _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         channel.close(mode: .all, promise: nil)
     }
 

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Something that a suspended function waits for and that can be ended from outside.
 package protocol AnyPending: AnyObject {

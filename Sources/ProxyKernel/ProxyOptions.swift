@@ -1,4 +1,4 @@
-package import Schema
+import Schema
 
 /// The settings of connections and TLS.
 package struct ProxyOptions: OptionTable {

@@ -1,5 +1,5 @@
-package import FlowModel
-package import NIOCore
+import FlowModel
+import TLSEngine
 
 /// A connection to a server that belongs to one client's session. Confined to the session's loop.
 package final class ServerConnection {
@@ -9,6 +9,8 @@ package final class ServerConnection {
     package var key: ServerKey
     package var record: Server { didSet { frozen = nil } }
     private var frozen: Frozen<Server>?
+    /// The leaf that the server showed.
+    var upstreamCertificate: Certificate?
     /// True once a whole exchange has gone through it.
     package var wasUsed = false
     package var isIdle = false

@@ -1,9 +1,9 @@
-package import FlowModel
-package import Logging
-package import NIOCore
-package import NIOPosix
-package import Schema
-package import TLSEngine
+import FlowModel
+import Logging
+import NIOCore
+import NIOPosix
+import Schema
+import TLSEngine
 
 /// What all sessions share: settings, certificates, the protocols, and where finished flows go.
 package final class Services: Sendable {

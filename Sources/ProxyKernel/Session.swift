@@ -1,7 +1,7 @@
-package import FlowModel
-package import Logging
-package import NIOCore
-package import Schema
+import FlowModel
+import Logging
+import NIOCore
+import Schema
 
 /// One client connection and all that is done for it. Pinned to the connection's event loop.
 ///
@@ -24,6 +24,8 @@ package actor Session {
     private var peers: [Int: Peer] = [:]
     private var nextPeerKey = 1
     package var servers: [ServerConnection] = []
+    /// What the server of a tunnel said before its client said anything.
+    package var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()
     private var isEnded = false
 
@@ -33,8 +35,7 @@ package actor Session {
             id: Identifier.uuid4(), peername: Address(channel.remoteAddress), sockname: Address(channel.localAddress),
             proxyMode: mode.description, timestampStart: WallClock.now)
         let session = Session(channel, record: record, ground: Ground(mode: mode), services: services, hooks: hooks, executor: executor)
-        try channel.pipeline.syncOperations.addHandler(PeerHandler(session: session, key: clientKey))
-        session.assumeIsolated { $0.begin() }
+        try session.assumeIsolated { try $0.begin() }
     }
 
     private init(
@@ -64,25 +65,29 @@ package actor Session {
     // MARK: Stories
 
     /// Starts a linear story on this loop. The last statement of a callback: the story runs at once until its first wait.
-    package func tell(_ story: @escaping (isolated Session) async -> Void) {
-        Task.immediate(executorPreference: executor) { await story(self) }
+    package func tell(_ story: @escaping () async -> Void) {
+        Task.immediate(executorPreference: executor) { [self] in
+            _ = self
+            await story()
+        }
     }
 
-    private func begin() {
+    private func begin() throws {
+        try client.attach(PeerHandler(session: self, key: Self.clientKey))
         peers[Self.clientKey] = client
         let sniffer = Sniffer(admitsRaw: false)
         client.consumer = sniffer
         watchIdleness()
         guard hooks.hasListeners(ConnectionHooks.table.clientConnected) else { return sniffer.arm(on: self) }
-        tell { session in
-            var event = ClientEvent(client: session.clientRecord)
+        tell { [self] in
+            var event = ClientEvent(client: clientRecord)
             do throws(ProxyFailure) {
-                try await session.hooks.run(ConnectionHooks.table.clientConnected, &event, waiter: session.waiter)
+                try await hooks.run(ConnectionHooks.table.clientConnected, &event, waiter: waiter)
                 if let error = event.client.error { throw .killed(error) }
-                sniffer.arm(on: session)
+                sniffer.arm(on: self)
             } catch {
-                session.clientRecord.error = error.note
-                session.client.close()
+                clientRecord.error = error.note
+                client.close()
             }
         }
     }
@@ -93,9 +98,7 @@ package actor Session {
         loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
             self?.assumeIsolated { session in
                 guard !session.isEnded else { return }
-                // A flow that waits for a worker or a server is not idle.
-                if session.lastActivity + timeout <= .now(), session.waiter.isIdle { return session.client.close() }
-                if session.lastActivity + timeout <= .now() { session.lastActivity = .now() }
+                if session.lastActivity + timeout <= .now() { return session.client.close() }
                 session.watchIdleness()
             }
         }
@@ -158,7 +161,7 @@ package actor Session {
         let peer = Peer(channel)
         let peerKey = nextPeerKey
         nextPeerKey += 1
-        try channel.pipeline.syncOperations.addHandler(PeerHandler(session: self, key: peerKey))
+        try peer.attach(PeerHandler(session: self, key: peerKey))
         peers[peerKey] = peer
         let server = ServerConnection(peer: peer, peerKey: peerKey, key: key, record: record)
         servers.append(server)

@@ -1,4 +1,5 @@
-package import NIOCore
+import FlowModel
+import NIOCore
 
 /// Collects a client's first bytes until it is known what they are, then hands them to the layer that claims them.
 package final class Sniffer: ByteConsumer {
@@ -14,6 +15,7 @@ package final class Sniffer: ByteConsumer {
     package func arm(on session: isolated Session) {
         isArmed = true
         decide(on: session)
+        if session.spokenFirst != nil { serverSpoke(on: session) }
     }
 
     package func received(_ bytes: ByteBuffer, on session: isolated Session) {
@@ -34,7 +36,7 @@ package final class Sniffer: ByteConsumer {
 
     /// The server has spoken first: no protocol that clients begin.
     package func serverSpoke(on session: isolated Session) {
-        guard isArmed, !isDecided else { return }
+        guard isArmed, !isDecided, detection.admitsRaw else { return }
         start(.raw, on: session)
     }
 
@@ -53,7 +55,7 @@ package final class Sniffer: ByteConsumer {
         let layer = session.services.protocols.first { $0.claims(verdict) }
         guard session.hooks.hasListeners(LayerHooks.table.nextLayer) else { return enter(layer, verdict, on: session) }
         let seen = ByteString(held.readableBytesView.prefix(1024))
-        session.tell { session in
+        session.tell {
             var event = NextLayerEvent(
                 client: session.frozenClientRecord, server: session.targetRecord, dataClient: seen, layer: layer?.name ?? "tls")
             do throws(ProxyFailure) {
@@ -70,7 +72,7 @@ package final class Sniffer: ByteConsumer {
         session.client.setReading(true)
         if case .tls(let hello) = verdict {
             let bytes = held
-            return session.tell { await $0.intercept(hello, bytes) }
+            return session.tell { await session.intercept(hello, bytes) }
         }
         layer?.start(session, held)
     }

@@ -1,4 +1,4 @@
-private import CJSON
+import CJSON
 
 /// Why a line is not the JSON that was expected: a sentence for people.
 package struct JSONFailure: Error, Sendable, Equatable, CustomStringConvertible {

@@ -25,6 +25,8 @@ package final class TLSConnection {
         /// The peer sent close_notify; nothing follows.
         case closed
         case failed(TLSFailure)
+
+        var isBytes: Bool { if case .bytes = self { true } else { false } }
     }
 
     package enum Write: Sendable, Hashable {
@@ -81,6 +83,9 @@ package final class TLSConnection {
 
     /// Hands over bytes from the peer; the next call of another method acts on them.
     package func receive(_ ciphertext: ByteBuffer) { bio.append(ciphertext) }
+
+    /// Ciphertext that was received and not yet looked at, in bytes.
+    var receivedCount: Int { bio.inboundCount }
 
     /// What is to be sent to the peer now; nil if nothing.
     package func takeCiphertext() -> ByteBuffer? { bio.takeOutbound() }

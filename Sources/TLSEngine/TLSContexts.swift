@@ -48,7 +48,7 @@ package final class TLSContexts: Sendable {
         try connection.configure { ssl throws(TLSFailure) in
             let name = HostName.normalized(sni ?? host)
             if let sni, HostName.addressBytes(name) == nil {
-                guard shim_SSL_set_tlsext_host_name(ssl, name) == 1 else {
+                guard HostName.isPlausible(name), shim_SSL_set_tlsext_host_name(ssl, name) == 1 else {
                     throw .configuration("cannot ask for the server name '\(sni)'")
                 }
             }
@@ -88,7 +88,7 @@ package final class TLSContexts: Sendable {
         } else {
             SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
             // An empty name would switch the check off.
-            isSet = !name.isEmpty && SSL_set1_host(ssl, name) == 1
+            isSet = HostName.isPlausible(name) && SSL_set1_host(ssl, name) == 1
         }
         guard isSet else { throw .configuration("cannot verify certificates for the name '\(name)'") }
     }

@@ -1,17 +1,11 @@
 import FlowModel
+import HTTPExchange
 
 /// Gives an outgoing head the one framing that fits its body, whatever the lines said before.
 ///
 /// Lines that already say exactly that stay octet for octet where they are; otherwise the first Content-Length or
 /// Transfer-Encoding line takes the new value in place, and all others go.
 package enum OutgoingFraming {
-    /// What is known of the body that will be sent.
-    package enum BodyLength: Hashable, Sendable {
-        case none
-        case exact(Int)
-        case unknown
-    }
-
     /// Frames a request. Nil means that it cannot be sent so: an HTTP/1.0 server takes no body of unknown length, and the request
     /// would have no end otherwise. The headers are then unchanged.
     package static func apply(toRequest headers: inout Headers, length: BodyLength, peer: HTTPVersion) -> Framing? {

@@ -1,5 +1,5 @@
-package import FlowModel
-package import Schema
+import FlowModel
+import Schema
 
 /// A client's connection, and nothing else.
 package struct ClientEvent: HookPayload {

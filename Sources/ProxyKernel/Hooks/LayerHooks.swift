@@ -1,5 +1,5 @@
-package import FlowModel
-package import Schema
+import FlowModel
+import Schema
 
 /// The first bytes of a connection whose protocol is being decided.
 package struct NextLayerEvent: HookPayload {

@@ -1,5 +1,5 @@
-package import FlowModel
-package import Schema
+import FlowModel
+import Schema
 
 /// An event that carries nothing.
 package struct EmptyEvent: HookPayload {

@@ -1,5 +1,5 @@
-package import FlowModel
-package import Schema
+import FlowModel
+import Schema
 
 /// What a ClientHello says, before anything was decided about it.
 package struct HelloRecord: Record {
