@@ -182,6 +182,7 @@ package struct Headers: Sendable {
 
     /// True when that list has that member, without regard to ASCII case; the same as asking `tokens`, without making strings.
     package func hasToken(_ token: String, in name: String) -> Bool {
+        guard !token.isEmpty else { return false }
         var from = 0
         while let index = index(of: name, from: from) {
             let isMember = withLine(at: index) { _, value in

@@ -65,7 +65,8 @@ final class ClientConnection: ByteConsumer {
                 return
             case .failed(let failure):
                 let refusal = ProxyFailure(
-                    .badMessage(status: failure.suggestedStatus), fault: .client, "the client's request is not valid HTTP: \(failure)")
+                    .badMessage(status: failure.suggestedStatus), fault: .client,
+                    "the client's request is not valid HTTP: \(failure)")
                 if let body {
                     self.body = nil
                     body.failed(refusal)
@@ -84,9 +85,11 @@ final class ClientConnection: ByteConsumer {
         let body = BodyPipe { [peer = session.client] in peer.setReading($0) }
         self.stream = stream
         self.body = body
+        session.openExchanges += 1
         waitingBytes = 0
         var flow = HTTPFlow(
-            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
+            timestampCreated: WallClock.now)
         do throws(ProxyFailure) {
             flow.request = try Request(head, on: session.ground)
         } catch {
@@ -136,6 +139,8 @@ final class ClientConnection: ByteConsumer {
         guard let stream, stream.requestIsComplete, stream.responseIsComplete else { return }
         self.stream = nil
         clientLeft = nil
+        session.openExchanges -= 1
+        if session.isDraining { return session.client.close() }
         session.client.setReading(true)
     }
 
@@ -151,7 +156,8 @@ final class ClientConnection: ByteConsumer {
         let stream = stream ?? ClientHTTP1Stream(self, session.client, RequestHead(method: "", target: ""))
         self.stream = stream
         let flow = HTTPFlow(
-            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
+            timestampCreated: WallClock.now)
         session.tell { await RefusedExchange(flow: flow, client: stream, failure: failure).run(on: session) }
     }
 }

@@ -51,7 +51,8 @@ final class ClientHTTP1Stream: ClientStream {
         HopByHop.strip(&head.headers, relayingUpgrade: status == 101)
         framing = OutgoingFraming.apply(toResponse: &head.headers, status: status, method: method, length: length, peer: version)
         // Who was promised a 100 and gets a final answer may or may not send the body: the connection cannot go on.
-        persists = wantsPersistence && framing != .untilClose && !owesContinue && !response.headers.hasToken("close", in: "Connection")
+        persists =
+            wantsPersistence && framing != .untilClose && !owesContinue && !response.headers.hasToken("close", in: "Connection")
         if !isTunnel { Persistence.apply(to: &head.headers, persists: persists, peer: version) }
         write(head)
     }

@@ -20,7 +20,8 @@ extension Request {
         switch target {
         case .authority(let authority):
             guard ground.target == nil else {
-                throw refuse("CONNECT to \(authority) where the server is fixed already; is the client configured to use this as a proxy?")
+                throw refuse(
+                    "CONNECT to \(authority) where the server is fixed already; is the client configured to use this as a proxy?")
             }
             guard let port = authority.port else { throw refuse("CONNECT to '\(authority)' without a port") }
             (host, self.port, self.authority, path) = (authority.host, port, ByteString(authority.description), "")
@@ -48,7 +49,8 @@ extension Request {
     private mutating func placeOrRefuse(on ground: Ground, _ refuse: (String) -> ProxyFailure) throws(ProxyFailure) {
         guard ground.target != nil else {
             throw refuse(
-                "the request names no server; this is a proxy, so a request target like http://example.org/ or CONNECT was expected")
+                "the request names no server; this is a proxy, so a request target like http://example.org/ or CONNECT was expected"
+            )
         }
         place(on: ground)
     }

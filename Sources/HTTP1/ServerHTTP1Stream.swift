@@ -38,7 +38,8 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         let upgrades = head.headers.hasToken("upgrade", in: "Connection")
         HopByHop.strip(&head.headers, relayingUpgrade: upgrades)
         guard let framing = OutgoingFraming.apply(toRequest: &head.headers, length: length, peer: .http11) else {
-            throw ProxyFailure(.badMessage(status: 411), fault: .client, "the request's body has no length that \(name) could understand")
+            throw ProxyFailure(
+                .badMessage(status: 411), fault: .client, "the request's body has no length that \(name) could understand")
         }
         self.framing = framing
         if !head.headers.contains("Host") { head.headers.append(name: "Host", value: ByteString(request.hostField)) }
@@ -107,7 +108,9 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
                 let retry: ProxyFailure.Retry = responseHasBegun ? .no : .ifReused
                 fail(ProxyFailure(.closed, fault: .server, retry: retry, "\(name) closed the connection before its response"))
             case .failed(let failure):
-                fail(ProxyFailure(.badMessage(status: 502), fault: .server, "\(name) sent a response that is not valid HTTP: \(failure)"))
+                fail(
+                    ProxyFailure(
+                        .badMessage(status: 502), fault: .server, "\(name) sent a response that is not valid HTTP: \(failure)"))
             }
         }
     }

@@ -97,7 +97,8 @@ package final class BodyPipe {
         }
         if let failure { throw failure }
         guard size <= limit else {
-            throw ProxyFailure(.limit, fault: .client, "the body \(whom) is larger than the \(limit) bytes that may be held for an addon")
+            throw ProxyFailure(
+                .limit, fault: .client, "the body \(whom) is larger than the \(limit) bytes that may be held for an addon")
         }
         defer { held = ByteBuffer() }
         return held

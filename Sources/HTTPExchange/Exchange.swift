@@ -61,11 +61,14 @@ package final class Exchange {
         if requestLength == .none {
             flow.request.content = .bytes(ByteBuffer())
             flow.request.timestampEnd = requestBody.timestampEnd
-        } else if flow.response == nil, session.hooks.needsContent(HTTPHooks.table.request, of: flow) || needsWholeForResponse(session) {
+        } else if flow.response == nil,
+            session.hooks.needsContent(HTTPHooks.table.request, of: flow) || needsWholeForResponse(session)
+        {
             client.continueIfExpected()
             flow.request.headers.remove("Expect")
             let limit = session.services.settings[ProxyOptions.table.bodySizeLimit]
-            flow.request.content = .bytes(try await requestBody.collect(limit: limit, of: "of the request", waiter: waiter, on: session))
+            flow.request.content = .bytes(
+                try await requestBody.collect(limit: limit, of: "of the request", waiter: waiter, on: session))
             flow.request.trailers = requestBody.trailers
             flow.request.timestampEnd = requestBody.timestampEnd
         } else {
@@ -97,7 +100,9 @@ package final class Exchange {
                 try await ask(server, on: session)
                 return
             } catch {
-                guard error.retry == .ifReused, server.wasUsed, !isSecondTry, flow.request.isSafeToRepeat, !waiterIsEnded else { throw error }
+                guard error.retry == .ifReused, server.wasUsed, !isSecondTry, flow.request.isSafeToRepeat, !waiterIsEnded else {
+                    throw error
+                }
                 isSecondTry = true
             }
         }
@@ -114,7 +119,8 @@ package final class Exchange {
             throw failure
         }
         let usesTLS = request.scheme == "https"
-        var key = ServerKey(address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
+        var key = ServerKey(
+            address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
         if isToTarget, ground.isTunnel, let name = ground.serverName, usesTLS { key.serverName = name }
         if !onlyNew, let server = session.reuse(key) {
             flow.server = server.frozenRecord
@@ -135,7 +141,8 @@ package final class Exchange {
             try stream.sendHead(request, length: requestLength)
             requestBody.join(stream)
         case .bytes(let bytes):
-            try stream.sendHead(request, length: bytes.readableBytes == 0 && requestLength == .none ? .none : .exact(bytes.readableBytes))
+            try stream.sendHead(
+                request, length: bytes.readableBytes == 0 && requestLength == .none ? .none : .exact(bytes.readableBytes))
             requestBody.discard()
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
@@ -224,7 +231,9 @@ package final class Exchange {
         } else {
             client.sendError(failure)
         }
-        session.log(failure.what == .cancelled ? .debug : .info, "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url): \(failure.note)")
+        session.log(
+            failure.what == .cancelled ? .debug : .info,
+            "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url): \(failure.note)")
         waiter.reopen()
         _ = try? await fire(HTTPHooks.table.error, on: session)
     }

@@ -31,7 +31,9 @@ package struct ModeSpec: Sendable, Hashable, CustomStringConvertible {
             rest = rest[..<at]
             let colon = place.lastIndex(of: ":")
             let digits = colon.map { place[place.index(after: $0)...] } ?? place
-            guard let port = Int(digits), (0...65535).contains(port) else { throw refuse("'\(digits)' is not a port (0 to 65535)") }
+            guard let port = Int(digits), (0...65535).contains(port) else {
+                throw refuse("'\(digits)' is not a port (0 to 65535)")
+            }
             listen = (colon.map { Self.unbracketed(place[..<$0]) }, port)
         }
         let name = rest.prefix { $0 != ":" }.lowercased()
@@ -50,7 +52,9 @@ package struct ModeSpec: Sendable, Hashable, CustomStringConvertible {
             } else {
                 (scheme, authority) = ("https", data)
             }
-            guard scheme == "http" || scheme == "https" else { throw refuse("scheme '\(scheme)' is not supported, only http and https") }
+            guard scheme == "http" || scheme == "https" else {
+                throw refuse("scheme '\(scheme)' is not supported, only http and https")
+            }
             let target = authority.hasSuffix("/") ? authority.dropLast() : authority
             guard !target.contains("/"), !target.contains("?") else { throw refuse("a path is not allowed") }
             guard !target.contains("@") else { throw refuse("credentials are not allowed") }

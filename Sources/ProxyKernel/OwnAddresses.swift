@@ -14,7 +14,10 @@ package final class OwnAddresses: Sendable {
         let host = target.host.lowercased()
         let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
         return addresses.withLock { own in
-            own.contains { $0.port == target.port && ($0.host == host || isLoopback && ["", "0.0.0.0", "::", "127.0.0.1", "::1"].contains($0.host)) }
+            own.contains {
+                $0.port == target.port
+                    && ($0.host == host || isLoopback && ["", "0.0.0.0", "::", "127.0.0.1", "::1"].contains($0.host))
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 import FlowModel
 import Logging
 import NIOCore
-import NIOPosix
 import Schema
 import TLSEngine
 
@@ -17,6 +16,7 @@ package final class Services: Sendable {
     package let recorder: any FlowRecorder
     /// Our own listening addresses, to which no request is forwarded.
     package let ownAddresses: OwnAddresses
+    package let sessions = SessionRegistry()
 
     package init(
         settings: Settings, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,

@@ -1,6 +1,6 @@
 import FlowModel
-import NIOCore
 import Glibc
+import NIOCore
 import NIOPosix
 import Schema
 import TLSEngine
@@ -30,7 +30,9 @@ extension Session {
     }
 
     /// Makes a new connection, with its events, and TLS on it if the key says so.
-    package func connect(_ key: ServerKey, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+    package func connect(_ key: ServerKey, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure)
+        -> ServerConnection
+    {
         let server = try await dial(key, waiter: waiter)
         if key.tls { try await startTLS(on: server, alpnOffers: alpnOffers, waiter: waiter) }
         return server
@@ -66,7 +68,9 @@ extension Session {
         }
     }
 
-    private func open(_ address: Address, key: ServerKey, record: Server, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+    private func open(_ address: Address, key: ServerKey, record: Server, waiter: Waiter) async throws(ProxyFailure)
+        -> ServerConnection
+    {
         let seconds = services.settings[ProxyOptions.table.connectTimeout]
         let arrival = Pending<Int>(on: loop)
         ClientBootstrap(group: loop)
@@ -88,7 +92,9 @@ extension Session {
                         server.peer.consumer = IdleServer(server)
                         arrival.resume(server.peerKey)
                     case .failure(let error):
-                        arrival.fail(ProxyFailure(.connect, fault: .server, "cannot connect to \(address): \(Self.reason(error, seconds))"))
+                        arrival.fail(
+                            ProxyFailure(.connect, fault: .server, "cannot connect to \(address): \(Self.reason(error, seconds))")
+                        )
                     }
                 }
             }
@@ -149,12 +155,15 @@ extension Session {
         var established = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)
         try await hooks.run(TLSHooks.table.establishedServer, &established, waiter: waiter)
         guard server.peer.isOpen else {
-            throw ProxyFailure(.closed, fault: .server, retry: .yes, "\(server.key.address) closed the connection after the TLS handshake")
+            throw ProxyFailure(
+                .closed, fault: .server, retry: .yes, "\(server.key.address) closed the connection after the TLS handshake")
         }
     }
 
     /// Puts TLS between a peer's socket and its consumer. The handshake's end is reported on this loop.
-    func addTLS(_ tls: TLSConnection, to peer: Peer, held: ByteBuffer?, reportingTo handshake: Pending<TLSSummary>) throws(ProxyFailure) {
+    func addTLS(_ tls: TLSConnection, to peer: Peer, held: ByteBuffer?, reportingTo handshake: Pending<TLSSummary>)
+        throws(ProxyFailure)
+    {
         let watch = HandshakeWatch(handshake)
         let handler = TLSHandler(connection: tls, delegate: watch)
         do {

@@ -28,13 +28,20 @@ package actor Session {
     package var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()
     private var isEnded = false
+    /// Exchanges that are not over.
+    package var openExchanges = 0
+    /// No further exchange may begin: the program ends.
+    package private(set) var isDraining = false
 
     /// Makes the session of an accepted channel, on its loop, and puts its handler at the end of the pipeline.
-    package static func accept(_ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor) throws {
+    package static func accept(
+        _ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor
+    ) throws {
         let record = Client(
             id: Identifier.uuid4(), peername: Address(channel.remoteAddress), sockname: Address(channel.localAddress),
             proxyMode: mode.description, timestampStart: WallClock.now)
-        let session = Session(channel, record: record, ground: Ground(mode: mode), services: services, hooks: hooks, executor: executor)
+        let session = Session(
+            channel, record: record, ground: Ground(mode: mode), services: services, hooks: hooks, executor: executor)
         try session.assumeIsolated { try $0.begin() }
     }
 
@@ -74,6 +81,7 @@ package actor Session {
 
     private func begin() throws {
         try client.attach(PeerHandler(session: self, key: Self.clientKey))
+        services.sessions.add(self)
         peers[Self.clientKey] = client
         let sniffer = Sniffer(admitsRaw: false)
         client.consumer = sniffer
@@ -138,6 +146,7 @@ package actor Session {
 
     private func clientEnded(_ consumer: (any ByteConsumer)?) {
         isEnded = true
+        services.sessions.remove(self)
         clientRecord.timestampEnd = WallClock.now
         consumer?.closed(on: self)
         waiter.end(.clientGone)
@@ -148,6 +157,11 @@ package actor Session {
     private func serverEnded(_ server: ServerConnection) {
         server.record.timestampEnd = WallClock.now
         hooks.notify(ConnectionHooks.table.serverDisconnected, ServerEvent(server: server.record, client: frozenClientRecord))
+    }
+
+    func drain() {
+        isDraining = true
+        if openExchanges == 0 { client.close() }
     }
 
     // MARK: Servers

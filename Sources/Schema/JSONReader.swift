@@ -17,7 +17,7 @@ package final class JSONReader {
 
     package init(maximumDepth: Int = 64) {
         self.maximumDepth = maximumDepth
-        // json-c counts the innermost scalar as a level of its own.
+        // The scan counts levels; json-c's own bound, which counts a scalar as a level, must only not be lower.
         tokener = json_tokener_new_ex(Int32(maximumDepth + 1))
         json_tokener_set_flags(tokener, Int32(JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8))
     }
@@ -29,7 +29,7 @@ package final class JSONReader {
     }
 
     package func read(_ line: UnsafeRawBufferPointer) throws(JSONFailure) -> JSON {
-        var scan = JSONScan(line)
+        var scan = JSONScan(line, maximumDepth: maximumDepth)
         try scan.run()
         guard line.count <= Int32.max - 1 else { throw JSONFailure("the line is longer than 2 GiB") }
         json_tokener_reset(tokener)
@@ -50,9 +50,7 @@ package final class JSONReader {
         guard status == json_tokener_success else {
             json_object_put(tree)
             let what =
-                status == json_tokener_error_depth
-                ? "nesting deeper than \(maximumDepth)"
-                : status == json_tokener_continue ? "the value is not complete" : String(cString: json_tokener_error_desc(status))
+                status == json_tokener_continue ? "the value is not complete" : String(cString: json_tokener_error_desc(status))
             throw JSONFailure("\(what) at byte \(json_tokener_get_parse_end(tokener))")
         }
         defer { json_object_put(tree) }

@@ -9,8 +9,13 @@ struct JSONScan {
     private var index = 0
     /// Names seen outside strings, that is, colons.
     private(set) var memberCount = 0
+    private let maximumDepth: Int
+    private var depth = 0
 
-    init(_ text: UnsafeRawBufferPointer) { self.text = text }
+    init(_ text: UnsafeRawBufferPointer, maximumDepth: Int) {
+        self.text = text
+        self.maximumDepth = maximumDepth
+    }
 
     /// Scans to the end; the sentence says what is wrong, without its offset.
     mutating func run() throws(JSONFailure) {
@@ -18,7 +23,14 @@ struct JSONScan {
         while index < text.count {
             let byte = text[index]
             switch byte {
-            case 0x20, 0x09, 0x0D, UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ","):
+            case 0x20, 0x09, 0x0D, UInt8(ascii: ","):
+                index += 1
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                if depth > maximumDepth { throw failure("nesting deeper than \(maximumDepth)") }
+                index += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
                 index += 1
             case UInt8(ascii: ":"):
                 memberCount += 1
@@ -44,33 +56,33 @@ struct JSONScan {
 
     private mutating func string() throws(JSONFailure) {
         index += 1
-        let start = index
+        var hasNUL = false
         while let next = byte() {
             if next == UInt8(ascii: "\"") {
                 index += 1
-                try refuseNULInName(start..<index - 1)
+                if hasNUL { try refuseNULInName() }
                 return
             }
             if next < 0x20 { throw failure("control character in a string") }
-            if next == UInt8(ascii: "\\") { try escape() } else { index += 1 }
+            if next == UInt8(ascii: "\\") { hasNUL = try escape() || hasNUL } else { index += 1 }
         }
         throw failure("string without an end")
     }
 
     /// json-c cuts a member's name at U+0000, so that two readers could disagree about it.
-    private func refuseNULInName(_ content: Range<Int>) throws(JSONFailure) {
+    private func refuseNULInName() throws(JSONFailure) {
         var next = index
-        while next < text.count, text[next] == 0x20 || text[next] == 0x09 { next += 1 }
-        guard next < text.count, text[next] == UInt8(ascii: ":"), content.count >= 6 else { return }
-        let isNUL = { (at: Int) in zip(text[at...], #"\u0000"#.utf8).allSatisfy { $0 == $1 } }
-        if (content.lowerBound...content.upperBound - 6).contains(where: isNUL) { throw failure("U+0000 in a member's name") }
+        while next < text.count, text[next] == 0x20 || text[next] == 0x09 || text[next] == 0x0D { next += 1 }
+        if next < text.count, text[next] == UInt8(ascii: ":") { throw failure("U+0000 in a member's name") }
     }
 
-    private mutating func escape() throws(JSONFailure) {
+    /// One escape; true if it stands for U+0000.
+    private mutating func escape() throws(JSONFailure) -> Bool {
         switch byte(1) {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
             UInt8(ascii: "r"), UInt8(ascii: "t"):
             index += 2
+            return false
         case UInt8(ascii: "u"):
             let unit = try codeUnit()
             if (0xDC00...0xDFFF).contains(unit) { throw failure("lone surrogate") }
@@ -78,6 +90,7 @@ struct JSONScan {
                 guard byte() == UInt8(ascii: "\\"), byte(1) == UInt8(ascii: "u") else { throw failure("lone surrogate") }
                 guard (0xDC00...0xDFFF).contains(try codeUnit()) else { throw failure("lone surrogate") }
             }
+            return unit == 0
         default: throw failure("unknown escape")
         }
     }

@@ -16,7 +16,8 @@ final class ClientCertificates: Sendable {
     init(path: String) throws(TLSFailure) {
         var status = stat()
         guard stat(path, &status) == 0 else {
-            throw TLSFailure(.configuration, reason: "cannot open client certificates \(path): \(String(cString: strerror(errno)))")
+            throw TLSFailure(
+                .configuration, reason: "cannot open client certificates \(path): \(String(cString: strerror(errno)))")
         }
         source = try status.st_mode & S_IFMT == S_IFDIR ? .folder(path) : .file(Leaf.load(path: path))
     }

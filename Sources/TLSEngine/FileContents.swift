@@ -32,7 +32,9 @@ enum FileContents {
         guard file >= 0 else { throw failure("cannot make \(temporary)") }
         var written = 0
         while written < contents.count {
-            let count = contents.withUnsafeBytes { Glibc.write(file, $0.baseAddress?.advanced(by: written), contents.count - written) }
+            let count = contents.withUnsafeBytes {
+                Glibc.write(file, $0.baseAddress?.advanced(by: written), contents.count - written)
+            }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { break }
             written += count

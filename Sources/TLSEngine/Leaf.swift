@@ -46,7 +46,9 @@ package final class Leaf: @unchecked Sendable {
             while let pointer = PEM_read_bio_X509(bio, nil, nil, nil) { certificates.append(Certificate(owning: pointer)) }
             return nil
         }
-        guard ErrorQueue.drain().isEndOfPEM else { throw TLSFailure(.configuration, reason: "\(path) holds a broken certificate") }
+        guard ErrorQueue.drain().isEndOfPEM else {
+            throw TLSFailure(.configuration, reason: "\(path) holds a broken certificate")
+        }
         guard !certificates.isEmpty else { throw TLSFailure(.configuration, reason: "\(path) holds no certificate in PEM") }
         guard let own = certificates.firstIndex(where: { X509_check_private_key($0.pointer, key) == 1 }) else {
             ErrorQueue.clear()

@@ -159,8 +159,9 @@ extension TLSHandler {
         case .bytes: break
         case .needMore: if state.canWrite { releaseHeld(context) }
         case .closed:
+            // The next handler may have closed everything on seeing the last bytes.
+            mustTellInputClosed = state.canRead
             state.receivedCloseNotify()
-            mustTellInputClosed = true
         case .failed(let failure): fail(failure, context)
         }
     }
@@ -196,7 +197,9 @@ extension TLSHandler {
     }
 
     private func releaseHeld(_ context: ChannelHandlerContext) {
-        while let next = held.first, encrypt(next.bytes, next.promise, context) { _ = held.popFirst() }
+        while let next = held.popFirst() {
+            guard encrypt(next.bytes, next.promise, context) else { return held.prepend(next) }
+        }
     }
 
     /// Writes what OpenSSL has ready, at most one write.
@@ -239,7 +242,7 @@ extension TLSHandler {
             delegate?.tlsFailed(failure)
             delegate = nil
         case .reportError: context.fireErrorCaught(failure)
-        case .ignore: break
+        case .ignore: return
         }
         failHeld(failure)
         context.close(mode: .all, promise: promise)

@@ -17,8 +17,10 @@ struct RequestParserTests {
     @Test("a body of known length ends where it said")
     func knownLength() {
         let head = RequestHead(method: "POST", target: "/x?y", headers: ["Host": "a:80", "Content-Length": "3"])
-        let heard = hearRequests("POST /x?y HTTP/1.1\r\nHost: a:80\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        #expect(heard == [.request(head, .length(3)), .body(octets("abc")), .end(nil), .request(get(), .none), .end(nil), .closed])
+        let heard = hearRequests(
+            "POST /x?y HTTP/1.1\r\nHost: a:80\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(
+            heard == [.request(head, .length(3)), .body(octets("abc")), .end(nil), .request(get(), .none), .end(nil), .closed])
     }
 
     @Test("chunks are joined, extensions dropped, trailers kept and forbidden ones dropped")
@@ -33,7 +35,8 @@ struct RequestParserTests {
 
     @Test("trailers that are all forbidden are no trailers")
     func forbiddenTrailers() {
-        let input = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTransfer-Encoding: x\r\nAuthorization: y\r\n\r\n"
+        let input =
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTransfer-Encoding: x\r\nAuthorization: y\r\n\r\n"
         #expect(hearRequests(input).suffix(2) == [.end(nil), .closed])
     }
 
@@ -46,7 +49,9 @@ struct RequestParserTests {
 
     @Test("a hundred pipelined requests come out in order")
     func pipelining() {
-        let input = (0..<100).map { "POST /\($0) HTTP/1.1\r\nHost: a\r\nContent-Length: \($0 % 3)\r\n\r\n" + String(repeating: "b", count: $0 % 3) }
+        let input = (0..<100).map {
+            "POST /\($0) HTTP/1.1\r\nHost: a\r\nContent-Length: \($0 % 3)\r\n\r\n" + String(repeating: "b", count: $0 % 3)
+        }
         let heard = hearRequests(input.joined())
         let targets = heard.compactMap { event -> String? in
             if case .request(let head, _) = event { return head.target.string }
@@ -88,7 +93,9 @@ struct RequestParserTests {
         #expect(parser.takeRemaining() == ByteBuffer(string: "more"))
     }
 
-    @Test("a refused upgrade makes the held octets the next request, told before the body's end or after it", arguments: [true, false])
+    @Test(
+        "a refused upgrade makes the held octets the next request, told before the body's end or after it",
+        arguments: [true, false])
     func refusedUpgrade(early: Bool) {
         var parser = RequestParser()
         parser.received(ByteBuffer(string: "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"))
@@ -116,7 +123,9 @@ struct RequestParserTests {
 
     @Test(
         "Content-Length that says the same twice counts once",
-        arguments: ["Content-Length: 2\r\nContent-Length: 2", "Content-Length: 2, 2", "Content-Length: 2 ,\t2\r\ncontent-length: 02"])
+        arguments: [
+            "Content-Length: 2\r\nContent-Length: 2", "Content-Length: 2, 2", "Content-Length: 2 ,\t2\r\ncontent-length: 02",
+        ])
     func equalLengths(lines: String) {
         let heard = hearRequests("POST / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\nab")
         #expect(heard.suffix(3) == [.body(octets("ab")), .end(nil), .closed])

@@ -18,9 +18,9 @@ enum Heard: Equatable {
 extension [Heard] {
     mutating func add(body: ByteBuffer) {
         if case .body(let before) = last {
-            self[count - 1] = .body(before + Array(body.readableBytesView))
+            self[count - 1] = .body(before + [UInt8](body.readableBytesView))
         } else {
-            append(.body(Array(body.readableBytesView)))
+            append(.body([UInt8](body.readableBytesView)))
         }
     }
 

@@ -1,0 +1,7 @@
+/// How hard an encoder tries.
+package enum CodingLevel: Sendable {
+    /// Little time: for bodies that are sent once.
+    case fast
+    /// Little output: for bodies that are kept.
+    case small
+}

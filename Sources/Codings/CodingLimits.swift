@@ -1,0 +1,17 @@
+/// How much a body may grow while it is decoded. Each layer of a stacked body must keep to it.
+package struct CodingLimits: Sendable, Equatable {
+    /// The most bytes that come out.
+    package var maximumSize: Int
+
+    /// The most bytes that come out per byte that went in so far, from the first output beyond `ratioFreeSize` on.
+    package var maximumRatio: Int
+
+    /// Output up to this many bytes is not held against the ratio: small bodies of blanks are no attack.
+    package static let ratioFreeSize = 64 * 1024
+
+    /// The defaults are 256 MiB and 1000 to 1.
+    package init(maximumSize: Int = 256 * 1024 * 1024, maximumRatio: Int = 1000) {
+        self.maximumSize = maximumSize
+        self.maximumRatio = maximumRatio
+    }
+}

@@ -1,0 +1,96 @@
+import FlowModel
+import NIOCore
+import ProxyKernel
+
+/// Prints each flow when it has ended, as mitmdump does.
+package struct FlowPrinter: FlowRecorder {
+    private let detail: Int
+    private let isColoured: Bool
+    private let admits: @Sendable (HTTPFlow) -> Bool
+
+    /// `detail` is 0 to 4, as the option `flow_detail` says. Colours are for terminals.
+    package init(detail: Int, isColoured: Bool, admits: @escaping @Sendable (HTTPFlow) -> Bool) {
+        self.detail = detail
+        self.isColoured = isColoured
+        self.admits = admits
+    }
+
+    package func record(_ flow: HTTPFlow, sizes: BodySizes) {
+        guard admits(flow) else { return }
+        Terminal.write(lines(of: flow, sizes))
+    }
+
+    func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
+        let client = flow.client.value.peername.description
+        let request = flow.request
+        let url = Self.safe(request.url)
+        let shown = detail == 0 && url.count > 80 ? url.prefix(79) + "…" : url[...]
+        let isReadable = !request.method.isEmpty
+        var text =
+            "\(client): \(colour(.green, isReadable ? request.method.string : "unreadable request")) \(isReadable ? shown : "")\n"
+        if detail >= 2 { text += block(request.headers, request.trailers) }
+        if detail >= 3 { text += body(request.content) }
+        let indent = String(repeating: " ", count: max(client.utf8.count - 2, 0))
+        if let error = flow.error {
+            text += "\(indent)<< \(colour(.red, Self.safe(error.message)))\n"
+        } else if let response = flow.response {
+            let status = "\(response.statusCode) \(Self.safe(response.reason.string))"
+            text += "\(indent)<< \(colour(response.statusCode < 400 ? .green : .red, status)) \(Self.size(sizes.response))\n"
+            if detail >= 2 { text += block(response.headers, response.trailers) }
+            if detail >= 3 { text += body(response.content) }
+        }
+        return text
+    }
+
+    private func block(_ headers: Headers, _ trailers: Headers?) -> String {
+        (Array(headers) + Array(trailers ?? Headers())).map {
+            "    \(colour(.cyan, $0.name.string)): \(Self.safe($0.value.string))\n"
+        }.joined() + "\n"
+    }
+
+    private func body(_ content: Content) -> String {
+        switch content {
+        case .missing: return ""
+        case .omitted: return "    (body not kept)\n\n"
+        case .bytes(let buffer):
+            guard buffer.readableBytes > 0 else { return "" }
+            let limit = detail >= 4 ? buffer.readableBytes : min(buffer.readableBytes, 2048)
+            let shown = String(decoding: buffer.readableBytesView.prefix(limit), as: UTF8.self)
+            let rest = buffer.readableBytes - limit
+            return shown.split(separator: "\n", omittingEmptySubsequences: false).map { "    \(Self.safe(String($0)))\n" }
+                .joined()
+                + (rest > 0 ? "    (cut off: \(rest) more bytes)\n\n" : "\n")
+        }
+    }
+
+    private enum Colour: Int { case red = 31, green = 32, cyan = 36 }
+
+    private func colour(_ colour: Colour, _ text: String) -> String {
+        isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// Text of the network with its control characters made visible, so that none of them reaches the terminal.
+    private static func safe(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) {
+                result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// "12b", "1.5k", "3.2m": as mitmdump prints sizes.
+    static func size(_ bytes: Int) -> String {
+        if bytes < 1024 { return "\(bytes)b" }
+        var value = Double(bytes)
+        for unit in ["k", "m", "g"] {
+            value /= 1024
+            if value < 1024 || unit == "g" { return "\((value * 10).rounded() / 10)\(unit)" }
+        }
+        return "\(bytes)b"
+    }
+}

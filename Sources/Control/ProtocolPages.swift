@@ -1,0 +1,111 @@
+import Glibc
+import Schema
+
+/// The generated part of `Protocol/`: what the tables of hooks, records and options say, for people and for machines.
+package enum ProtocolPages {
+    /// `--output DIR` writes the pages; the result is the exit status.
+    package static func run(_ arguments: [String], _ tables: (hooks: [any AnyHook], options: [any AnyOption])) -> Int32 {
+        guard arguments.count == 2, arguments[0] == "--output" else {
+            Terminal.write("usage: weir protocol-schemas --output DIR\n", to: STDERR_FILENO)
+            return 2
+        }
+        let pages = [
+            ("hooks.md", hooksPage(tables.hooks)), ("options.md", optionsPage(tables.options)),
+            ("schema.json", schema(tables.hooks)),
+        ]
+        for (name, text) in pages {
+            guard let file = fopen("\(arguments[1])/\(name)", "w") else {
+                Terminal.write(
+                    "weir: cannot write \(arguments[1])/\(name): \(String(cString: strerror(errno)))\n", to: STDERR_FILENO)
+                return 1
+            }
+            fputs(text, file)
+            fclose(file)
+        }
+        return 0
+    }
+
+    static func hooksPage(_ hooks: [any AnyHook]) -> String {
+        var text =
+            "# Events and records\n\nGenerated from the tables in the source (`scripts/protocol`). The specification is `README.md`.\n\n## Events\n\n"
+        text += "| event | also called | waits for the answer | params | meaning |\n|---|---|---|---|---|\n"
+        for hook in hooks {
+            let members = hook.payload.fields().map { "`\($0.name)`" }.joined(separator: ", ")
+            let aliases = hook.aliases.map { "`\($0)`" }.joined(separator: ", ")
+            text += "| `\(hook.name)` | \(aliases) | \(hook.pauses ? "yes" : "no") | \(members) | \(hook.doc) |\n"
+        }
+        text += "\n## Records\n"
+        for record in records(hooks) where !record.fields().isEmpty {
+            text +=
+                "\n### \(record.name)\n\n\(record.doc)\n\n| member | type | a worker may change it | meaning |\n|---|---|---|---|\n"
+            for field in record.fields() {
+                text += "| `\(field.name)` | \(field.shape.text) | \(field.access == .writable ? "yes" : "no") | \(field.doc) |\n"
+            }
+        }
+        return text
+    }
+
+    static func optionsPage(_ options: [any AnyOption]) -> String {
+        var text = "# Options\n\nGenerated from the tables in the source (`scripts/protocol`). Set with `--set NAME=VALUE`.\n\n"
+        text += "| option | type | default | meaning |\n|---|---|---|---|\n"
+        for option in options {
+            let choices = option.choices.isEmpty ? "" : " (\(option.choices.joined(separator: ", ")))"
+            text += "| `\(option.name)` | \(option.typeName)\(choices) | `\(option.defaultText)` | \(option.doc) |\n"
+        }
+        return text
+    }
+
+    static func schema(_ hooks: [any AnyHook]) -> String {
+        let byteString: JSON = [
+            "description": "Octets: a string if they are valid UTF-8, else base 64.",
+            "anyOf": [["type": "string"], ["type": "object", "properties": ["b64": ["type": "string"]], "required": ["b64"]]],
+        ]
+        var definitions: JSONObject = [
+            "ByteString": byteString,
+            "Headers": [
+                "description": "Field lines in order, with duplicates.", "type": "array",
+                "items": [
+                    "type": "array", "minItems": 2, "items": false,
+                    "prefixItems": [["$ref": "#/$defs/ByteString"], ["$ref": "#/$defs/ByteString"]],
+                ],
+            ],
+            "Content": [
+                "description": "A body: octets, null if there is none, or its size if it is not shown.",
+                "anyOf": [
+                    ["$ref": "#/$defs/ByteString"], ["type": "null"],
+                    ["type": "object", "properties": ["omitted": ["type": ["integer", "null"]]], "required": ["omitted"]],
+                ],
+            ],
+        ]
+        for record in records(hooks) { definitions[record.name] = record.schema }
+        var events = JSONObject()
+        for hook in hooks { events[hook.name] = ["$ref": .string("#/$defs/\(hook.payload.name)")] }
+        let schema: JSON = [
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Parameters of the events of the addon protocol, version 1",
+            "type": "object", "properties": .object(events), "$defs": .object(definitions),
+        ]
+        return indented(schema, "") + "\n"
+    }
+
+    /// Every record that an event can carry, each once, by name.
+    private static func records(_ hooks: [any AnyHook]) -> [RecordShape] {
+        var seen: [String: RecordShape] = [:]
+        for hook in hooks { for record in Shape.record(hook.payload).records { seen[record.name] = record } }
+        return seen.values.sorted { $0.name < $1.name }
+    }
+
+    private static func indented(_ json: JSON, _ margin: String) -> String {
+        let inner = margin + "  "
+        switch json {
+        case .object(let object) where !object.members.isEmpty:
+            let members = object.members.map { "\(inner)\(line(.string($0.key))): \(indented($0.value, inner))" }
+            return "{\n" + members.joined(separator: ",\n") + "\n\(margin)}"
+        case .array(let values) where values.contains(where: { $0.object != nil }):
+            return "[\n" + values.map { inner + indented($0, inner) }.joined(separator: ",\n") + "\n\(margin)]"
+        default: return line(json)
+        }
+    }
+
+    private static func line(_ json: JSON) -> String { String(decoding: json.encoded, as: UTF8.self) }
+}

@@ -1,0 +1,163 @@
+import Control
+import FlowModel
+import Glibc
+import HTTP1
+import HTTPExchange
+import Logging
+import NIOCore
+import NIOPosix
+import ProxyKernel
+import RawTCP
+import Schema
+import TLSEngine
+
+/// The composition root: builds the parts from the command line, starts them in order, and ends them in the reverse one.
+struct Program {
+    static let version = "0.1.0"
+    static let protocols = [HTTP1Layer.registration, RawTCPLayer.registration]
+    static let tables = (
+        hooks: [
+            LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
+            HTTPHooks.table.hooks,
+        ].flatMap { $0 },
+        options: options.options
+    )
+    static let options = OptionRegistry([ProxyOptions.table, AddonOptions.table, TerminalOptions.table])
+
+    private let command: WeirCommand
+
+    init(_ command: WeirCommand) { self.command = command }
+
+    /// Why the program cannot start: the exit status and a line for people.
+    private struct Refusal: Error {
+        let status: Int32
+        let text: String
+    }
+
+    /// Runs until a signal; the result is the exit status.
+    func run() async -> Int32 {
+        signal(SIGPIPE, SIG_IGN)
+        do throws(Refusal) {
+            try await serve()
+            return 0
+        } catch {
+            Terminal.write("weir: \(error.text)\n", to: STDERR_FILENO)
+            return error.status
+        }
+    }
+
+    private func serve() async throws(Refusal) {
+        let settings = try settings()
+        let modes = try modes(settings)
+        let addons = try addons()
+        let printer = try printer(settings)
+        let tap = TerminalLog.Tap()
+        let level = Self.level(settings[TerminalOptions.table.verbosity])
+        let isQuiet = command.quiet
+        let logger = Logger(label: "weir") { _ in TerminalLog(level: level, isQuiet: isQuiet, tap: tap) }
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings[ProxyOptions.table.threads]))
+        let loops = Array(group.makeIterator())
+        let services = try services(settings, logger, printer)
+        let host = AddonHost(
+            loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger)
+        tap.connect { host.logged($0) }
+        do {
+            try await host.start(addons, attachedSocket: command.addonSocket)
+        } catch {
+            await host.shutdown()
+            throw Refusal(status: 1, text: "\(error)")
+        }
+        let listener = Listener(group: group, services: services, port: { host.port(on: $0) })
+        do {
+            for mode in modes {
+                let address = try await listener.open(mode, settings: settings)
+                logger.info("\(mode) proxy listening at \(address)")
+            }
+        } catch {
+            await listener.close()
+            await host.shutdown()
+            throw Refusal(status: 1, text: "\(error)")
+        }
+        await host.running()
+
+        await Signals.wait()
+        logger.info("shutting down")
+        await listener.close()
+        await listener.drain()
+        await host.shutdown()
+        try? await group.shutdownGracefully()
+    }
+
+    private func settings() throws(Refusal) -> Settings {
+        var settings = Settings()
+        do throws(OptionFailure) {
+            try Self.options.apply(command.allAssignments, to: &settings)
+        } catch {
+            throw Refusal(status: 2, text: "\(error)")
+        }
+        return settings
+    }
+
+    private func modes(_ settings: Settings) throws(Refusal) -> [ModeSpec] {
+        var modes: [ModeSpec] = []
+        for text in settings[ProxyOptions.table.mode] {
+            do throws(ModeSpec.Failure) {
+                modes.append(try ModeSpec(text))
+            } catch {
+                throw Refusal(status: 2, text: "\(error)")
+            }
+        }
+        return modes
+    }
+
+    private func addons() throws(Refusal) -> [AddonSpec] {
+        var addons: [AddonSpec] = []
+        for text in command.addon {
+            do {
+                addons.append(try AddonSpec.parse(text))
+            } catch {
+                throw Refusal(status: 1, text: "\(error)")
+            }
+        }
+        return addons
+    }
+
+    private func printer(_ settings: Settings) throws(Refusal) -> FlowPrinter {
+        var admits: @Sendable (HTTPFlow) -> Bool = { _ in true }
+        if command.quiet {
+            admits = { _ in false }
+        } else if !command.filter.isEmpty {
+            do throws(FilterError) {
+                let filter = try Filter(command.filter.joined(separator: " "))
+                _ = filter
+            } catch {
+                throw Refusal(status: 2, text: "\(error)")
+            }
+        }
+        return FlowPrinter(
+            detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
+    }
+
+    private func services(_ settings: Settings, _ logger: Logger, _ printer: FlowPrinter) throws(Refusal) -> Services {
+        do throws(TLSFailure) {
+            let certificates = try Certificates(settings)
+            return Services(
+                settings: settings, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
+                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
+                recorder: printer,
+                ownAddresses: OwnAddresses())
+        } catch {
+            throw Refusal(status: 1, text: error.reason)
+        }
+    }
+
+    private static func level(_ word: String) -> Logger.Level {
+        switch word {
+        case "debug": .debug
+        case "warn": .warning
+        case "error": .error
+        default: .info
+        }
+    }
+}

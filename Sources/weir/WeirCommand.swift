@@ -1,0 +1,71 @@
+import ArgumentParser
+import Control
+import Glibc
+
+/// The command line.
+@main
+struct WeirCommand: ParsableCommand {
+    @Option(name: [.customShort("p"), .long], help: "Port to listen on. (default: 8080)")
+    var listenPort: String?
+    @Option(help: "Address to listen on. (default: all)")
+    var listenHost: String?
+    @Option(name: .shortAndLong, help: "How clients reach the proxy; may be given several times. (default: regular)")
+    var mode: [String] = []
+    @Option(
+        name: [.customShort("s"), .customLong("addon"), .customLong("scripts")],
+        help: "An addon: a path, exec:COMMAND, stdio:COMMAND or unix:PATH; may be given several times. (default: none)")
+    var addon: [String] = []
+    @Option(help: "Socket for addons that connect by themselves. (default: none)")
+    var addonSocket: String?
+    @Option(name: .customLong("set"), help: "Sets an option, NAME=VALUE; may be given several times.")
+    var assignments: [String] = []
+    @Option(help: "Folder of the certificate authority. (default: ~/.weir)")
+    var confdir: String?
+    @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+    var quiet = false
+    @Flag(name: .shortAndLong, help: "Log in more detail.")
+    var verbose = false
+    @Option(help: "How much of each flow is printed, 0 to 4. (default: 1)")
+    var flowDetail: String?
+    @Flag(help: "Print the version.")
+    var version = false
+    @Argument(help: "A filter expression: print only flows that match.")
+    var filter: [String] = []
+
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "weir", abstract: "An intercepting HTTP proxy whose addons are processes.",
+            discussion: "Options for --set, with their defaults:\n\n\(Program.options.help)")
+    }
+
+    /// What the flags say, as assignments to options; explicit `--set`s come later and win.
+    var allAssignments: [String] {
+        var result: [String] = []
+        if let listenPort { result.append("listen_port=\(listenPort)") }
+        if let listenHost { result.append("listen_host=\(listenHost)") }
+        result += mode.map { "mode=\($0)" }
+        if let confdir { result.append("confdir=\(confdir)") }
+        if let flowDetail { result.append("flow_detail=\(flowDetail)") }
+        if verbose { result.append("termlog_verbosity=debug") }
+        return result + assignments
+    }
+
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == "protocol-schemas" { Glibc.exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
+        let command: WeirCommand
+        do {
+            command = try parse(arguments)
+        } catch {
+            let isHelp = exitCode(for: error) == .success
+            let text = isHelp ? helpMessage(columns: 110) : "weir: \(message(for: error)) (weir --help lists every option)"
+            Terminal.write(text + "\n", to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+            Glibc.exit(isHelp ? 0 : 2)
+        }
+        if command.version {
+            print("weir \(Program.version)")
+            Glibc.exit(0)
+        }
+        Glibc.exit(await Program(command).run())
+    }
+}

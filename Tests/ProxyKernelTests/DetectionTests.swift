@@ -1,0 +1,32 @@
+import NIOCore
+import Testing
+
+@testable import ProxyKernel
+
+struct DetectionTests {
+    private func verdict(_ text: String, raw: Bool = true, closed: Bool = false) -> String {
+        switch Detection(admitsRaw: raw).verdict(on: ByteBuffer(string: text), inputIsClosed: closed) {
+        case .needMore: "needMore"
+        case .tls: "tls"
+        case .http: "http"
+        case .raw: "raw"
+        }
+    }
+
+    @Test(
+        "inside a tunnel a request line is HTTP and all else is raw",
+        arguments: [
+            ("G", "needMore"), ("GET", "needMore"), ("GET ", "http"), ("GET / HTTP/1.1\r\n", "http"), ("M-SEARCH * ", "http"),
+            ("SSH-2.0-x\r\n", "raw"), ("get / ", "raw"), ("\u{16}", "needMore"), ("\u{1}\u{2}", "raw"), ("HELO\r\n", "raw"),
+            (String(repeating: "A", count: 40), "raw"), ("", "needMore"), ("AB ", "raw"),
+        ])
+    func tunnel(_ text: String, _ expected: String) { #expect(verdict(text) == expected) }
+
+    @Test(
+        "where only TLS and HTTP are allowed, what is not TLS is left to the HTTP parser",
+        arguments: ["SSH-2.0-x\r\n", "G", "\u{1}"])
+    func explicit(_ text: String) { #expect(verdict(text, raw: false) == "http") }
+
+    @Test("a client that says no more forces the decision")
+    func closed() { #expect(verdict("GET", closed: true) == "raw") }
+}

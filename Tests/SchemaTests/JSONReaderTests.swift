@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+@testable import Schema
+
+/// The rows of `Protocol/vectors/lines.json`.
+struct LineVector: Decodable, Sendable, CustomTestStringConvertible {
+    let name: String
+    let line: String?
+    let line_b64: String?
+    let verdict: String
+    let why: String?
+    let kind: String?
+    var testDescription: String { name }
+
+    var bytes: [UInt8] {
+        if let line { return Array(line.utf8) }
+        return line_b64.flatMap { Data(base64Encoded: $0) }.map(Array.init) ?? []
+    }
+
+    static let all: [LineVector] = {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../Protocol/vectors/lines.json")
+        return (try? JSONDecoder().decode([LineVector].self, from: Data(contentsOf: file))) ?? []
+    }()
+}
+
+struct JSONReaderTests {
+    @Test("the published vectors are there")
+    func vectorsExist() { #expect(LineVector.all.count > 50) }
+
+    @Test(
+        "a line is read or refused as the published vectors say",
+        arguments: LineVector.all.filter { $0.kind != "invalid_request" })
+    func vector(_ vector: LineVector) {
+        let reader = JSONReader()
+        let isRead = (try? reader.read(vector.bytes)) != nil
+        #expect(isRead == (vector.verdict == "accept"), "\(vector.why ?? "")")
+    }
+
+    @Test("what the writer writes reads back as the same value")
+    func roundTrip() throws {
+        let value: JSON = [
+            "text": "a\u{85}b\u{2028}\u{2029}\"\\\u{1}\u{7F}ü€😀", "number": .double(1732165069.123456), "int": .int(-(1 << 53)),
+            "list": [true, false, .null, [], [:]], "": "",
+        ]
+        let line = value.encoded
+        #expect(try JSONReader().read(line) == value)
+        #expect(
+            !line.contains(0x0A)
+                && String(decoding: line, as: UTF8.self).unicodeScalars.allSatisfy { ![0x85, 0x2028, 0x2029].contains($0.value) })
+    }
+
+    @Test("bytes that are not UTF-8 are written as base 64 and read back unchanged", arguments: 0..<40)
+    func octets(_ length: Int) throws {
+        let bytes = (0..<length).map { UInt8(truncatingIfNeeded: 0xFF &- $0 &* 7) }
+        var writer = JSONWriter()
+        writer.byteString(bytes)
+        let json = try JSONReader().read(writer.bytes)
+        let text = json["b64"]?.string
+        #expect(text.flatMap(Base64.decode) ?? json.string.map { Array($0.utf8) } == bytes)
+    }
+
+    @Test(
+        "a merge patch is applied as RFC 7396's own examples say",
+        arguments: [
+            (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
+            (#"{"a":"b"}"#, #"{"a":null}"#, "{}"), (#"{"a":"b","b":"c"}"#, #"{"a":null}"#, #"{"b":"c"}"#),
+            (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"c"}"#, #"{"a":["b"]}"#, #"{"a":["b"]}"#),
+            (#"{"a":{"b":"c"}}"#, #"{"a":{"b":"d","c":null}}"#, #"{"a":{"b":"d"}}"#),
+            (#"["a","b"]"#, #"["c","d"]"#, #"["c","d"]"#),
+            (#"{"a":"foo"}"#, "null", "null"), (#"{"e":null}"#, #"{"a":1}"#, #"{"e":null,"a":1}"#),
+            ("[1,2]", #"{"a":"b","c":null}"#, #"{"a":"b"}"#),
+            ("{}", #"{"a":{"bb":{"ccc":null}}}"#, #"{"a":{"bb":{}}}"#),
+        ])
+    func mergePatch(_ target: String, _ patch: String, _ result: String) throws {
+        let reader = JSONReader()
+        let merged = try reader.read(Array(target.utf8)).merging(reader.read(Array(patch.utf8)))
+        #expect(try merged == reader.read(Array(result.utf8)))
+    }
+}
