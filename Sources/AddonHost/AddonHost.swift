@@ -169,7 +169,9 @@ extension AddonHost {
         let isRunning = state.withLock { $0.isRunning }
         return worker.tell(LifecycleHooks.table.start, EmptyEvent())
             .flatMap { worker.tell(LifecycleHooks.table.configure, self.configuration) }
-            .flatMap { isRunning ? worker.tell(LifecycleHooks.table.running, EmptyEvent()) : worker.loop.makeSucceededVoidFuture() }
+            .flatMap {
+                isRunning ? worker.tell(LifecycleHooks.table.running, EmptyEvent()) : worker.loop.makeSucceededVoidFuture()
+            }
     }
 
     /// Replaces what one worker listens to, on every loop.

@@ -8,7 +8,8 @@ package struct AddonOptions: OptionTable {
     package let onFailure = Option<String>(
         "addon_on_failure", "continue", choices: ["continue", "kill"],
         "What happens to a flow whose worker fails, if the hook does not say: it goes on without the worker, or fails.")
-    package let handshakeTimeout = Option<Double>("addon_handshake_timeout", 10, "Seconds in which a worker must answer `initialize`.")
+    package let handshakeTimeout = Option<Double>(
+        "addon_handshake_timeout", 10, "Seconds in which a worker must answer `initialize`.")
     package let maximumInFlight = Option<Int>(
         "addon_max_in_flight", 32, "Events that one worker has at a time; more wait. A worker may ask for fewer.")
     package let maximumBytesInFlight = Option<Int>("addon_max_bytes_in_flight", 16 << 20, "Bytes of those events, at most.")

@@ -30,6 +30,7 @@ final class TroubleLog: Sendable {
         guard let silent else { return }
         let more = silent > 0 ? " (and \(silent) more since the last such line)" : ""
         log.line(
-            .warning, subscription.worker.name, "'\(subscription.name)' failed, policy \(subscription.policy.rawValue): \(failure)\(more)")
+            .warning, subscription.worker.name,
+            "'\(subscription.name)' failed, policy \(subscription.policy.rawValue): \(failure)\(more)")
     }
 }

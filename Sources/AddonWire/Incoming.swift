@@ -17,10 +17,14 @@ package enum Incoming: Sendable, Equatable {
 
     package init(_ json: JSON) throws(Failure) {
         guard let object = json.object else {
-            throw Failure(description: json.array == nil ? "expected an object, found \(json.kind)" : "batches are not part of the protocol")
+            throw Failure(
+                description: json.array == nil ? "expected an object, found \(json.kind)" : "batches are not part of the protocol"
+            )
         }
         if let method = object["method"] {
-            guard let method = method.string else { throw Failure(description: "method: expected a string, found \(method.kind)") }
+            guard let method = method.string else {
+                throw Failure(description: "method: expected a string, found \(method.kind)")
+            }
             let params = object["params"] ?? [:]
             if let id = object["id"], id != .null {
                 self = .call(id: id, method: method, params: params)

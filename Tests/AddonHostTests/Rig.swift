@@ -46,12 +46,7 @@ struct LogStore: LogHandler {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
-    func log(
-        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String, function: String,
-        line: UInt
-    ) {
-        store.lines.withLock { $0.append("\(level): \(message)") }
-    }
+    func log(event: Logging.LogEvent) { store.lines.withLock { $0.append("\(event.level): \(event.message)") } }
 }
 
 /// A host with workers written in Python for one test, in a folder of its own.
@@ -98,7 +93,7 @@ final class Rig: Sendable {
                 if method == "initialize":
                     send({"jsonrpc": "2.0", "id": id, "result": {"protocol": 1, "hooks": \(hooks), "limits": \(limits)}})
                     continue
-                result = answer(method, params)
+                result = answer(method, params) if method not in ("initialized", "shutdown", "ping") else None
                 if id is not None and result is not False: send({"jsonrpc": "2.0", "id": id, "result": result or {}})
             """)
     }

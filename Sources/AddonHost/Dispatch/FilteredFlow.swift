@@ -15,7 +15,9 @@ struct FilteredFlow: FilterSubject {
     var method: [UInt8]? { flow.request.method.bytes }
 
     var url: String? {
-        guard let host = values("host", flow.request.headers).first, flow.request.method != "CONNECT" else { return flow.request.url }
+        guard let host = values("host", flow.request.headers).first, flow.request.method != "CONNECT" else {
+            return flow.request.url
+        }
         var request = flow.request
         let name = ByteString(host).string
         // A port in the Host field is the one that the URL names already.

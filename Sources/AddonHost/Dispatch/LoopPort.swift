@@ -142,7 +142,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
     }
 
     /// What a worker's answer means, against what it was shown.
-    private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<Payload> {
+    private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<
+        Payload
+    > {
         let result: JSON
         switch answer {
         case .success(let json): result = json

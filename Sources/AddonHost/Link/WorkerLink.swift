@@ -1,4 +1,5 @@
 import AddonWire
+import Glibc
 import NIOCore
 import Schema
 
@@ -129,7 +130,11 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         self.context = nil
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { perform(core.close(.broken("\(error)"))) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A worker that dies with unread lines in its socket resets the connection.
+        let isReset = (error as? IOError).map { $0.errnoCode == ECONNRESET || $0.errnoCode == EPIPE } ?? false
+        perform(core.close(isReset ? .ended : .broken(AddonFailure.reason(error))))
+    }
 
     private func start() {
         guard !hasStarted else { return }

@@ -46,7 +46,9 @@ struct AttachedSocket: Sendable {
             throw AddonFailure("addon socket '\(path)': anybody may replace files in folder '\(folder)'")
         }
         guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else { throw AddonFailure("addon socket '\(path)': there is a file that is no socket") }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw AddonFailure("addon socket '\(path)': there is a file that is no socket")
+        }
         guard !answers(path) else { throw AddonFailure("addon socket '\(path)': another process listens there") }
         unlink(path)
     }
@@ -77,7 +79,8 @@ struct AttachedSocket: Sendable {
         guard let provider = channel as? any SocketOptionProvider else {
             return loop.makeFailedFuture(AddonFailure("no peer credentials"))
         }
-        let credentials: EventLoopFuture<Credentials> = provider.unsafeGetSocketOption(level: .socket, name: .init(rawValue: SO_PEERCRED))
+        let credentials: EventLoopFuture<Credentials> = provider.unsafeGetSocketOption(
+            level: .socket, name: .init(rawValue: SO_PEERCRED))
         return credentials.flatMapThrowing { peer in
             guard peer.uid == 0 || peer.uid == geteuid() || host.bounds.uids.contains(peer.uid) else {
                 let who = "process \(peer.pid) of user \(peer.uid)"

@@ -103,11 +103,13 @@ final class ChildProcess: Sendable {
         pthread_attr_setstacksize(&attributes, 256 << 10)
         defer { pthread_attr_destroy(&attributes) }
         let argument = Unmanaged.passRetained(wait)
-        let result = pthread_create(&thread, &attributes, { argument in
-            guard let argument else { return nil }
-            Unmanaged<Reaping>.fromOpaque(argument).takeRetainedValue().run()
-            return nil
-        }, argument.toOpaque())
+        let result = pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Reaping>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, argument.toOpaque())
         if result != 0 {
             argument.release()
             signal(SIGKILL)

@@ -1,6 +1,6 @@
-import Glibc
 import AddonWire
 import FlowModel
+import Glibc
 import NIOCore
 import NIOPosix
 import ProxyKernel
@@ -152,7 +152,9 @@ final class Worker: @unchecked Sendable {
                     }
                 }
             }
-            link.submit(EventLine.event(subscription.name, payload, timeout: timeout, attempt: 1), timeout: timeout, isLast: isLast, ticket)
+            link.submit(
+                EventLine.event(subscription.name, payload, timeout: timeout, attempt: 1), timeout: timeout, isLast: isLast,
+                ticket)
             return promise.futureResult
         }
         return EventLoopFuture.andAllSucceed(answers, on: loop)
