@@ -1,0 +1,24 @@
+import Logging
+
+/// The host's way to the log. What is written through it is never sent to workers as a `log` event: a worker that prints a
+/// line whenever it hears of a line would hear of its own.
+struct AddonLog: Sendable {
+    /// True while a line of this kind is being logged.
+    @TaskLocal static var isWriting = false
+    let logger: Logger
+
+    /// A line about a worker, or one that it wrote.
+    func line(_ level: Logger.Level, _ name: String, _ text: String) {
+        Self.$isWriting.withValue(true) { logger.log(level: level, "[\(name)] \(text)") }
+    }
+
+    /// The level that a worker's word stands for.
+    static func level(_ word: String?) -> Logger.Level {
+        switch word {
+        case "debug": .debug
+        case "warn", "warning", "alert": .warning
+        case "error": .error
+        default: .info
+        }
+    }
+}

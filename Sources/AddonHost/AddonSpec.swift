@@ -1,0 +1,92 @@
+import Glibc
+
+/// What follows `-s` on the command line: where an addon's process comes from.
+package struct AddonSpec: Sendable, Equatable {
+    package enum Form: Sendable, Equatable {
+        /// The core starts this command with the socket as fd 3, or as fd 0 and 1.
+        case spawn([String], isStdio: Bool)
+        /// The core connects to a socket on which the worker listens.
+        case connect(path: String)
+    }
+
+    /// The name in the log; unique among the addons once the host has taken them.
+    package var name: String
+    package let form: Form
+
+    package init(name: String, form: Form) {
+        self.name = name
+        self.form = form
+    }
+
+    /// Reads a path, `exec:COMMAND`, `stdio:COMMAND` or `unix:PATH`. Looks at the file, and starts nothing.
+    package static func parse(_ text: String) throws(AddonFailure) -> AddonSpec {
+        if let command = text.dropping("exec:") { return try spawning(command, isStdio: false, text) }
+        if let command = text.dropping("stdio:") { return try spawning(command, isStdio: true, text) }
+        if let path = text.dropping("unix:") {
+            guard !path.isEmpty else { throw AddonFailure("addon '\(text)': a path is missing after unix:") }
+            guard path.utf8.count < 108 else { throw AddonFailure("addon '\(text)': a socket's path has at most 107 bytes") }
+            return AddonSpec(name: stem(path), form: .connect(path: path))
+        }
+        return AddonSpec(name: stem(text), form: .spawn(try command(of: text), isStdio: false))
+    }
+
+    private static func spawning(_ command: String, isStdio: Bool, _ text: String) throws(AddonFailure) -> AddonSpec {
+        let words: [String]
+        do {
+            words = try CommandWords.split(command)
+        } catch {
+            throw AddonFailure("addon '\(text)': \(error)")
+        }
+        guard let program = words.first else { throw AddonFailure("addon '\(text)': the command is missing") }
+        // Of `python3 script.py` the script is what people know it by.
+        let script = words.dropFirst().first { interpreters[suffix($0)] != nil || suffix($0) == "jq" }
+        return AddonSpec(name: stem(script ?? program), form: .spawn(words, isStdio: isStdio))
+    }
+
+    /// Interpreters of files that are not executable themselves, by suffix.
+    private static let interpreters = ["py": "python3", "js": "node", "mjs": "node", "rb": "ruby", "sh": "bash"]
+
+    private static func command(of path: String) throws(AddonFailure) -> [String] {
+        var status = stat()
+        guard !path.isEmpty, stat(path, &status) == 0 else {
+            throw AddonFailure("addon '\(path)': \(path.isEmpty ? "the path is empty" : String(cString: strerror(errno)))")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw AddonFailure("addon '\(path)': not a file") }
+        let direct = path.contains("/") ? path : "./" + path
+        let isExecutable = access(path, X_OK) == 0
+        if isExecutable, startsLikeProgram(path) { return [direct] }
+        if let interpreter = interpreters[suffix(path)] { return [interpreter, direct] }
+        if suffix(path) == "jq" {
+            throw AddonFailure("addon '\(path)': a jq program talks over stdio; write 'stdio:jq -c --unbuffered -f \(path)'")
+        }
+        throw AddonFailure(
+            isExecutable
+                ? "addon '\(path)': it starts with neither #! nor a program's header"
+                : "addon '\(path)': not executable, and its suffix names no known language (chmod +x, or exec:COMMAND)")
+    }
+
+    private static func startsLikeProgram(_ path: String) -> Bool {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return true }
+        defer { close(file) }
+        var head = [UInt8](repeating: 0, count: 4)
+        let count = read(file, &head, 4)
+        return count >= 2 && (head.starts(with: [0x23, 0x21]) || head == [0x7F, 0x45, 0x4C, 0x46])
+    }
+
+    private static func stem(_ path: String) -> String {
+        let file = path.split(separator: "/").last ?? "addon"
+        guard let dot = file.lastIndex(of: "."), dot > file.startIndex else { return String(file) }
+        return String(file[..<dot])
+    }
+
+    private static func suffix(_ path: String) -> String {
+        let file = path.split(separator: "/").last ?? ""
+        guard let dot = file.lastIndex(of: ".") else { return "" }
+        return file[file.index(after: dot)...].lowercased()
+    }
+}
+
+extension String {
+    fileprivate func dropping(_ prefix: String) -> String? { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil }
+}

@@ -1,0 +1,78 @@
+import FlowModel
+import Schema
+
+/// A flow as filter expressions ask for it.
+struct FilteredFlow: FilterSubject {
+    let flow: HTTPFlow
+
+    var filterKind: FlowKind { .http }
+    var hasRequest: Bool { true }
+    var hasResponse: Bool { flow.response != nil }
+    var hasError: Bool { flow.error != nil }
+    var hasWebSocket: Bool { flow.websocket != .null }
+    var marked: String { flow.marked }
+    var isReplay: String? { flow.isReplay }
+    var method: [UInt8]? { flow.request.method.bytes }
+
+    var url: String? {
+        guard let host = values("host", flow.request.headers).first, flow.request.method != "CONNECT" else {
+            return flow.request.url
+        }
+        var request = flow.request
+        let name = ByteString(host).string
+        // A port in the Host field is the one that the URL names already.
+        let end = name.hasPrefix("[") ? name.lastIndex(of: "]").map { name.index(after: $0) } : name.lastIndex(of: ":")
+        request.host = String(name[..<(end ?? name.endIndex)]).filter { $0 != "[" && $0 != "]" }
+        return request.url
+    }
+
+    var hosts: [String] { [flow.request.host] + values("host", flow.request.headers).map { ByteString($0).string } }
+    var statusCode: Int? { flow.response?.statusCode }
+    var requestHeaderBlock: [UInt8]? { block(flow.request.headers) }
+    var responseHeaderBlock: [UInt8]? { flow.response.map { block($0.headers) } }
+    var requestContentType: [UInt8]? { joined("content-type", flow.request.headers) }
+    var responseContentType: [UInt8]? { flow.response.flatMap { joined("content-type", $0.headers) } }
+    var requestContent: [UInt8]? { content(flow.request.content, flow.request.headers) }
+    var responseContent: [UInt8]? { flow.response.flatMap { content($0.content, $0.headers) } }
+    var messages: [FilterMessage] { [] }
+    var clientAddress: String? { flow.client.value.peername.description }
+    var serverAddress: String? { flow.server.value.address?.description }
+    var comment: String { flow.comment }
+
+    var metadataText: String {
+        (flow.metadata.json.object?.members ?? []).map { member in
+            "\(member.key): \(member.value.string ?? String(decoding: member.value.encoded, as: UTF8.self))"
+        }.joined(separator: "\n")
+    }
+
+    private func block(_ headers: Headers) -> [UInt8] {
+        var block: [UInt8] = []
+        for index in 0..<headers.count {
+            headers.withLine(at: index) { name, value in
+                block += name
+                block += [0x3A, 0x20]
+                block += value
+                block += [0x0D, 0x0A]
+            }
+        }
+        return block
+    }
+
+    private func values(_ name: String, _ headers: Headers) -> [[UInt8]] {
+        (0..<headers.count).compactMap { index in
+            headers.withLine(at: index) { found, value in
+                name.withRawUTF8 { found.equalsIgnoringCase($0) } ? Array(value) : nil
+            }
+        }
+    }
+
+    private func joined(_ name: String, _ headers: Headers) -> [UInt8]? {
+        let values = values(name, headers)
+        return values.isEmpty ? nil : Array(values.joined(separator: [0x0A]))
+    }
+
+    private func content(_ content: Content, _ headers: Headers) -> [UInt8]? {
+        guard let buffer = content.buffer else { return nil }
+        return (ContentView.decoded(buffer, headers) ?? buffer).withUnsafeReadableBytes { Array($0) }
+    }
+}

@@ -1,0 +1,187 @@
+import AddonWire
+import FlowModel
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// One loop's way to all workers. Confined to its loop, but for `install`.
+///
+/// An event is encoded and its answer applied here; the connection may live on another loop.
+final class LoopPort: HookPort, @unchecked Sendable {
+    let loop: any EventLoop
+    private let host: AddonHost
+    /// By the hooks' indices, each in the order of the chain.
+    private var table: [[Listener]] = []
+    /// Bytes of the last event's line: the next one will have about as many.
+    private var lastSize = 2048
+
+    init(loop: any EventLoop, host: AddonHost) {
+        self.loop = loop
+        self.host = host
+    }
+
+    /// Replaces the table; from any loop.
+    func install(_ table: [[Listener]]) {
+        guard loop.inEventLoop else { return loop.execute { self.table = table } }
+        self.table = table
+    }
+
+    func hasListeners(_ hook: any AnyHook) -> Bool {
+        hook.index < table.count && !table[hook.index].isEmpty
+    }
+
+    func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
+        guard hook.index < table.count else { return false }
+        return table[hook.index].contains { listener in
+            let subscription = listener.subscription
+            if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return true }
+            return subscription.content != .none && subscription.admits(flow)
+        }
+    }
+
+    func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload) {
+        guard hook.index < table.count else { return }
+        for listener in table[hook.index] where listener.subscription.admits(payload.flow) { tell(listener, payload) }
+    }
+
+    func fire<Payload: HookPayload>(
+        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> HookOutcome<Payload> {
+        var outcome = HookOutcome<Payload>()
+        guard hook.index < table.count else { return outcome }
+        var working = payload
+        for listener in table[hook.index] where listener.subscription.admits(working.flow) {
+            guard !listener.subscription.observes else {
+                tell(listener, working)
+                continue
+            }
+            let (changes, failure) = try await ask(listener, working, waiter, isolation: isolation)
+            if let failure {
+                outcome.failure = failure
+                return outcome
+            }
+            for change in changes { change.apply(&working) }
+            outcome.changes += changes
+        }
+        return outcome
+    }
+
+    private func tell<Payload: HookPayload>(_ listener: Listener, _ payload: Payload) {
+        guard let link = listener.link else { return }
+        link.notify(EventLine.notification(listener.subscription.name, shown(payload, listener.subscription)))
+    }
+
+    /// Asks one worker, twice if its hook wants that and it died.
+    private func ask<Payload: HookPayload>(
+        _ first: Listener, _ payload: Payload, _ waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
+        var listener = first
+        let began = MonotonicClock.now
+        let worker = first.subscription.worker
+        for attempt in 1...2 {
+            let subscription = listener.subscription
+            let shown = shown(payload, subscription)
+            let reply: Reply<Payload>
+            if let link = listener.link {
+                let answer = try await send(shown, to: link, subscription, attempt, waiter, isolation: isolation)
+                reply = read(answer, shown, subscription)
+            } else {
+                reply = .failed(listener.outage ?? LinkFailure(.crash, "it is down"))
+            }
+            switch reply {
+            case .changes(let changes): return (changes, nil)
+            case .killed: return ([], .killed("addon '\(worker.name)' killed the flow in '\(subscription.name)'"))
+            case .failed(let failure):
+                switch subscription.policy.resolution(of: failure.cause, attempt: attempt) {
+                case .goOn: return ([], nil)
+                case .fail: return ([], Self.failure(of: worker, subscription, failure))
+                case .tryAgain:
+                    let left = subscription.timeout - (MonotonicClock.now - began)
+                    guard left > 0, try await comesBack(worker, left, waiter, isolation: isolation),
+                        let next = table[first.subscription.hook.index].first(where: {
+                            $0.subscription.worker === worker && $0.subscription.name == subscription.name && $0.link != nil
+                        })
+                    else { return ([], Self.failure(of: worker, subscription, failure)) }
+                    listener = next
+                }
+            }
+        }
+        return ([], nil)
+    }
+
+    private func send<Payload: HookPayload>(
+        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, _ waiter: Waiter?,
+        isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> LinkAnswer {
+        let message = EventLine.event(
+            subscription.name, shown, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
+        lastSize = min(message.bytes.count, 1 << 16)
+        let pending = Pending<LinkAnswer>(on: loop)
+        let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
+        link.submit(message, timeout: subscription.timeout, ticket)
+        do {
+            return try await pending.wait(as: waiter, isolation: isolation)
+        } catch {
+            link.cancel(ticket, why: error.what == .timeout ? "timeout" : "client_gone")
+            throw error
+        }
+    }
+
+    private func comesBack(
+        _ worker: Worker, _ timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Bool {
+        let pending = Pending<Bool>(on: loop)
+        worker.comesBack(within: timeout).whenComplete { pending.resume((try? $0.get()) ?? false) }
+        return try await pending.wait(as: waiter, isolation: isolation)
+    }
+
+    private enum Reply<Payload: HookPayload> {
+        case changes([Change<Payload>])
+        case killed
+        case failed(LinkFailure)
+    }
+
+    /// What a worker's answer means, against what it was shown.
+    private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<
+        Payload
+    > {
+        let result: JSON
+        switch answer {
+        case .success(let json): result = json
+        case .failure(let failure):
+            // The end of a connection has its own line in the log, once for all the events that it took with it.
+            if failure.cause != .crash { host.trouble(subscription, failure) }
+            return .failed(failure)
+        }
+        do throws(StateRefusal) {
+            guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
+            var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
+            if let entries = result["log"]?.array { entries.forEach { host.logFromWorker(subscription.worker.name, $0) } }
+            if result["kill"]?.bool == true { return .killed }
+            guard !changes.isEmpty, let old = shown.flow else { return .changes(changes) }
+            var answered = shown
+            for change in changes { change.apply(&answered) }
+            guard let new = answered.flow else { return .changes(changes) }
+            if new.error?.message == FlowError.killedMessage, old.error?.message != FlowError.killedMessage { return .killed }
+            if subscription.content == .decoded { changes += ContentView.recoding(from: old, to: new) }
+            return .changes(changes)
+        } catch {
+            let failure = LinkFailure(.badReply, "\(error)")
+            host.trouble(subscription, failure)
+            return .failed(failure)
+        }
+    }
+
+    private func shown<Payload: HookPayload>(_ payload: Payload, _ subscription: Subscription) -> Payload {
+        guard let flow = payload.flow else { return payload }
+        var shown = payload
+        shown.flow = ContentView.shown(flow, subscription.content) { reason in
+            host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)")
+        }
+        return shown
+    }
+
+    private static func failure(of worker: Worker, _ subscription: Subscription, _ failure: LinkFailure) -> ProxyFailure {
+        ProxyFailure(.worker, fault: .worker, "addon '\(worker.name)' failed in '\(subscription.name)': \(failure)")
+    }
+}

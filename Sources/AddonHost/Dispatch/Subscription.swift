@@ -1,0 +1,59 @@
+import AddonWire
+import FlowModel
+import ProxyKernel
+import Schema
+
+/// One worker's granted wish to hear of one hook, on one connection.
+final class Subscription: Sendable {
+    let hook: any AnyHook
+    /// The name that the worker used, which its events carry.
+    let name: String
+    let filter: Filter?
+    let content: HookRequest.ContentMode
+    /// Whether the worker is only told.
+    let observes: Bool
+    let timeout: Int64
+    let policy: FailurePolicy
+    let order: Int
+    let worker: Worker
+
+    /// Grants what was asked for, or says what cannot be.
+    init(_ request: HookRequest, at path: String, worker: Worker, bounds: AddonBounds) throws(StateRefusal) {
+        hook = request.hook
+        name = request.name
+        content = request.content
+        observes = request.observes || !request.hook.pauses
+        timeout = request.timeout ?? bounds.eventTimeout
+        policy = request.policy ?? bounds.policy
+        order = request.order
+        self.worker = worker
+        guard let text = request.filter else {
+            filter = nil
+            return
+        }
+        let carriesFlow = request.hook.payload.fields().contains {
+            if case .record(let record) = $0.shape { record.name == HTTPFlow.name } else { false }
+        }
+        guard carriesFlow else { throw StateRefusal(.badState, at: "\(path).filter", "'\(name)' carries no flow") }
+        do {
+            filter = try Filter(text)
+        } catch {
+            throw StateRefusal(.badState, at: "\(path).filter", error.description)
+        }
+    }
+
+    func admits(_ flow: HTTPFlow?) -> Bool {
+        guard let filter else { return true }
+        guard let flow else { return false }
+        return filter.matches(FilteredFlow(flow: flow))
+    }
+}
+
+/// A subscription with the connection that its events take, as a port keeps it.
+struct Listener: Sendable {
+    let subscription: Subscription
+    /// Nil while the worker is down.
+    let link: WorkerLink?
+    /// Why, if it is.
+    let outage: LinkFailure?
+}

@@ -1,0 +1,20 @@
+import AddonWire
+import Schema
+
+/// What a worker made of one event.
+typealias LinkAnswer = Result<JSON, LinkFailure>
+
+/// One event on its way through a link. Its fields are confined to the link's loop.
+final class EventTicket: @unchecked Sendable {
+    let policy: FailurePolicy
+    /// Called once, on the link's loop, unless the event is cancelled.
+    let complete: @Sendable (LinkAnswer) -> Void
+    /// Set when the link has taken the event.
+    var id: Int?
+    var isCancelled = false
+
+    init(policy: FailurePolicy, complete: @escaping @Sendable (LinkAnswer) -> Void) {
+        self.policy = policy
+        self.complete = complete
+    }
+}

@@ -1,0 +1,205 @@
+import AddonWire
+import Glibc
+import NIOCore
+import Schema
+
+/// What a link tells its owner, on the link's loop.
+protocol LinkOwner: AnyObject, Sendable {
+    /// `initialize` was answered; the owner accepts or closes.
+    func initialized(_ link: WorkerLink, _ result: JSON)
+    func notified(_ link: WorkerLink, method: String, params: JSON)
+    /// The connection is over and took events with it, counted by their hooks' policies. Called once, last.
+    func ended(_ link: WorkerLink, _ end: LinkEnd, lost: [FailurePolicy: Int])
+}
+
+/// The connection to one worker: moves the bytes of a `LinkCore` and keeps its time. Confined to its loop.
+///
+/// What is sent within one turn of the loop leaves in one write.
+final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let loop: any EventLoop
+    private(set) var core: LinkCore
+    private weak var owner: (any LinkOwner)?
+    private let initialize: LinkMessage
+    private var context: ChannelHandlerContext?
+    private var tickets: [Int: EventTicket] = [:]
+    private var hasStarted = false
+    private var hasEnded = false
+    private var flushIsDue = false
+    private var alarm: Scheduled<Void>?
+    private var alarmTime = Int64.max
+    private var drained: EventLoopPromise<Void>?
+
+    init(loop: any EventLoop, limits: LinkLimits, initialize: LinkMessage, owner: any LinkOwner) {
+        self.loop = loop
+        self.initialize = initialize
+        self.owner = owner
+        core = LinkCore(limits: limits)
+    }
+
+    // MARK: The host's side
+
+    /// Sends an event; may be called from any loop.
+    func submit(_ message: LinkMessage, timeout: Int64, isLast: Bool = false, _ ticket: EventTicket) {
+        guard loop.inEventLoop else { return loop.execute { self.submit(message, timeout: timeout, isLast: isLast, ticket) } }
+        guard !ticket.isCancelled else { return }
+        switch core.event(message, timeout: timeout, isLast: isLast, now: MonotonicClock.now) {
+        case .accepted(let id):
+            ticket.id = id
+            tickets[id] = ticket
+            afterwards()
+        case .refused(let failure): ticket.complete(.failure(failure))
+        }
+    }
+
+    /// Nobody waits for the event any more; may be called from any loop.
+    func cancel(_ ticket: EventTicket, why: String) {
+        guard loop.inEventLoop else { return loop.execute { self.cancel(ticket, why: why) } }
+        ticket.isCancelled = true
+        guard let id = ticket.id, tickets.removeValue(forKey: id) != nil else { return }
+        perform(core.cancel(id, why: why, now: MonotonicClock.now))
+    }
+
+    /// Sends a notification or drops it; may be called from any loop.
+    func notify(_ message: LinkMessage) {
+        guard loop.inEventLoop else { return loop.execute { self.notify(message) } }
+        core.notify(message)
+        afterwards()
+    }
+
+    /// Sends the request after which the worker ends; on the link's loop. Succeeds also if it is not answered.
+    func shutdown(timeout: Int64) -> EventLoopFuture<Void> {
+        let promise = loop.makePromise(of: Void.self)
+        if let id = core.request(LinkMessage("shutdown", capacity: 64), timeout: timeout, now: MonotonicClock.now) {
+            tickets[id] = EventTicket(policy: .continue) { _ in promise.succeed() }
+            afterwards()
+        } else {
+            promise.succeed()
+        }
+        return promise.futureResult
+    }
+
+    /// Ends the handshake; on the link's loop.
+    func accept(_ result: InitializeResult, _ initialized: LinkMessage) {
+        core.accept(
+            initialized, workerLine: result.maximumLine, maximumInFlight: result.maximumInFlight, now: MonotonicClock.now)
+        afterwards()
+    }
+
+    /// Takes no events from now on; the future ends when those at hand have, or the connection. On the link's loop, once.
+    func drain() -> EventLoopFuture<Void> {
+        let promise = loop.makePromise(of: Void.self)
+        guard core.state == .ready else {
+            promise.succeed()
+            return promise.futureResult
+        }
+        drained = promise
+        perform(core.drain())
+        return promise.futureResult
+    }
+
+    /// Ends the connection; every event at hand fails. On the link's loop.
+    func close(_ end: LinkEnd) { perform(core.close(end)) }
+
+    // MARK: The channel's side
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { start() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        start()
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        perform(buffer.withUnsafeReadableBytes { core.received($0, now: MonotonicClock.now) })
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        perform(core.close(.ended))
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        perform(core.close(.ended))
+        self.context = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A worker that dies with unread lines in its socket resets the connection.
+        let isReset = (error as? IOError).map { $0.errnoCode == ECONNRESET || $0.errnoCode == EPIPE } ?? false
+        perform(core.close(isReset ? .ended : .broken(AddonFailure.reason(error))))
+    }
+
+    private func start() {
+        guard !hasStarted else { return }
+        hasStarted = true
+        core.start(initialize, now: MonotonicClock.now)
+        afterwards()
+    }
+
+    private func perform(_ actions: [LinkCore.Action]) {
+        var lost: [FailurePolicy: Int] = [:]
+        for action in actions {
+            switch action {
+            case .initialized(let result): owner?.initialized(self, result)
+            case .answered(let id, let result): tickets.removeValue(forKey: id)?.complete(.success(result))
+            case .failed(let id, let failure):
+                guard let ticket = tickets.removeValue(forKey: id) else { break }
+                if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
+                ticket.complete(.failure(failure))
+            case .call(let id, let method, _):
+                perform(core.refuse(id, code: -32601, kind: "unsupported", "the core has no method '\(method)'"))
+            case .notification(let method, let params): owner?.notified(self, method: method, params: params)
+            case .drained:
+                drained?.succeed()
+                drained = nil
+            case .close(let end): finish(end, lost)
+            }
+        }
+        afterwards()
+    }
+
+    private func finish(_ end: LinkEnd, _ lost: [FailurePolicy: Int]) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        alarm?.cancel()
+        drained?.succeed()
+        drained = nil
+        context?.close(promise: nil)
+        owner?.ended(self, end, lost: lost)
+    }
+
+    /// After anything that may have produced output or moved a deadline.
+    private func afterwards() {
+        if core.hasOutput, !flushIsDue {
+            flushIsDue = true
+            loop.execute { self.flush() }
+        }
+        guard let wake = core.wake, wake < alarmTime else { return }
+        alarm?.cancel()
+        alarmTime = wake
+        alarm = loop.scheduleTask(deadline: MonotonicClock.deadline(wake)) {
+            self.alarmTime = .max
+            self.perform(self.core.tick(now: MonotonicClock.now))
+        }
+    }
+
+    private func flush() {
+        flushIsDue = false
+        guard let context, core.hasOutput else { return }
+        let bytes = core.takeOutput()
+        let promise = loop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { result in
+            // A failed write is followed by the channel's end.
+            guard case .success = result else { return }
+            self.perform(self.core.wrote(bytes.count, now: MonotonicClock.now))
+        }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: promise)
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// The socket at which workers attach themselves.
+struct AttachedSocket: Sendable {
+    private let channel: any Channel
+    private let path: String
+
+    /// Listens at `path`, mode 0660. A socket file that nobody answers at is taken away first.
+    static func open(_ path: String, loop: any EventLoop, host: AddonHost) async throws -> AttachedSocket {
+        try check(path)
+        let channel: any Channel
+        do {
+            channel = try await ServerBootstrap(group: loop)
+                .childChannelInitializer { channel in admit(channel, loop: loop, host: host) }
+                .bind(unixDomainSocketPath: path).get()
+        } catch {
+            throw AddonFailure("addon socket '\(path)': \(AddonFailure.reason(error))")
+        }
+        guard chmod(path, 0o660) == 0 else {
+            let reason = String(cString: strerror(errno))
+            try? await channel.close()
+            throw AddonFailure("addon socket '\(path)': its mode cannot be set: \(reason)")
+        }
+        return AttachedSocket(channel: channel, path: path)
+    }
+
+    func close() async {
+        try? await channel.close()
+        unlink(path)
+    }
+
+    /// Refuses folders where others could put their own socket in our place, and sockets that are in use.
+    private static func check(_ path: String) throws(AddonFailure) {
+        guard !path.isEmpty, path.utf8.count < 108 else {
+            throw AddonFailure("addon socket '\(path)': a socket's path has 1 to 107 bytes")
+        }
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        var status = stat()
+        guard stat(folder, &status) == 0 else {
+            throw AddonFailure("addon socket '\(path)': folder '\(folder)': \(String(cString: strerror(errno)))")
+        }
+        guard status.st_mode & S_IWOTH == 0 || status.st_mode & S_ISVTX != 0 else {
+            throw AddonFailure("addon socket '\(path)': anybody may replace files in folder '\(folder)'")
+        }
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw AddonFailure("addon socket '\(path)': there is a file that is no socket")
+        }
+        guard !answers(path) else { throw AddonFailure("addon socket '\(path)': another process listens there") }
+        unlink(path)
+    }
+
+    private static func answers(_ path: String) -> Bool {
+        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard probe >= 0 else { return true }
+        defer { Glibc.close(probe) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        return result == 0 || errno != ECONNREFUSED
+    }
+
+    /// Who is at the other end, as the kernel says (`struct ucred`, which glibc's Swift module hides).
+    private struct Credentials {
+        var pid: Int32 = 0
+        var uid: UInt32 = 0
+        var gid: UInt32 = 0
+    }
+
+    private static func admit(_ channel: any Channel, loop: any EventLoop, host: AddonHost) -> EventLoopFuture<Void> {
+        guard let provider = channel as? any SocketOptionProvider else {
+            return loop.makeFailedFuture(AddonFailure("no peer credentials"))
+        }
+        let credentials: EventLoopFuture<Credentials> = provider.unsafeGetSocketOption(
+            level: .socket, name: .init(rawValue: SO_PEERCRED))
+        return credentials.flatMapThrowing { peer in
+            guard peer.uid == 0 || peer.uid == geteuid() || host.bounds.uids.contains(peer.uid) else {
+                let who = "process \(peer.pid) of user \(peer.uid)"
+                host.log.line(.warning, "addon-socket", "refused \(who): see addon_socket_uids")
+                throw AddonFailure(who)
+            }
+            let worker = host.add("attached-\(peer.pid)", .attached, on: loop)
+            host.log.line(.info, worker.name, "attached: process \(peer.pid) of user \(peer.uid)")
+            try worker.adopt(channel).flatMap { host.greet(worker) }.whenComplete { result in
+                switch result {
+                case .success: worker.enlist()
+                case .failure(let error):
+                    host.log.line(.warning, worker.name, "\(error)")
+                    host.forget(worker)
+                    channel.close(promise: nil)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+/// The numbers of `Supervision`, in milliseconds.
+package struct SupervisionBounds: Sendable, Equatable {
+    package var base: Int64 = 100
+    package var maximum: Int64 = 30_000
+    package var healthyAfter: Int64 = 60_000
+    package var breakerFailures = 10
+    package var breakerWindow: Int64 = 30_000
+    package var breakerPause: Int64 = 30_000
+
+    package init() {}
+}
+
+/// Decides when a worker that died is started again.
+///
+/// States: `closed` (deaths are met with a growing delay), `open` (too many deaths: nothing is started for a while),
+/// `halfOpen` (one start, to see), `final` (the worker said that starting it again is of no use). The delay doubles from
+/// death to death and is forgotten after a time of health. In `halfOpen` one death opens again, and a window of health closes.
+///
+/// No clock and no randomness of its own: times are milliseconds that never go back, `random` is in 0..<1.
+package struct Supervision: Sendable {
+    package enum State: Sendable, Equatable {
+        case closed, open, halfOpen, final
+    }
+
+    package enum OnDeath: Sendable, Equatable {
+        case restart(after: Int64)
+        /// The breaker opens: one start after this time.
+        case pause(Int64)
+        case never
+    }
+
+    /// The exit status that asks not to be started again (`EX_CONFIG`).
+    package static let finalStatus: Int32 = 78
+
+    package let bounds: SupervisionBounds
+    package private(set) var state = State.closed
+    /// Since when the worker answers; nil while it does not.
+    private var readySince: Int64?
+    private var deaths: [Int64] = []
+    private var doublings = 0
+
+    package init(bounds: SupervisionBounds = SupervisionBounds()) { self.bounds = bounds }
+
+    /// A process is being started, or a connection made.
+    package mutating func starting() {
+        if state == .open { state = .halfOpen }
+        readySince = nil
+    }
+
+    /// The handshake succeeded.
+    package mutating func ready(now: Int64) { readySince = now }
+
+    /// The process died, could not be started, or lost its connection.
+    package mutating func died(now: Int64, isFinal: Bool = false, random: Double) -> OnDeath {
+        let health = readySince.map { now - $0 } ?? 0
+        readySince = nil
+        if isFinal || state == .final {
+            state = .final
+            return .never
+        }
+        if state == .halfOpen {
+            guard health >= bounds.breakerWindow else {
+                state = .open
+                return .pause(bounds.breakerPause)
+            }
+            state = .closed
+            deaths = []
+        }
+        if health >= bounds.healthyAfter { doublings = 0 }
+        deaths.removeAll { $0 <= now - bounds.breakerWindow }
+        deaths.append(now)
+        guard deaths.count < bounds.breakerFailures else {
+            deaths = []
+            state = .open
+            return .pause(bounds.breakerPause)
+        }
+        let delay = min(bounds.maximum, bounds.base << Int64(min(doublings, 30)))
+        doublings += 1
+        return .restart(after: max(1, Int64(Double(delay) * (0.8 + 0.4 * random))))
+    }
+}

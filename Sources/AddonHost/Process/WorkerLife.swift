@@ -1,0 +1,43 @@
+import AddonWire
+import NIOCore
+
+/// One process of a worker with its connection, or one connection without a process: from its start until both have ended.
+///
+/// Confined to the worker's loop.
+final class WorkerLife {
+    var child: ChildProcess?
+    var link: WorkerLink?
+    var subscriptions: [Subscription] = []
+    /// What the handshake found wrong.
+    var refusal: String?
+    var isReady = false
+    /// Set when the connection is over, or was never made.
+    var end: LinkEnd?
+    var lost: [FailurePolicy: Int] = [:]
+    var exit: ChildProcess.Exit?
+    var isOutputOver = true
+    var lastLine: String?
+    var isReported = false
+    var timers: [Scheduled<Void>] = []
+
+    /// Whether nothing more will be heard of it.
+    var isOver: Bool { end != nil && (child == nil || (exit != nil && isOutputOver)) }
+
+    /// What happened, for people.
+    var obituary: String {
+        var parts: [String] = []
+        if let refusal {
+            parts.append(refusal)
+        } else if let exit {
+            parts.append("it \(exit)")
+        }
+        if let end, refusal == nil {
+            switch end {
+            case .ended where exit != nil, .finished: break
+            default: parts.append(end.description)
+            }
+        }
+        if let lastLine, exit != nil { parts.append("its last line: \(lastLine)") }
+        return parts.isEmpty ? "the connection ended" : parts.joined(separator: "; ")
+    }
+}

@@ -1,0 +1,106 @@
+package import Schema
+
+/// One entry of `hooks` in the answer to `initialize`: which event a worker wants, and how.
+package struct HookRequest: Sendable {
+    /// How much of a flow's bodies the worker is shown.
+    package enum ContentMode: String, Sendable, CaseIterable {
+        /// Sizes only.
+        case none
+        /// The octets as they stand on the wire.
+        case whole
+        /// The octets without their content codings; put back when the worker changes them.
+        case decoded
+    }
+
+    package let hook: any AnyHook
+    /// The name that the worker used: the hook's own or an alias. Events carry it.
+    package let name: String
+    /// A filter expression; nil admits every flow.
+    package var filter: String?
+    package var content = ContentMode.none
+    /// The worker is told and not waited for.
+    package var observes = false
+    /// Milliseconds from writing the event to the answer; nil for the operator's default.
+    package var timeout: Int64?
+    /// Nil for the operator's default.
+    package var policy: FailurePolicy?
+    /// Whether the worker may be sent the same event twice.
+    package var isIdempotent = false
+    /// Lower ones come first in the chain; equal ones in the order of the command line.
+    package var order = 0
+
+    package init(hook: any AnyHook, name: String) {
+        self.hook = hook
+        self.name = name
+    }
+
+    /// Reads a name, or an object with `name`; `path` names the place for the refusal.
+    init(_ json: JSON, at path: String, hooks: [any AnyHook]) throws(StateRefusal) {
+        let object: JSONObject
+        switch json {
+        case .string: object = ["name": json]
+        case .object(let members): object = members
+        default: throw .expected("a hook's name or an object", at: path, found: json)
+        }
+        let place = json.object == nil ? path : "\(path).name"
+        guard let given = object["name"] else { throw StateRefusal(.badState, at: place, "missing") }
+        let name = try String.read(given, at: place)
+        guard let hook = hooks.first(where: { $0.name == name || $0.aliases.contains(name) }) else {
+            throw StateRefusal(.badState, at: place, "there is no hook '\(name)'")
+        }
+        self.init(hook: hook, name: name)
+        filter = try object.optional("filter", String?.self, at: path) ?? nil
+        content = try object.word("content", ContentMode.self, at: path) ?? .none
+        observes = try object.optional("observe", Bool.self, at: path) ?? false
+        timeout = try object.positive("timeout_ms", at: path).map { Int64($0) }
+        policy = try object.word("on_failure", FailurePolicy.self, at: path)
+        isIdempotent = try object.optional("idempotent", Bool.self, at: path) ?? false
+        order = try object.optional("order", Int.self, at: path) ?? 0
+        if policy == .retry, !isIdempotent {
+            throw StateRefusal(.badState, at: "\(path).on_failure", "retry needs idempotent: true")
+        }
+    }
+
+    /// The hook as it was granted, for `initialized`.
+    func write(to writer: inout JSONWriter, timeout: Int64, policy: FailurePolicy) {
+        writer.beginObject()
+        writer.key("name")
+        writer.string(name)
+        writer.key("content")
+        writer.string(content.rawValue)
+        writer.key("observe")
+        writer.bool(observes)
+        writer.key("timeout_ms")
+        writer.int(Int(timeout))
+        writer.key("on_failure")
+        writer.string(policy.rawValue)
+        writer.endObject()
+    }
+}
+
+extension JSONObject {
+    /// The member's value; nil if it is absent or null.
+    func optional<Value: WireValue>(_ key: String, _: Value.Type, at path: String) throws(StateRefusal) -> Value? {
+        guard let json = self[key], json != .null else { return nil }
+        return try Value.read(json, at: path.isEmpty ? key : "\(path).\(key)")
+    }
+
+    func positive(_ key: String, at path: String) throws(StateRefusal) -> Int? {
+        guard let value = try optional(key, Int.self, at: path) else { return nil }
+        guard value > 0 else {
+            throw StateRefusal(.badState, at: path.isEmpty ? key : "\(path).\(key)", "expected a number above 0, found \(value)")
+        }
+        return value
+    }
+
+    func word<Word: RawRepresentable<String> & CaseIterable>(
+        _ key: String, _: Word.Type, at path: String
+    ) throws(StateRefusal) -> Word? {
+        guard let text = try optional(key, String.self, at: path) else { return nil }
+        guard let word = Word(rawValue: text) else {
+            let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
+            throw StateRefusal(.badState, at: path.isEmpty ? key : "\(path).\(key)", "expected one of \(words), found '\(text)'")
+        }
+        return word
+    }
+}

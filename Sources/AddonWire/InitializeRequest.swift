@@ -1,0 +1,48 @@
+package import Schema
+
+/// What the core says of itself in `initialize`, the first line of a connection.
+package struct InitializeRequest: Sendable {
+    /// The versions of this protocol that the core speaks.
+    package static let versions = [1]
+
+    package var coreName: String
+    package var coreVersion: String
+    /// Unique among the connections of this core.
+    package var workerID: String
+    package var workerName: String
+    package var limits: LinkLimits
+    /// Every option's value by its name.
+    package var options: JSON
+
+    package init(
+        coreName: String, coreVersion: String, workerID: String, workerName: String, limits: LinkLimits, options: JSON
+    ) {
+        self.coreName = coreName
+        self.coreVersion = coreVersion
+        self.workerID = workerID
+        self.workerName = workerName
+        self.limits = limits
+        self.options = options
+    }
+
+    package var message: LinkMessage {
+        LinkMessage("initialize") { writer in
+            writer.key("protocol")
+            writer.value(.array(Self.versions.map { .int($0) }))
+            writer.key("core")
+            writer.value(["name": .string(coreName), "version": .string(coreVersion)])
+            writer.key("worker")
+            writer.value(["id": .string(workerID), "name": .string(workerName)])
+            writer.key("limits")
+            writer.value([
+                "max_line": .int(limits.ownLine), "max_inflight": .int(limits.maximumInFlight),
+                "max_extension_ms": .int(Int(limits.maximumExtension)),
+            ])
+            // Reserved: this version offers none.
+            writer.key("capabilities")
+            writer.value([])
+            writer.key("options")
+            writer.value(options)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package import Schema
+
+/// What a worker says of itself in its answer to `initialize`. Only `hooks` has to be there; unknown members are ignored.
+package struct InitializeResult: Sendable {
+    package var version: Int
+    package var name: String?
+    package var workerVersion: String?
+    package var hooks: [HookRequest]
+    /// The longest line that the worker takes; at least 1024.
+    package var maximumLine: Int?
+    package var maximumInFlight: Int?
+
+    /// Reads the result, or says which of its members is refused.
+    package init(_ json: JSON, hooks known: [any AnyHook]) throws(StateRefusal) {
+        guard let object = json.object else { throw .expected("an object", at: "result", found: json) }
+        version = try object.optional("protocol", Int.self, at: "") ?? 1
+        guard InitializeRequest.versions.contains(version) else {
+            let offered = InitializeRequest.versions.map(String.init).joined(separator: ", ")
+            throw StateRefusal(.badState, at: "protocol", "version \(version) was not offered (\(offered))")
+        }
+        name = try object.optional("name", String.self, at: "")
+        workerVersion = try object.optional("version", String.self, at: "")
+        guard let list = object["hooks"] else { throw StateRefusal(.badState, at: "hooks", "missing") }
+        guard let list = list.array else { throw .expected("an array", at: "hooks", found: list) }
+        hooks = []
+        for (index, entry) in list.enumerated() {
+            hooks.append(try HookRequest(entry, at: "hooks[\(index)]", hooks: known))
+        }
+        guard let limits = object["limits"], limits != .null else { return }
+        guard let limits = limits.object else { throw .expected("an object", at: "limits", found: limits) }
+        maximumLine = try limits.positive("max_line", at: "limits")
+        maximumInFlight = try limits.positive("max_inflight", at: "limits")
+        if let maximumLine, maximumLine < 1024 {
+            throw StateRefusal(.badState, at: "limits.max_line", "expected at least 1024, found \(maximumLine)")
+        }
+    }
+
+    /// The notification that ends the handshake: what was granted.
+    package static func initialized(_ granted: [(hook: HookRequest, timeout: Int64, policy: FailurePolicy)]) -> LinkMessage {
+        LinkMessage("initialized", capacity: 512) { writer in
+            writer.key("hooks")
+            writer.beginArray()
+            for grant in granted { grant.hook.write(to: &writer, timeout: grant.timeout, policy: grant.policy) }
+            writer.endArray()
+            writer.key("permissions")
+            writer.value([])
+            writer.key("redacted")
+            writer.value([])
+        }
+    }
+}

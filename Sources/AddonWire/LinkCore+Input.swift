@@ -1,0 +1,145 @@
+private import Schema
+
+/// What a worker sends, and the passing of time.
+extension LinkCore {
+    /// Bytes came from the worker.
+    package mutating func received(_ bytes: UnsafeRawBufferPointer, now: Int64) -> [Action] {
+        guard state != .closed else { return [] }
+        counters.bytesRead += bytes.count
+        lastHeard = now
+        missedPings = 0
+        var splitter = splitter
+        self.splitter = LineSplitter(limit: 0)
+        var actions: [Action] = []
+        var tooLong: LinkEnd?
+        do throws(LineSplitter.Failure) {
+            try splitter.feed(bytes) { line in
+                if state != .closed { receivedLine(line, now: now, into: &actions) }
+            }
+        } catch {
+            if case .tooLong(let limit) = error { tooLong = .lineTooLong(limit: limit) }
+        }
+        self.splitter = splitter
+        if let tooLong {
+            counters.badLines += 1
+            return actions + close(tooLong)
+        }
+        if state != .closed { actions += pump(now: now) }
+        return actions
+    }
+
+    private mutating func receivedLine(_ line: UnsafeRawBufferPointer, now: Int64, into actions: inout [Action]) {
+        counters.linesRead += 1
+        let incoming: Incoming
+        do {
+            incoming = try Incoming(reader.read(line))
+        } catch {
+            counters.badLines += 1
+            actions += close(.badLine("\(error): \(Self.excerpt(line))"))
+            return
+        }
+        switch incoming {
+        case .result(let id, let result): ended(id, .success(result), into: &actions)
+        case .error(let id, let code, let message):
+            ended(id, .failure(LinkFailure(.workerError, "it answered with error \(code): \(message)")), into: &actions)
+        case .malformedReply(let id, let what): ended(id, .failure(LinkFailure(.badReply, what)), into: &actions)
+        case .call(let id, let method, let params): actions.append(.call(id: id, method: method, params: params))
+        case .notification("event.extend", let params): extend(params, now: now)
+        case .notification(let method, let params): actions.append(.notification(method: method, params: params))
+        }
+    }
+
+    private mutating func ended(_ id: Int?, _ result: Result<JSON, LinkFailure>, into actions: inout [Action]) {
+        guard let id, id >= 1, id < nextID else {
+            counters.unknown += 1
+            return
+        }
+        // What is still in the queue cannot be answered: the worker has guessed the id.
+        guard requests[id]?.end != nil, let request = remove(id) else {
+            counters.late += 1
+            return
+        }
+        switch (request.kind, result) {
+        case (.initialize, .success(let result)): actions.append(.initialized(result))
+        case (.initialize, .failure(let failure)): actions += close(.handshake(failure.note))
+        case (.ping, _): break
+        case (_, .success(let result)):
+            if request.kind == .event { counters.answered += 1 }
+            actions.append(.answered(id: id, result))
+        case (_, .failure(let failure)):
+            if request.kind == .event { counters.failed[failure.cause, default: 0] += 1 }
+            actions.append(.failed(id: id, failure))
+        }
+    }
+
+    /// The worker asks for more time, counted from now.
+    private mutating func extend(_ params: JSON, now: Int64) {
+        guard let id = params["id"]?.int, let more = params["ms"]?.int, more > 0, var request = requests[id],
+            request.kind == .event, let written = request.writtenAt
+        else { return }
+        let latest = written + limits.maximumExtension
+        let asked = min(now + Int64(min(more, 1 << 40)), latest)
+        guard asked > request.deadline else { return }
+        request.deadline = asked
+        request.isOverdue = false
+        requests[id] = request
+    }
+
+    /// Time has come to `now`: deadlines pass, the worker is asked whether it lives.
+    package mutating func tick(now: Int64) -> [Action] {
+        guard state != .closed else { return [] }
+        guard let due = wake, due <= now else { return [] }
+        var actions: [Action] = []
+        wake = nil
+        for id in requests.keys.sorted() {
+            guard var request = requests[id] else { continue }
+            if request.deadline > now {
+                wakeBy(request.deadline)
+            } else if !request.isOverdue {
+                // The answer may lie in the socket: one more turn of the loop reads it.
+                request.isOverdue = true
+                request.deadline = now + 1
+                requests[id] = request
+                wakeBy(request.deadline)
+            } else {
+                expire(id, now: now, into: &actions)
+                if state == .closed { return actions }
+            }
+        }
+        if state == .ready, limits.pingInterval > 0 {
+            let isAsked = requests.values.contains { $0.kind == .ping }
+            if openEvents == 0, !isAsked, missedPings > 0 || lastHeard + limits.pingInterval <= now {
+                send(LinkMessage("ping", capacity: 64), .ping, timeout: limits.pingTimeout, now: now)
+            } else if !isAsked {
+                wakeBy(max(lastHeard, now) + limits.pingInterval)
+            }
+        }
+        return actions + pump(now: now)
+    }
+
+    private mutating func expire(_ id: Int, now: Int64, into actions: inout [Action]) {
+        guard let request = remove(id) else { return }
+        switch request.kind {
+        case .initialize:
+            actions += close(.handshake("no answer to initialize within \(request.timeout) ms"))
+        case .ping:
+            missedPings += 1
+            counters.missedPings += 1
+            if missedPings >= 2 { actions += close(.silent) }
+        case .event where request.writtenAt == nil:
+            counters.failed[.overload, default: 0] += 1
+            actions.append(.failed(id: id, LinkFailure(.overload, "it could not be sent within \(request.timeout) ms")))
+            if request.end != nil { sendCancel(id, why: "timeout") }
+        case .event, .call:
+            counters.failed[.timeout, default: 0] += 1
+            let waited = now - (request.writtenAt ?? now)
+            actions.append(.failed(id: id, LinkFailure(.timeout, "no answer within \(max(waited, request.timeout)) ms")))
+            if request.kind == .event { sendCancel(id, why: "timeout") }
+        }
+    }
+
+    private static func excerpt(_ line: UnsafeRawBufferPointer) -> String {
+        let text = String(decoding: line.prefix(60), as: UTF8.self)
+        return text.debugDescription + (line.count > 60 ? "…" : "")
+    }
+}

@@ -1,0 +1,352 @@
+package import Schema
+
+/// The core's side of one connection to a worker: JSON-RPC 2.0, one object a line, without I/O and without a clock.
+///
+/// States: `initializing` → `ready` → `draining` → `closed`, the last one final; every state may go to `closed`.
+///
+/// Rules. Every event that was accepted ends exactly once, as `.answered`, `.failed` or by its own `cancel`. No event is sent
+/// before the handshake, none above the bounds in flight; those that wait are sent in order. An event fails as `overload` if
+/// it was not written within its timeout, and as `timeout` if it was not answered within its timeout after that; what has
+/// arrived is read before. A bad line closes the connection, a bad answer costs its event. Ids count from 1 and are never
+/// given out twice.
+///
+/// Left to the caller: moving bytes (`takeOutput`, `received`, `wrote`), calling `tick` at `wake`, what the messages mean.
+/// Times are milliseconds of a clock that never goes back.
+package struct LinkCore {
+    package enum State: Sendable, Equatable {
+        case initializing, ready, draining, closed
+    }
+
+    /// What the caller has to do, in order. Bytes to be sent are in `takeOutput()`.
+    package enum Action: Sendable, Equatable {
+        /// The result of `initialize`: to be met with `accept` or `close`.
+        case initialized(JSON)
+        case answered(id: Int, JSON)
+        case failed(id: Int, LinkFailure)
+        /// To be met with `answer` or `refuse`.
+        case call(id: JSON, method: String, params: JSON)
+        case notification(method: String, params: JSON)
+        /// The last event of a draining connection has ended.
+        case drained
+        /// The connection is over; nothing follows.
+        case close(LinkEnd)
+    }
+
+    /// What became of a new event.
+    package enum OnEvent: Sendable, Equatable {
+        case accepted(id: Int)
+        /// It ended at once; no action will name it.
+        case refused(LinkFailure)
+    }
+
+    struct Request {
+        enum Kind { case initialize, ping, event, call }
+        let kind: Kind
+        let size: Int
+        let timeout: Int64
+        var deadline: Int64
+        /// Set once it left the queue: where its line ends in the stream of output.
+        var end: Int?
+        var writtenAt: Int64?
+        /// The deadline has passed once; what has arrived meanwhile is still read.
+        var isOverdue = false
+    }
+
+    package internal(set) var state = State.initializing
+    package internal(set) var limits: LinkLimits
+    package internal(set) var counters = LinkCounters()
+    /// The time at which `tick` must be called, at the latest; nil for never. May be too early.
+    package internal(set) var wake: Int64?
+
+    var requests: [Int: Request] = [:]
+    var nextID = 1
+    var inFlight = 0
+    var bytesInFlight = 0
+    private var queue: [(id: Int, message: LinkMessage)] = []
+    private var queueHead = 0
+    private(set) var queued = 0
+    private var output: [UInt8] = []
+    /// Bytes ever put into `output`, and bytes that the socket has taken.
+    private var appended = 0
+    private var written = 0
+    private var unwritten: [Int] = []
+    private var saidDrained = false
+    var lastHeard: Int64 = 0
+    var missedPings = 0
+    var splitter: LineSplitter
+    let reader = JSONReader()
+
+    package init(limits: LinkLimits = LinkLimits()) {
+        self.limits = limits
+        splitter = LineSplitter(limit: limits.ownLine)
+    }
+
+    /// Events that were accepted and have not ended.
+    package var openEvents: Int { inFlight + queued }
+    /// Whether `takeOutput` has bytes.
+    package var hasOutput: Bool { !output.isEmpty }
+
+    /// Begins the handshake. Call once, first.
+    package mutating func start(_ initialize: LinkMessage, now: Int64) {
+        lastHeard = now
+        send(initialize, .initialize, timeout: limits.handshakeTimeout, now: now)
+    }
+
+    /// Ends the handshake after `.initialized`: the worker's own limits hold from now on, where they are the lower ones.
+    package mutating func accept(_ initialized: LinkMessage, workerLine: Int?, maximumInFlight: Int?, now: Int64) {
+        guard state == .initializing else { return }
+        state = .ready
+        if let workerLine { limits.workerLine = min(workerLine, limits.ownLine) }
+        if let maximumInFlight { limits.maximumInFlight = min(limits.maximumInFlight, maximumInFlight) }
+        notify(initialized)
+        wakeBy(now + limits.pingInterval)
+    }
+
+    /// Sends an event, now or when others have ended. While draining only the last one, `done`, is taken.
+    package mutating func event(_ message: LinkMessage, timeout: Int64, isLast: Bool = false, now: Int64) -> OnEvent {
+        guard state == .ready || (state == .draining && isLast) else {
+            return .refused(LinkFailure(.crash, state == .closed ? "the connection is closed" : "the connection takes no events"))
+        }
+        let size = message.length(id: nextID)
+        guard size <= limits.workerLine else {
+            counters.failed[.tooLarge, default: 0] += 1
+            let note = "the event's line has \(size) bytes; the worker takes \(limits.workerLine)"
+            return .refused(LinkFailure(.tooLarge, note))
+        }
+        guard queued > 0 || !hasRoom(for: size) else {
+            return .accepted(id: send(message, .event, timeout: timeout, now: now))
+        }
+        guard queued < limits.queueLength else {
+            counters.failed[.overload, default: 0] += 1
+            return .refused(LinkFailure(.overload, "\(queued) events wait already"))
+        }
+        let id = takeID()
+        requests[id] = Request(kind: .event, size: size, timeout: timeout, deadline: now + timeout)
+        wakeBy(now + timeout)
+        queue.append((id, message))
+        queued += 1
+        return .accepted(id: id)
+    }
+
+    /// Sends a request that is no event, such as `shutdown`; it ends like one. Nil if the connection is closed.
+    package mutating func request(_ message: LinkMessage, timeout: Int64, now: Int64) -> Int? {
+        guard state != .closed else { return nil }
+        return send(message, .call, timeout: timeout, now: now)
+    }
+
+    /// Sends a notification, unless the worker does not keep up or the line is too long: then it is dropped and counted.
+    @discardableResult
+    package mutating func notify(_ message: LinkMessage) -> Bool {
+        let size = message.length(id: nil)
+        guard state == .ready || state == .draining, size <= limits.workerLine, hasOutputRoom(for: size) else {
+            counters.notificationsDropped += 1
+            return false
+        }
+        counters.notificationsSent += 1
+        append(message, id: nil)
+        return true
+    }
+
+    /// Ends an event that nobody waits for any more: tells the worker and frees the slot. `why` is a stable word.
+    package mutating func cancel(_ id: Int, why: String, now: Int64) -> [Action] {
+        guard state != .closed, let request = remove(id), request.kind == .event else { return [] }
+        counters.cancelled += 1
+        if request.end != nil { sendCancel(id, why: why) }
+        return pump(now: now)
+    }
+
+    /// Answers a worker's call.
+    package mutating func answer(_ id: JSON, _ result: JSON) -> [Action] { reply(LinkMessage.answer(to: id, result)) }
+
+    /// Refuses a worker's call; `kind` is the stable word.
+    package mutating func refuse(_ id: JSON, code: Int, kind: String, _ message: String) -> [Action] {
+        reply(LinkMessage.refusal(to: id, code: code, kind: kind, message: message))
+    }
+
+    /// Takes no new events from now on; `.drained` follows when those at hand have ended.
+    package mutating func drain() -> [Action] {
+        guard state == .ready else { return [] }
+        state = .draining
+        return drained()
+    }
+
+    /// The connection ended, or the caller ends it; every request fails.
+    package mutating func close(_ end: LinkEnd) -> [Action] {
+        guard state != .closed else { return [] }
+        let isHandshake = state == .initializing
+        state = .closed
+        wake = nil
+        output = []
+        queue = []
+        let ids = requests.keys.sorted()
+        var actions: [Action] = []
+        for id in ids {
+            guard let request = requests[id], request.kind == .event || request.kind == .call else { continue }
+            if request.kind == .event { counters.failed[.crash, default: 0] += 1 }
+            actions.append(.failed(id: id, LinkFailure(.crash, end.description)))
+        }
+        requests = [:]
+        (inFlight, bytesInFlight, queued) = (0, 0, 0)
+        actions.append(.close(isHandshake && end == .ended ? .handshake("it closed the connection before it answered") : end))
+        return actions
+    }
+
+    /// The bytes that are to be sent, in order; empties the store.
+    package mutating func takeOutput() -> [UInt8] {
+        counters.bytesWritten += output.count
+        defer { output = [] }
+        return output
+    }
+
+    /// The socket has taken `count` more bytes: the deadlines of the events among them begin.
+    package mutating func wrote(_ count: Int, now: Int64) -> [Action] {
+        guard state != .closed else { return [] }
+        written += count
+        var ended = 0
+        for id in unwritten {
+            guard var request = requests[id], let end = request.end else {
+                ended += 1
+                continue
+            }
+            guard end <= written else { break }
+            request.writtenAt = now
+            request.deadline = now + request.timeout
+            request.isOverdue = false
+            requests[id] = request
+            wakeBy(request.deadline)
+            ended += 1
+        }
+        unwritten.removeFirst(ended)
+        return queued > 0 ? pump(now: now) : []
+    }
+
+    /// Removes a request that has ended and gives its slot free; the caller pumps.
+    mutating func remove(_ id: Int) -> Request? {
+        guard let request = requests.removeValue(forKey: id) else { return nil }
+        if request.kind == .event {
+            if request.end == nil {
+                queued -= 1
+            } else {
+                inFlight -= 1
+                bytesInFlight -= request.size
+            }
+        }
+        return request
+    }
+
+    /// Sends what waits, as far as the bounds allow, and says whether the connection is drained.
+    mutating func pump(now: Int64) -> [Action] {
+        while queueHead < queue.count {
+            let (id, message) = queue[queueHead]
+            // Those that ended in the queue left their place behind.
+            if let request = requests[id] {
+                guard hasRoom(for: request.size) else { break }
+                queued -= 1
+                transmit(id, message, request)
+            }
+            queueHead += 1
+        }
+        if queueHead == queue.count || queueHead > 1024 {
+            queue.removeFirst(queueHead)
+            queueHead = 0
+        }
+        return drained()
+    }
+
+    private mutating func drained() -> [Action] {
+        guard state == .draining, openEvents == 0, !saidDrained else { return [] }
+        saidDrained = true
+        return [.drained]
+    }
+
+    @discardableResult
+    mutating func send(_ message: LinkMessage, _ kind: Request.Kind, timeout: Int64, now: Int64) -> Int {
+        let id = takeID()
+        transmit(
+            id, message, Request(kind: kind, size: message.length(id: id), timeout: timeout, deadline: now + timeout))
+        wakeBy(now + timeout)
+        return id
+    }
+
+    mutating func sendCancel(_ id: Int, why: String) {
+        notify(
+            LinkMessage("cancel", capacity: 64) { writer in
+                writer.key("id")
+                writer.int(id)
+                writer.key("why")
+                writer.string(why)
+            })
+    }
+
+    mutating func wakeBy(_ time: Int64) { wake = min(wake ?? time, time) }
+
+    private mutating func transmit(_ id: Int, _ message: LinkMessage, _ request: Request) {
+        var request = request
+        append(message, id: id)
+        request.end = appended
+        requests[id] = request
+        unwritten.append(id)
+        guard request.kind == .event else { return }
+        inFlight += 1
+        bytesInFlight += request.size
+        counters.eventsSent += 1
+    }
+
+    private mutating func append(_ message: LinkMessage, id: Int?) {
+        let before = output.count
+        message.append(id: id, to: &output)
+        appended += output.count - before
+    }
+
+    private mutating func reply(_ line: [UInt8]) -> [Action] {
+        guard state != .closed else { return [] }
+        // A worker that calls and does not read the answers must not fill our memory.
+        guard hasOutputRoom(for: line.count) else { return close(.notReading) }
+        output += line
+        appended += line.count
+        return []
+    }
+
+    private mutating func takeID() -> Int {
+        defer { nextID += 1 }
+        return nextID
+    }
+
+    private func hasRoom(for size: Int) -> Bool {
+        inFlight < limits.maximumInFlight && (inFlight == 0 || bytesInFlight + size <= limits.maximumBytesInFlight)
+            && hasOutputRoom(for: size)
+    }
+
+    private func hasOutputRoom(for size: Int) -> Bool {
+        appended == written || appended - written + size <= limits.maximumBytesInFlight
+    }
+}
+
+/// Why a connection to a worker is over.
+package enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The worker closed it, or died.
+    case ended
+    /// The core closed it in order.
+    case finished
+    case badLine(String)
+    case lineTooLong(limit: Int)
+    /// The worker did not answer two pings.
+    case silent
+    /// The worker does not read what it asked for.
+    case notReading
+    case handshake(String)
+    case broken(String)
+
+    package var description: String {
+        switch self {
+        case .ended: "the connection ended"
+        case .finished: "the connection was closed"
+        case .badLine(let what): "bad line: \(what)"
+        case .lineTooLong(let limit): "a line of more than \(limit) bytes"
+        case .silent: "two pings were not answered"
+        case .notReading: "it does not read the answers of its calls"
+        case .handshake(let what): what
+        case .broken(let what): what
+        }
+    }
+}

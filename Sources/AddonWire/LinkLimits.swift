@@ -1,0 +1,22 @@
+/// The bounds of one connection to a worker. Times are milliseconds, sizes bytes.
+package struct LinkLimits: Sendable, Equatable {
+    /// Events that are sent and not answered.
+    package var maximumInFlight = 32
+    /// Bytes of those events, and of notifications that the socket has not taken.
+    package var maximumBytesInFlight = 16 << 20
+    /// Events that wait because the two bounds above are reached.
+    package var queueLength = 1024
+    /// The longest line that the worker takes, LF not counted. Two line readers in wide use stop at 64 KiB.
+    package var workerLine = 60_000
+    /// The longest line that we take, LF not counted.
+    package var ownLine = 16 << 20
+    /// From the connection to the answer of `initialize`.
+    package var handshakeTimeout: Int64 = 10_000
+    /// Silence after which a worker without events is asked whether it lives; 0 never asks.
+    package var pingInterval: Int64 = 15_000
+    package var pingTimeout: Int64 = 5_000
+    /// How long after it was sent an event may last at most, whatever `event.extend` asks for.
+    package var maximumExtension: Int64 = 60_000
+
+    package init() {}
+}

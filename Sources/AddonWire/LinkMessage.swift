@@ -1,0 +1,76 @@
+package import Schema
+
+/// The part of a line that does not depend on the connection: `{"method":…,"params":…}` and a line feed.
+///
+/// The link puts the version and the id in front, so that a message can be encoded before its id is known, on any loop.
+package struct LinkMessage: Sendable {
+    /// An object with the members `method` and `params`, ended by LF.
+    package let bytes: [UInt8]
+
+    /// A message whose `params` is the object that `members` writes the members of.
+    package init(_ method: String, capacity: Int = 2048, members: (inout JSONWriter) -> Void = { _ in }) {
+        var writer = JSONWriter(capacity: capacity)
+        writer.beginObject()
+        writer.key("method")
+        writer.string(method)
+        writer.key("params")
+        writer.beginObject()
+        members(&writer)
+        writer.endObject()
+        writer.endObject()
+        writer.endLine()
+        bytes = writer.bytes
+    }
+
+    private static let version = Array(#"{"jsonrpc":"2.0","#.utf8)
+    private static let idPrefix = Array(#"{"jsonrpc":"2.0","id":"#.utf8)
+
+    /// The length of the line, LF not counted.
+    func length(id: Int?) -> Int {
+        guard let id else { return Self.version.count + bytes.count - 2 }
+        var digits = 1
+        var rest = id / 10
+        while rest > 0 {
+            digits += 1
+            rest /= 10
+        }
+        return Self.idPrefix.count + digits + bytes.count - 1
+    }
+
+    /// Appends the line; without an id it is a notification.
+    func append(id: Int?, to output: inout [UInt8]) {
+        guard let id else {
+            output += Self.version
+            output += bytes[1...]
+            return
+        }
+        output += Self.idPrefix
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = id
+            var start = 20
+            repeat {
+                start -= 1
+                digits[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            output.append(contentsOf: digits[start...])
+        }
+        output.append(UInt8(ascii: ","))
+        output += bytes[1...]
+    }
+
+    /// A result of a worker's call, as a whole line.
+    static func answer(to id: JSON, _ result: JSON) -> [UInt8] {
+        var line = JSON.object(["jsonrpc": "2.0", "id": id, "result": result]).encoded
+        line.append(0x0A)
+        return line
+    }
+
+    /// A refusal of a worker's call, as a whole line. `kind` is the stable word.
+    static func refusal(to id: JSON, code: Int, kind: String, message: String) -> [UInt8] {
+        let error: JSON = ["code": .int(code), "message": .string(message), "data": ["kind": .string(kind)]]
+        var line = JSON.object(["jsonrpc": "2.0", "id": id, "error": error]).encoded
+        line.append(0x0A)
+        return line
+    }
+}
