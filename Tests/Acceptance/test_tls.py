@@ -216,11 +216,11 @@ def test_a_certificate_of_the_operator_is_shown_for_its_name(weir, nginx, author
     leaf = authority.leaf("own.example")
     both = tmp_path / "own.pem"
     both.write_text(leaf.key.read_text() + leaf.certificate.read_text())
-    server = nginx(authority.leaf("own.example", "else.example", "127.0.0.1"))
+    named, other = nginx(authority.leaf("own.example")), nginx(authority.leaf("else.example"))
     proxy = weir(*trust(authority), "--set", f"certs=own.example={both}")
-    own = tls_through(proxy, server.authority, trusting(authority.certificate), name="own.example")
+    own = tls_through(proxy, named.authority, trusting(authority.certificate), name="own.example")
     assert own.sock.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(leaf.certificate.read_text())
-    tls_through(proxy, server.authority, name="else.example")
+    tls_through(proxy, other.authority, name="else.example")
 
 
 def test_a_client_certificate_is_presented_to_the_server(weir, nginx, authority, tmp_path):

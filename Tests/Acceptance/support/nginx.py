@@ -28,6 +28,7 @@ http {{
         listen 127.0.0.1:{port}{tls};
         server_name _;
         {certificate}
+        ssl_protocols TLSv1.2 TLSv1.3;
         {extra}
         location = /hello {{ default_type text/plain; return 200 "hello\\n"; }}
         location / {{ default_type text/plain; return 200 "$request_method $uri\\n"; }}

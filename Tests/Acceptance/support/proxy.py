@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -114,9 +115,13 @@ class Weir:
         return wire
 
     def get(self, url: str, *headers: str, method: str = "GET", body: bytes = b""):
-        """One request on its own connection, with `Connection: close`, and its response."""
+        """One request on its own connection, with `Connection: close`, and its response.
+
+        A URL of the proxy itself, as in reverse mode, is asked for in origin-form.
+        """
         authority = url.split("/")[2]
-        lines = [f"{method} {url} HTTP/1.1", f"Host: {authority}", *headers, "Connection: close"]
+        target = url.removeprefix(self.url) or "/"
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {authority}", *headers, "Connection: close"]
         if body:
             lines.append(f"Content-Length: {len(body)}")
         with self.connect() as wire:
@@ -152,12 +157,13 @@ class Weir:
 
 
 def run_to_end(*arguments: str, seconds: float = 15, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
-    """A run that is expected to end by itself."""
-    return subprocess.run(
-        [BINARY, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        env={**os.environ, **(env or {})},
-    )
+    """A run that is expected to end by itself, in an empty home."""
+    with tempfile.TemporaryDirectory() as home:
+        return subprocess.run(
+            [BINARY, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env={**os.environ, "HOME": home, **(env or {})},
+        )
