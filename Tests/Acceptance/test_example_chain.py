@@ -12,16 +12,19 @@ LANGUAGES = ["python", "jq", "bash", "node", "c"]
 EXAMPLES = ROOT / "addon-examples"
 
 
+def sources(language: str) -> list[Path]:
+    return [p for p in (EXAMPLES / language / "count").iterdir() if p.suffix in {".py", ".js", ".jq", ".sh", ".c"}]
+
+
 def example(language: str) -> str:
-    """The `--addon` value that runs an example; its README says which one it is, on a line that has `--addon`."""
-    folder = EXAMPLES / language / "count"
-    build = folder / "build"
+    """The `--addon` value that the example's own source names in its line "Run: weir --addon …"; built if it must be."""
+    build = EXAMPLES / language / "count" / "build"
     if build.exists():
         subprocess.run([build], check=True, capture_output=True, timeout=60)
-    for name, form in [("count.py", ""), ("count.js", ""), ("count.jq", "stdio:"), ("count.sh", ""), ("count", "")]:
-        if (folder / name).exists():
-            return form + str(folder / name)
-    raise AssertionError(f"no example in {folder}")
+    (source,) = sources(language)
+    run = re.search(r"""Run: .*weir --addon (?:'([^']+)'|([^\s"]+))""", source.read_text())
+    assert run, f"{source} does not say how to run it"
+    return (run[1] or run[2]).replace("addon-examples/", f"{EXAMPLES}/")
 
 
 def test_curl_trusts_the_ca_file_and_reaches_nginx_over_tls(weir, nginx, authority):
@@ -56,8 +59,5 @@ def test_each_example_runs_alone(weir, origin, language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_example_has_at_most_40_lines(language):
-    folder = EXAMPLES / language / "count"
-    sources: list[Path] = [p for p in folder.iterdir() if p.suffix in {".py", ".js", ".jq", ".sh", ".c"}]
-    assert sources
-    for source in sources:
-        assert len(source.read_text().splitlines()) <= 40, source
+    (source,) = sources(language)
+    assert len(source.read_text().splitlines()) <= 40
