@@ -1,0 +1,163 @@
+import CPCRE2
+
+/// A compiled regular expression over bytes: PCRE2 without UTF mode, so `.` is one byte and classes and case are ASCII, as in
+/// Python's `re` over `bytes`.
+///
+/// Both sides are hostile: patterns come from addons, subjects from the network. The length of a pattern, the work of a search
+/// and its memory are bounded; a search that exceeds a bound counts as no match. `(*UTF)` and `(*UCP)` are refused.
+package final class RegularExpression: Sendable {
+    /// How the pattern is read.
+    package struct Options: OptionSet, Sendable {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// ASCII letters match in both cases.
+        package static let caseless = Options(rawValue: 1)
+        /// `^` and `$` match at every line, which LF, CR or CRLF may end.
+        package static let multiline = Options(rawValue: 2)
+        /// `.` matches line breaks too.
+        package static let dotAll = Options(rawValue: 4)
+    }
+
+    /// The longest pattern that is compiled, in bytes.
+    package static let maximumPatternSize = 4096
+
+    /// Steps that every search may take. A step is one item of the pattern tried, or one byte moved between two such tries;
+    /// two million of them take about 30 ms.
+    package static let baseSteps = 2_000_000
+
+    /// Steps that a search may take in addition for each byte searched, so that a long body is searched to its end while work
+    /// that grows with the square of its length is cut off.
+    package static let stepsPerByte = 8
+
+    /// The most memory that one search may take for backtracking, in KiB.
+    package static let maximumHeapKiB: UInt32 = 16 * 1024
+
+    /// How deep a search may nest, in backtracking points.
+    package static let maximumDepth: UInt32 = 250_000
+
+    // PCRE2 documents compiled code as read-only during a match and as shareable between threads.
+    private nonisolated(unsafe) let code: OpaquePointer
+
+    // True at each byte of the pattern where a back reference starts; empty when there is none.
+    private let references: [Bool]
+
+    /// The pattern's source.
+    package let pattern: String
+
+    /// Compiles `pattern`; the error's offset counts characters of the pattern.
+    package init(_ pattern: String, options: Options = [.caseless]) throws(FilterError) {
+        self.pattern = pattern
+        var text = pattern
+        let size = text.utf8.count
+        guard size <= Self.maximumPatternSize else {
+            throw FilterError("the regular expression is longer than \(Self.maximumPatternSize) bytes", offset: 0, in: pattern)
+        }
+        var errorCode: Int32 = 0
+        var errorByte = 0
+        let context = pcre2_compile_context_create_8(nil)
+        defer { pcre2_compile_context_free_8(context) }
+        pcre2_set_newline_8(context, UInt32(options.contains(.multiline) ? PCRE2_NEWLINE_ANYCRLF : PCRE2_NEWLINE_LF))
+        let compiled = text.withUTF8 { bytes in
+            // PCRE2 refuses a null pattern before version 10.43, even an empty one.
+            withUnsafePointer(to: UInt8(0)) { empty in
+                pcre2_compile_8(bytes.baseAddress ?? empty, size, options.flags, &errorCode, &errorByte, context)
+            }
+        }
+        guard let compiled else {
+            let offset = String(decoding: Array(pattern.utf8.prefix(errorByte)), as: UTF8.self).count
+            throw FilterError("bad regular expression: \(Self.text(of: errorCode))", offset: offset, in: pattern)
+        }
+        code = compiled
+        var highest: UInt32 = 0
+        pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_BACKREFMAX), &highest)
+        references = highest > 0 ? Self.references(in: Array(pattern.utf8)) : []
+    }
+
+    deinit {
+        pcre2_code_free_8(code)
+    }
+
+    /// Whether the pattern matches anywhere in `bytes`; a search that exceeds a bound does not match. Any thread may call it.
+    package func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let context = pcre2_match_context_create_8(nil) else { return false }
+        defer { pcre2_match_context_free_8(context) }
+        // One pair is enough: nobody asks where it matched, and "matched, but the groups did not fit" is a match as well.
+        guard let match = pcre2_match_data_create_8(1, nil) else { return false }
+        defer { pcre2_match_data_free_8(match) }
+
+        let allowed = Self.baseSteps + Self.stepsPerByte * bytes.count
+        pcre2_set_match_limit_8(context, UInt32(clamping: allowed))
+        pcre2_set_depth_limit_8(context, Self.maximumDepth)
+        pcre2_set_heap_limit_8(context, Self.maximumHeapKiB)
+        // PCRE2 counts its own limit anew from every starting position, which leaves a long subject quadratic time. The callouts
+        // compiled in between the pattern's items count the whole search.
+        var work = Work(left: allowed, references: references)
+        return withUnsafeMutablePointer(to: &work) { work in
+            pcre2_set_callout_8(
+                context,
+                { block, work in
+                    guard let block, let work else { return PCRE2_ERROR_INTERNAL }
+                    return work.assumingMemoryBound(to: Work.self).pointee.tried(block.pointee)
+                }, work)
+            let empty: StaticString = ""
+            let subject = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? empty.utf8Start
+            return pcre2_match_8(code, subject, bytes.count, 0, 0, match, context) >= 0
+        }
+    }
+
+    /// Whether the pattern matches anywhere in `bytes`.
+    package func matches(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { matches($0) }
+    }
+
+    /// Whether the pattern matches anywhere in the UTF-8 form of `text`.
+    package func matches(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func text(of code: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let length = pcre2_get_error_message_8(code, &buffer, buffer.count)
+        return length < 0 ? "error \(code)" : String(decoding: buffer.prefix(Int(length)), as: UTF8.self)
+    }
+
+    private static func references(in pattern: [UInt8]) -> [Bool] {
+        pattern.indices.map { index in
+            let rest = pattern[index...].prefix(4)
+            if rest.elementsEqual("(?P=".utf8) { return true }
+            guard rest.first == UInt8(ascii: "\\"), let next = rest.dropFirst().first else { return false }
+            return (0x30...0x39).contains(next) || next == UInt8(ascii: "k") || next == UInt8(ascii: "g")
+        }
+    }
+
+    /// The steps that one search has left.
+    private struct Work {
+        var left: Int
+        let references: [Bool]
+        var position = 0
+
+        mutating func tried(_ block: borrowing pcre2_callout_block_8) -> Int32 {
+            left -= 1 + abs(block.current_position - position)
+            position = block.current_position
+            if block.pattern_position < references.count, references[block.pattern_position], let ends = block.offset_vector {
+                // Comparing with what a group captured moves nothing until it succeeds, but takes as long as the capture is.
+                for group in 1..<max(1, Int(block.capture_top)) where ends[2 * group + 1] != ~0 {
+                    left -= max(0, Int(ends[2 * group + 1]) - Int(ends[2 * group]))
+                }
+            }
+            return left > 0 ? 0 : PCRE2_ERROR_MATCHLIMIT
+        }
+    }
+}
+
+extension RegularExpression.Options {
+    fileprivate var flags: UInt32 {
+        var flags = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_AUTO_CALLOUT
+        if contains(.caseless) { flags |= PCRE2_CASELESS }
+        if contains(.multiline) { flags |= PCRE2_MULTILINE }
+        if contains(.dotAll) { flags |= PCRE2_DOTALL }
+        return flags
+    }
+}

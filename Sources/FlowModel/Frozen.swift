@@ -1,0 +1,41 @@
+import Schema
+import Synchronization
+
+/// A record that does not change any more, with its JSON kept once it was asked for.
+///
+/// The two connections of a flow are half of its state and change a few times in their lives; events of all flows on a
+/// connection share one `Frozen` until then. Workers may not change it through a flow.
+package final class Frozen<Value: Record>: Sendable {
+    package let value: Value
+    private let encoded = Mutex<[UInt8]?>(nil)
+
+    package init(_ value: Value) { self.value = value }
+}
+
+extension Frozen: WireValue {
+    package static func == (left: Frozen, right: Frozen) -> Bool { left === right || left.value == right.value }
+
+    package static var shape: Shape { Value.shape }
+
+    package func write(to writer: inout JSONWriter) {
+        let json = encoded.withLock { encoded in
+            if let json = encoded { return json }
+            var own = JSONWriter(capacity: 1024)
+            value.write(to: &own)
+            encoded = own.bytes
+            return own.bytes
+        }
+        writer.fragment(json)
+    }
+
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Frozen {
+        Frozen(try Value.read(json, at: path()))
+    }
+
+    package static func changes(from old: Frozen, to json: JSON, at path: @autoclosure () -> String, access: Access)
+        throws(StateRefusal) -> [Change<Frozen>]
+    {
+        _ = try Value.changes(from: old.value, to: json, at: path(), access: .readOnly)
+        return []
+    }
+}

@@ -1,0 +1,316 @@
+/// The field lines of one message section, in wire order, with duplicates, case and octets outside UTF-8 kept.
+///
+/// All lines lie in one block of octets with an array of positions beside it, so a parsed head costs two allocations however
+/// many lines it has. Inside the block a line is `name ":" OWS value`, as it came or as it would be sent; what lies between
+/// lines is never read. Names match without regard to ASCII case. A lookup walks the lines: there is no index.
+package struct Headers: Sendable {
+    /// Where one line stands in the block: `nameStart..<nameEnd`, a colon, optional whitespace, `valueStart..<valueEnd`.
+    package struct Line: Sendable {
+        package var nameStart: UInt32
+        package var nameEnd: UInt32
+        package var valueStart: UInt32
+        package var valueEnd: UInt32
+
+        /// Positions in the block; the caller answers for the colon and whitespace between name and value.
+        package init(nameStart: Int, nameEnd: Int, valueStart: Int, valueEnd: Int) {
+            self.nameStart = UInt32(nameStart)
+            self.nameEnd = UInt32(nameEnd)
+            self.valueStart = UInt32(valueStart)
+            self.valueEnd = UInt32(valueEnd)
+        }
+
+        fileprivate var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
+        fileprivate var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+    }
+
+    private var block: [UInt8]
+    private var lines: [Line]
+
+    /// No lines.
+    package init() {
+        block = []
+        lines = []
+    }
+
+    /// The lines of a parsed section: `block` must hold CRLF behind each line, and `lines` must be in the order of the block.
+    package init(block: [UInt8], lines: [Line]) {
+        self.block = block
+        self.lines = lines
+    }
+
+    /// Lines from text, in order, duplicates kept.
+    package init(_ pairs: [(String, String)]) {
+        self.init()
+        for (name, value) in pairs { append(name: ByteString(name), value: ByteString(value)) }
+    }
+
+    /// How many lines there are.
+    package var count: Int { lines.count }
+
+    /// True when there is not one line.
+    package var isEmpty: Bool { lines.isEmpty }
+
+    /// The name of the line at an index below `count`, in its own case.
+    package func name(at index: Int) -> ByteString {
+        ByteString(block[lines[index].name])
+    }
+
+    /// The value of the line at an index below `count`, without the whitespace around it.
+    package func value(at index: Int) -> ByteString {
+        ByteString(block[lines[index].value])
+    }
+
+    /// Lends name and value of one line without a copy; the buffers are valid inside the closure only.
+    package func withLine<R>(
+        at index: Int, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> R
+    ) rethrows -> R {
+        let line = lines[index]
+        return try block.withUnsafeBytes {
+            try body(UnsafeRawBufferPointer(rebasing: $0[line.name]), UnsafeRawBufferPointer(rebasing: $0[line.value]))
+        }
+    }
+
+    /// Lends the section as it is sent, in runs of whole lines with CRLF between them and none behind the last of a run.
+    ///
+    /// Lines that stand untouched behind each other form one run, so an unchanged head is a single run, spacing included.
+    package func withWireRuns(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+        try block.withUnsafeBytes { octets in
+            var index = 0
+            while index < lines.count {
+                let start = Int(lines[index].nameStart)
+                // A gap of two octets is exactly the CRLF that ends every line; any other gap is dead space.
+                while index + 1 < lines.count, lines[index + 1].nameStart == lines[index].valueEnd + 2 { index += 1 }
+                try body(UnsafeRawBufferPointer(rebasing: octets[start..<Int(lines[index].valueEnd)]))
+                index += 1
+            }
+        }
+    }
+
+    /// Adds a line at the end. The caller answers for name and value being fit for the wire: see `isName` and `isValue`.
+    package mutating func append(name: ByteString, value: ByteString) {
+        lines.append(write(name: name.bytes, value: value.bytes))
+    }
+
+    /// Adds a line at the end from lent octets.
+    package mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        lines.append(write(name: name, value: value))
+    }
+
+    /// The value of the first line of that name.
+    package func first(_ name: String) -> ByteString? {
+        name.withRawUTF8 { wanted in nextIndex(of: wanted, from: 0).map(value(at:)) }
+    }
+
+    /// The index of the first line of that name at or behind `start`; to be asked again with the index after, for the next one.
+    package func index(of name: String, from start: Int = 0) -> Int? {
+        name.withRawUTF8 { nextIndex(of: $0, from: start) }
+    }
+
+    /// The values of all lines of that name, in order.
+    package func values(_ name: String) -> [ByteString] {
+        var found: [ByteString] = []
+        name.withRawUTF8 { wanted in
+            var from = 0
+            while let index = nextIndex(of: wanted, from: from) {
+                found.append(value(at: index))
+                from = index + 1
+            }
+        }
+        return found
+    }
+
+    /// True when at least one line has that name.
+    package func contains(_ name: String) -> Bool {
+        name.withRawUTF8 { nextIndex(of: $0, from: 0) != nil }
+    }
+
+    /// Gives the name exactly one line: the first keeps its place and its name's case, further ones go; without one, it is added.
+    package mutating func set(_ name: String, _ value: ByteString) {
+        guard let index = name.withRawUTF8({ nextIndex(of: $0, from: 0) }) else {
+            append(name: ByteString(name), value: value)
+            return
+        }
+        replaceValue(at: index, with: value)
+        if let second = name.withRawUTF8({ nextIndex(of: $0, from: index + 1) }) { remove(name, from: second) }
+    }
+
+    /// Replaces the value of the line at an index below `count`; its name and place stay.
+    package mutating func replaceValue(at index: Int, with value: ByteString) {
+        if value.bytes.count <= lines[index].value.count {
+            let start = Int(lines[index].valueStart)
+            for offset in value.bytes.indices { block[start + offset] = value.bytes[offset] }
+            lines[index].valueEnd = UInt32(start + value.bytes.count)
+        } else {
+            lines[index] = write(name: Array(block[lines[index].name]), value: value.bytes)
+            compactIfMostlyDead()
+        }
+    }
+
+    /// Removes all lines of that name.
+    package mutating func remove(_ name: String) {
+        remove(name, from: 0)
+    }
+
+    /// Removes all lines for which the closure answers true; the buffers are valid inside the closure only.
+    package mutating func removeAll(where condemned: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool) {
+        block.withUnsafeBytes { octets in
+            lines.removeAll {
+                condemned(UnsafeRawBufferPointer(rebasing: octets[$0.name]), UnsafeRawBufferPointer(rebasing: octets[$0.value]))
+            }
+        }
+    }
+
+    /// The members of a comma-separated list over all lines of that name: small letters, trimmed, empty members left out.
+    ///
+    /// Quoted strings are not understood, so this is for lists of tokens such as `Connection`.
+    package func tokens(_ name: String) -> [String] {
+        var found: [String] = []
+        name.withRawUTF8 { wanted in
+            var from = 0
+            while let index = nextIndex(of: wanted, from: from) {
+                for member in block[lines[index].value].split(separator: UInt8(ascii: ",")) {
+                    guard let start = member.firstIndex(where: { !$0.isOptionalWhitespace }),
+                        let end = member.lastIndex(where: { !$0.isOptionalWhitespace })
+                    else { continue }
+                    found.append(String(decoding: member[start...end].map(\.asciiLowercased), as: UTF8.self))
+                }
+                from = index + 1
+            }
+        }
+        return found
+    }
+
+    /// True when that list has that member, without regard to ASCII case; the same as asking `tokens`, without making strings.
+    package func hasToken(_ token: String, in name: String) -> Bool {
+        var from = 0
+        while let index = index(of: name, from: from) {
+            let isMember = withLine(at: index) { _, value in
+                token.withRawUTF8 { wanted in
+                    value.split(separator: UInt8(ascii: ",")).contains { member in
+                        var member = member
+                        while let first = member.first, first.isOptionalWhitespace { member = member.dropFirst() }
+                        while let last = member.last, last.isOptionalWhitespace { member = member.dropLast() }
+                        return UnsafeRawBufferPointer(rebasing: member).equalsIgnoringCase(wanted)
+                    }
+                }
+            }
+            if isMember { return true }
+            from = index + 1
+        }
+        return false
+    }
+
+    /// True when the octets may stand as a field name: a token of at least one character.
+    package static func isName(_ name: ByteString) -> Bool {
+        !name.isEmpty && name.bytes.allSatisfy(\.isTokenCharacter)
+    }
+
+    /// True when the octets may stand as a field value: no control character but HTAB, no whitespace at either end.
+    package static func isValue(_ value: ByteString) -> Bool {
+        guard let first = value.bytes.first, let last = value.bytes.last else { return true }
+        return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.bytes.allSatisfy(\.isFieldValueCharacter)
+    }
+
+    private func nextIndex(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        block.withUnsafeBytes { octets in
+            for index in start..<Swift.max(start, lines.count) {
+                let range = lines[index].name
+                guard range.count == name.count else { continue }
+                if UnsafeRawBufferPointer(rebasing: octets[range]).equalsIgnoringCase(name) { return index }
+            }
+            return nil
+        }
+    }
+
+    private mutating func remove(_ name: String, from start: Int) {
+        name.withRawUTF8 { wanted in
+            var kept = start
+            for index in start..<lines.count {
+                let isNamed = withLine(at: index) { name, _ in name.equalsIgnoringCase(wanted) }
+                guard !isNamed else { continue }
+                lines[kept] = lines[index]
+                kept += 1
+            }
+            lines.removeSubrange(kept...)
+        }
+    }
+
+    private mutating func write(name: some Collection<UInt8>, value: some Collection<UInt8>) -> Line {
+        let nameStart = block.count
+        let nameEnd = nameStart + name.count
+        block.reserveCapacity(nameEnd + value.count + 4)
+        block.append(contentsOf: name)
+        block.append(UInt8(ascii: ":"))
+        block.append(UInt8(ascii: " "))
+        block.append(contentsOf: value)
+        block.append(0x0D)
+        block.append(0x0A)
+        return Line(nameStart: nameStart, nameEnd: nameEnd, valueStart: nameEnd + 2, valueEnd: nameEnd + 2 + value.count)
+    }
+
+    /// Without this, a value that is replaced again and again would leave all its former selves in the block.
+    private mutating func compactIfMostlyDead() {
+        guard block.count > 16_384 else { return }
+        let alive = lines.reduce(0) { $0 + Int($1.valueEnd - $1.nameStart) + 2 }
+        guard block.count > 4 * alive else { return }
+        var fresh = Headers()
+        for (name, value) in self { fresh.append(name: name, value: value) }
+        self = fresh
+    }
+}
+
+extension Headers: Sequence {
+    /// Walks the lines in order.
+    package struct Iterator: IteratorProtocol {
+        private let headers: Headers
+        private var index = 0
+
+        fileprivate init(_ headers: Headers) {
+            self.headers = headers
+        }
+
+        package mutating func next() -> (name: ByteString, value: ByteString)? {
+            guard index < headers.count else { return nil }
+            defer { index += 1 }
+            return (headers.name(at: index), headers.value(at: index))
+        }
+    }
+
+    package func makeIterator() -> Iterator {
+        Iterator(self)
+    }
+
+    package var underestimatedCount: Int { lines.count }
+}
+
+extension Headers: Hashable {
+    /// True when both have the same lines in the same order, octet for octet; the layout of the blocks plays no part.
+    package static func == (left: Headers, right: Headers) -> Bool {
+        guard left.count == right.count else { return false }
+        return left.indices.allSatisfy { index in
+            left.block[left.lines[index].name] == right.block[right.lines[index].name]
+                && left.block[left.lines[index].value] == right.block[right.lines[index].value]
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(count)
+        for index in indices {
+            hasher.combine(block[lines[index].name])
+            hasher.combine(block[lines[index].value])
+        }
+    }
+
+    /// The indices that `name(at:)`, `value(at:)` and `withLine(at:)` take.
+    package var indices: Range<Int> { 0..<lines.count }
+}
+
+extension Headers: ExpressibleByDictionaryLiteral, CustomStringConvertible {
+    package init(dictionaryLiteral elements: (String, String)...) {
+        self.init(elements)
+    }
+
+    package var description: String {
+        map { "\($0.name): \($0.value)" }.joined(separator: "\n")
+    }
+}

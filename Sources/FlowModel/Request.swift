@@ -1,0 +1,54 @@
+import Schema
+
+/// A request as addons see it.
+package struct Request: Record {
+    package var httpVersion: ByteString = "HTTP/1.1"
+    package var headers = Headers()
+    package var content: Content = .missing
+    package var trailers: Headers?
+    package var timestampStart: Double = 0
+    package var timestampEnd: Double?
+    package var host = ""
+    package var port = 0
+    package var method: ByteString = "GET"
+    package var scheme: ByteString = "http"
+    package var authority: ByteString = ""
+    package var path: ByteString = "/"
+
+    package init() {}
+
+    package static let name = "Request"
+    package static let doc = "An HTTP request."
+    package static let blank = Request()
+    package static let fields: [Field<Request>] = [
+        Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0` or `HTTP/1.1`."),
+        Field("headers", \.headers, "The header section, in order, with duplicates; framing fields are the proxy's."),
+        Field("content", \.content, "The body, with its content codings."),
+        Field("trailers", \.trailers, "The trailer section, or null."),
+        Field("timestamp_start", \.timestampStart, .readOnly, "When the first byte came; seconds since 1970, UTC."),
+        Field("timestamp_end", \.timestampEnd, .readOnly, "When the last byte came, or null."),
+        Field(
+            "host", \.host, refuse: { $0.isEmpty || !$0.utf8.allSatisfy(isTargetOctet) ? "not a host" : nil },
+            "The host to send to."),
+        Field("port", \.port, refuse: { (1...65535).contains($0) ? nil : "not a port" }, "The port to send to."),
+        Field("method", \.method, refuse: { Headers.isName($0) ? nil : "not a method (RFC 9110 9.1)" }, "The method."),
+        Field("scheme", \.scheme, refuse: { $0 == "http" || $0 == "https" ? nil : "not http or https" }, "`http` or `https`."),
+        Field(
+            "authority", \.authority, refuse: { $0.bytes.allSatisfy(isTargetOctet) ? nil : "not an authority" },
+            "The request target's authority, if it had one."),
+        Field(
+            "path", \.path, refuse: { !$0.isEmpty && $0.bytes.allSatisfy(isTargetOctet) ? nil : "not a path" },
+            "The path with the query; `*` for the whole server."),
+    ]
+
+    /// What may stand in a request target: no control characters, no space.
+    private static let isTargetOctet: @Sendable (UInt8) -> Bool = { $0 > 0x20 && $0 != 0x7F }
+
+    /// `scheme://host[:port]path`, the port left out if it is the scheme's own.
+    package var url: String {
+        if method == "CONNECT" { return Address(host: host, port: port).description }
+        let isDefault = port == (scheme == "https" ? 443 : 80)
+        let bracketed = host.contains(":") ? "[\(host)]" : host
+        return "\(scheme)://\(bracketed)\(isDefault ? "" : ":\(port)")\(path == "*" ? "" : path.string)"
+    }
+}

@@ -1,0 +1,35 @@
+import Schema
+
+/// A response as addons see it.
+package struct Response: Record {
+    package var httpVersion: ByteString = "HTTP/1.1"
+    package var headers = Headers()
+    package var content: Content = .bytes(.init())
+    package var trailers: Headers?
+    package var timestampStart: Double = 0
+    package var timestampEnd: Double?
+    package var statusCode = 200
+    package var reason: ByteString = ""
+
+    package init() {}
+
+    package static let name = "Response"
+    package static let doc = "An HTTP response. A worker that makes one needs no member but `status_code`."
+    package static let blank = Response()
+    package static let fields: [Field<Response>] = [
+        Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0` or `HTTP/1.1`."),
+        Field("headers", \.headers, "The header section, in order, with duplicates; framing fields are the proxy's."),
+        Field("content", \.content, "The body, with its content codings."),
+        Field("trailers", \.trailers, "The trailer section, or null."),
+        Field("timestamp_start", \.timestampStart, .readOnly, "When the first byte came; seconds since 1970, UTC."),
+        Field("timestamp_end", \.timestampEnd, .readOnly, "When the last byte came, or null."),
+        Field(
+            "status_code", \.statusCode,
+            refuse: { (200...999).contains($0) || $0 == 101 ? nil : "not a final status (200 to 999)" },
+            "The status code."),
+        Field(
+            "reason", \.reason,
+            refuse: { $0.bytes.allSatisfy(\.isFieldValueCharacter) ? nil : "a control character in the reason" },
+            "The reason phrase."),
+    ]
+}

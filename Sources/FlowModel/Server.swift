@@ -1,0 +1,40 @@
+import Schema
+
+/// The server's side of a flow: a connection that the proxy made, or is about to make.
+package struct Server: Record, TLSEndpoint {
+    package var id = ""
+    package var peername: Address?
+    package var sockname: Address?
+    package var transportProtocol = "tcp"
+    package var error: String?
+    package var tls = TLSDetails()
+    package var timestampStart: Double?
+    package var timestampEnd: Double?
+    package var address: Address?
+    package var timestampTCPSetup: Double?
+    package var via: JSON = .null
+
+    package init(id: String, address: Address?) {
+        self.id = id
+        self.address = address
+    }
+
+    package static let name = "Server"
+    package static let doc = "The proxy's connection to a server. Not connected while `timestamp_start` is null."
+    package static let blank = Server(id: "", address: nil)
+    package static let fields: [Field<Server>] =
+        [
+            Field("peername", \.peername, .readOnly, "The server's resolved address."),
+            Field("sockname", \.sockname, .readOnly, "Our address towards the server."),
+            Field("id", \.id, .readOnly, "UUID of the connection."),
+            Field("transport_protocol", \.transportProtocol, .readOnly, "`tcp` or `udp`."),
+            Field("error", \.error, .writable, "What went wrong. Set in `server_connect`, it keeps the proxy from connecting."),
+        ] + TLSDetails.rows() + [
+            Field("timestamp_start", \.timestampStart, .readOnly, "When the proxy began to connect; seconds since 1970, UTC."),
+            Field("timestamp_end", \.timestampEnd, .readOnly, "When the connection was closed."),
+            Field("timestamp_tls_setup", \.tls.timestampSetup, .readOnly, "When the TLS handshake was done."),
+            Field("address", \.address, .writable, "Where to connect. May be changed in `server_connect`."),
+            Field("timestamp_tcp_setup", \.timestampTCPSetup, .readOnly, "When the TCP connection was made."),
+            Field("via", \.via, .readOnly, "The upstream proxy, or null."),
+        ]
+}

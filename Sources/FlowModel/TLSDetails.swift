@@ -1,0 +1,37 @@
+import Schema
+
+/// What a connection's record says of TLS; its rows stand among those of the connection.
+package struct TLSDetails: Sendable, Equatable {
+    /// TLS is wanted on this connection, whether or not the handshake is done.
+    package var isUsed = false
+    /// PEM, leaf first.
+    package var certificateList: [ByteString] = []
+    /// What was negotiated; empty if TLS is up and nothing was.
+    package var alpn: ByteString?
+    package var alpnOffers: [ByteString] = []
+    package var cipher: String?
+    package var cipherList: [String] = []
+    package var version: String?
+    package var sni: String?
+    package var timestampSetup: Double?
+
+    package init() {}
+
+    package static func rows<Root: TLSEndpoint>() -> [Field<Root>] {
+        [
+            Field("tls", \.tls.isUsed, .readOnly, "Whether TLS is used, or to be used."),
+            Field("certificate_list", \.tls.certificateList, .readOnly, "The peer's certificates as PEM, leaf first."),
+            Field("alpn", \.tls.alpn, .readOnly, "The negotiated protocol; empty if none was, null before."),
+            Field("alpn_offers", \.tls.alpnOffers, .writable, "The protocols offered by the connecting side."),
+            Field("cipher", \.tls.cipher, .readOnly, "The negotiated cipher suite, by OpenSSL's name."),
+            Field("cipher_list", \.tls.cipherList, .readOnly, "The cipher suites that were asked for, if not the default."),
+            Field("tls_version", \.tls.version, .readOnly, "`TLSv1.2` or `TLSv1.3`, say."),
+            Field("sni", \.tls.sni, .writable, "The server name that the connecting side asks for."),
+        ]
+    }
+}
+
+/// A record that has the rows of `TLSDetails` among its own.
+package protocol TLSEndpoint: Record {
+    var tls: TLSDetails { get set }
+}

@@ -1,0 +1,165 @@
+import NIOCore
+import Schema
+
+extension ByteString: WireValue {
+    package static var shape: Shape { .byteString }
+    package func write(to writer: inout JSONWriter) { writer.byteString(bytes) }
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> ByteString {
+        ByteString(try octets(json, at: path()))
+    }
+
+    /// The octets of a JSON string or of `{"b64": "…"}`.
+    static func octets(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [UInt8] {
+        switch json {
+        case .string(let text): return Array(text.utf8)
+        case .object(let object):
+            guard let text = object["b64"]?.string else { break }
+            guard let bytes = Base64.decode(text) else {
+                throw StateRefusal(.badState, at: path(), "b64 is not base 64 with padding")
+            }
+            return bytes
+        default: break
+        }
+        throw .expected("a byte string (a string, or an object with b64)", at: path(), found: json)
+    }
+}
+
+extension Headers: WireValue {
+    package static var shape: Shape { .headers }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.beginArray()
+        for index in 0..<count {
+            withLine(at: index) { name, value in
+                writer.beginArray()
+                writer.byteString(name)
+                writer.byteString(value)
+                writer.endArray()
+            }
+        }
+        writer.endArray()
+    }
+
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
+        guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
+        var headers = Headers()
+        for (index, pair) in pairs.enumerated() {
+            guard let parts = pair.array, parts.count == 2 else {
+                throw .expected("a [name, value] pair", at: "\(path())[\(index)]", found: pair)
+            }
+            let name = try ByteString.read(parts[0], at: "\(path())[\(index)][0]")
+            let value = try ByteString.read(parts[1], at: "\(path())[\(index)][1]")
+            guard Headers.isName(name) else {
+                throw StateRefusal(.badState, at: "\(path())[\(index)][0]", "'\(name)' is not a field name (RFC 9110 5.1)")
+            }
+            guard Headers.isValue(value) else {
+                throw StateRefusal(
+                    .badState, at: "\(path())[\(index)][1]", "a control character or outer whitespace in the value of '\(name)'")
+            }
+            headers.append(name: name, value: value)
+        }
+        return headers
+    }
+}
+
+/// A body as a flow's state shows it: the octets as they stand on the wire, still with their content codings.
+package enum Content: Sendable, Equatable {
+    /// There is none: null.
+    case missing
+    case bytes(ByteBuffer)
+    /// It exists but is not in this state; with its size in bytes if that is known.
+    case omitted(Int?)
+
+    /// Bytes at hand; nil if missing or omitted.
+    package var buffer: ByteBuffer? { if case .bytes(let buffer) = self { buffer } else { nil } }
+    package var isOmitted: Bool { if case .omitted = self { true } else { false } }
+}
+
+extension Content: WireValue {
+    package static var shape: Shape { .content }
+
+    package func write(to writer: inout JSONWriter) {
+        switch self {
+        case .missing: writer.null()
+        case .bytes(let buffer): buffer.withUnsafeReadableBytes { writer.byteString($0) }
+        case .omitted(let size):
+            writer.beginObject()
+            writer.key("omitted")
+            size.write(to: &writer)
+            writer.endObject()
+        }
+    }
+
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
+        if json == .null { return .missing }
+        return .bytes(ByteBuffer(bytes: try ByteString.octets(json, at: path())))
+    }
+
+    /// `{"omitted": …}` in an answer means unchanged, whatever its size says.
+    package static func changes(from old: Content, to json: JSON, at path: @autoclosure () -> String, access: Access)
+        throws(StateRefusal) -> [Change<Content>]
+    {
+        if json["omitted"] != nil { return [] }
+        let new = try read(json, at: path())
+        if new == old { return [] }
+        guard access == .writable else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        return [Change(path: path()) { $0 = new }]
+    }
+}
+
+/// A host and a port: `["example.org", 443]`.
+package struct Address: Sendable, Hashable, WireValue, CustomStringConvertible {
+    package var host: String
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    package static var shape: Shape { .tuple([.string, .integer]) }
+    package func write(to writer: inout JSONWriter) {
+        writer.beginArray()
+        writer.string(host)
+        writer.int(port)
+        writer.endArray()
+    }
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Address {
+        guard let parts = json.array, parts.count >= 2, let host = parts[0].string, let port = parts[1].int,
+            (0...65535).contains(port)
+        else { throw .expected("[host, port]", at: path(), found: json) }
+        return Address(host: host, port: port)
+    }
+}
+
+/// A JSON object of the addons' own, kept with the flow; at most 16 KiB as JSON.
+package struct Metadata: Sendable, Equatable, WireValue {
+    package static let maximumBytes = 16 * 1024
+    package private(set) var json: JSON = [:]
+
+    package init() {}
+
+    package static var shape: Shape { .object }
+    package func write(to writer: inout JSONWriter) { writer.value(json) }
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Metadata {
+        guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
+        var metadata = Metadata()
+        metadata.json = json
+        return metadata
+    }
+    /// The whole object is merged (RFC 7396), so that two addons may each keep members of their own.
+    package static func changes(from old: Metadata, to json: JSON, at path: @autoclosure () -> String, access: Access)
+        throws(StateRefusal) -> [Change<Metadata>]
+    {
+        guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
+        let merged = old.json.merging(json)
+        if merged == old.json { return [] }
+        guard access == .writable else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        guard merged.encoded.count <= maximumBytes else {
+            throw StateRefusal(.tooLarge, at: path(), "more than \(maximumBytes) bytes of metadata")
+        }
+        return [Change(path: path()) { $0.json = $0.json.merging(json) }]
+    }
+}

@@ -1,0 +1,167 @@
+import FlowModel
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+
+/// The client's HTTP/1 connection: one exchange after the other, in the order of the requests. A shell around `RequestParser`.
+final class ClientConnection: ByteConsumer {
+    /// What may wait behind an unanswered request, at most.
+    private static let pipelineLimit = 64 * 1024
+
+    private let session: Session
+    private var parser = RequestParser()
+    private var stream: ClientHTTP1Stream?
+    private var body: BodyPipe?
+    private var clientLeft: (() -> Void)?
+    private var waitingBytes = 0
+
+    init(_ session: isolated Session) { self.session = session }
+
+    // MARK: Bytes
+
+    func received(_ bytes: ByteBuffer, on session: isolated Session) {
+        parser.received(bytes)
+        if stream != nil, body == nil {
+            waitingBytes += bytes.readableBytes
+            if waitingBytes > Self.pipelineLimit { session.client.setReading(false) }
+        }
+        pump(on: session)
+    }
+
+    func inputClosed(on session: isolated Session) {
+        parser.inputClosed()
+        // Somebody who says no more while we work for them has left: the rule of most proxies.
+        if stream != nil { return leave(on: session) }
+        pump(on: session)
+    }
+
+    func becameWritable(on session: isolated Session) { stream?.becameWritable() }
+
+    func closed(on session: isolated Session) { leave(on: session) }
+
+    private func leave(on session: isolated Session) {
+        body?.failed(.clientGone)
+        clientLeft?()
+        clientLeft = nil
+        session.client.close()
+    }
+
+    private func pump(on session: isolated Session) {
+        while session.client.isOpen {
+            // The next request waits until this one is answered.
+            if stream != nil, body == nil { return }
+            switch parser.next() {
+            case .needMore: return
+            case .head(let head, let framing): begin(head, framing, on: session)
+            case .body(let bytes): body?.received(bytes)
+            case .end(let trailers):
+                let ended = body
+                body = nil
+                stream?.requestIsComplete = true
+                ended?.ended(trailers: trailers)
+                advance(on: session)
+            case .closed:
+                session.client.close()
+                return
+            case .failed(let failure):
+                let refusal = ProxyFailure(
+                    .badMessage(status: failure.suggestedStatus), fault: .client, "the client's request is not valid HTTP: \(failure)")
+                if let body {
+                    self.body = nil
+                    body.failed(refusal)
+                } else {
+                    refuse(refusal, on: session)
+                }
+                return
+            }
+        }
+    }
+
+    // MARK: Exchanges
+
+    private func begin(_ head: RequestHead, _ framing: Framing, on session: isolated Session) {
+        let stream = ClientHTTP1Stream(self, session.client, head)
+        let body = BodyPipe { [peer = session.client] in peer.setReading($0) }
+        self.stream = stream
+        self.body = body
+        waitingBytes = 0
+        var flow = HTTPFlow(
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
+        do throws(ProxyFailure) {
+            flow.request = try Request(head, on: session.ground)
+        } catch {
+            self.body = nil
+            return refuse(error, on: session)
+        }
+        if head.method == "CONNECT" {
+            let exchange = ConnectExchange(flow: flow, client: stream)
+            clientLeft = { exchange.waiter.end(.clientGone) }
+            return session.tell { await exchange.run(on: session) }
+        }
+        let exchange = Exchange(
+            flow: flow, client: stream, requestBody: body, requestLength: framing.bodyLength,
+            asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
+            makeStream: { server, session in ServerHTTP1Stream(server, session) })
+        clientLeft = { exchange.clientLeft() }
+        // A request without a body is complete with its head.
+        if framing == .none, case .end = parser.next() {
+            self.body = nil
+            stream.requestIsComplete = true
+            body.ended(trailers: nil)
+        }
+        session.tell {
+            await exchange.run(on: session)
+        }
+    }
+
+    /// The stream has sent the last byte of its response.
+    func responseEnded(persists: Bool, _ peer: Peer) {
+        guard persists, peer.isOpen else { return peer.close() }
+        stream?.responseIsComplete = true
+        body?.discard()
+        if parser.isHeld { parser.upgradeRefused() }
+        // On a fresh tick: the story that ends now must end before the next begins.
+        let session = session
+        session.loop.execute {
+            session.assumeIsolated { session in
+                guard let connection = session.client.consumer as? ClientConnection else { return }
+                connection.advance(on: session)
+                connection.pump(on: session)
+            }
+        }
+    }
+
+    /// Makes way for the next request once this one is over on both sides.
+    private func advance(on session: isolated Session) {
+        guard let stream, stream.requestIsComplete, stream.responseIsComplete else { return }
+        self.stream = nil
+        clientLeft = nil
+        session.client.setReading(true)
+    }
+
+    /// Leaves HTTP.
+    func takeOver() -> ByteBuffer {
+        clientLeft = nil
+        stream = nil
+        return parser.takeRemaining()
+    }
+
+    /// Answers a request that cannot become an exchange.
+    private func refuse(_ failure: ProxyFailure, on session: isolated Session) {
+        let stream = stream ?? ClientHTTP1Stream(self, session.client, RequestHead(method: "", target: ""))
+        self.stream = stream
+        let flow = HTTPFlow(
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord, timestampCreated: WallClock.now)
+        session.tell { await RefusedExchange(flow: flow, client: stream, failure: failure).run(on: session) }
+    }
+}
+
+extension Framing {
+    var bodyLength: BodyLength {
+        switch self {
+        case .none: .none
+        case .length(let length): .exact(length)
+        case .chunked, .untilClose: .unknown
+        }
+    }
+}

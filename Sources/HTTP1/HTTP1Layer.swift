@@ -1,0 +1,15 @@
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+
+/// HTTP/1.0 and HTTP/1.1, on both sides.
+package enum HTTP1Layer {
+    package static let registration = ProtocolLayer(
+        name: "http",
+        claims: { if case .http = $0 { true } else { false } },
+        start: { session, bytes in
+            let connection = ClientConnection(session)
+            session.client.consumer = connection
+            connection.received(bytes, on: session)
+        })
+}

@@ -1,0 +1,37 @@
+import FlowModel
+
+/// The fields that speak to the next recipient only and are taken out before a message goes on (RFC 9110 7.6.1).
+///
+/// Taken out are: every field that Connection names; Connection; Keep-Alive; Proxy-Connection; TE, of which `trailers` stays; and
+/// Upgrade unless the switch is relayed. Transfer-Encoding belongs to `OutgoingFraming`. Proxy-Authenticate and
+/// Proxy-Authorization stay, since whoever authenticates clients must see them first.
+package enum HopByHop {
+    /// What Connection may not take out, whatever it says: without these fields the message would mean something else to the next
+    /// recipient than it meant here.
+    private static let protected: Set<String> = [
+        // Where the message goes, where it ends, what it holds.
+        "host", "content-length", "transfer-encoding", "content-type", "content-encoding", "content-range",
+        // Who asks, and who may keep the answer.
+        "authorization", "cookie", "set-cookie", "cache-control",
+    ]
+
+    /// Takes the fields out. With `relayingUpgrade` the Upgrade lines stay and Connection names them again.
+    package static func strip(_ headers: inout Headers, relayingUpgrade: Bool = false) {
+        let named = headers.tokens("Connection")
+        let takesTrailers = headers.hasToken("trailers", in: "TE")
+        let upgrades = relayingUpgrade && headers.contains("Upgrade")
+        for name in named where !protected.contains(name) && !(upgrades && name == "upgrade") && name != "te" {
+            headers.remove(name)
+        }
+        headers.remove("Keep-Alive")
+        headers.remove("Proxy-Connection")
+        if takesTrailers { headers.set("TE", "trailers") } else { headers.remove("TE") }
+        if !upgrades { headers.remove("Upgrade") }
+        let options = (upgrades ? ["Upgrade"] : []) + (takesTrailers ? ["TE"] : [])
+        if options.isEmpty {
+            headers.remove("Connection")
+        } else {
+            headers.set("Connection", ByteString(options.joined(separator: ", ")))
+        }
+    }
+}

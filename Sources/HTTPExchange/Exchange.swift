@@ -1,0 +1,288 @@
+import FlowModel
+import Logging
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// One request and what comes of it, from its head to its record. Confined to its session's loop.
+///
+/// `run` is the story. The flow is paused exactly while it is suspended, in `waiter`'s one wait.
+package final class Exchange {
+    package private(set) var flow: HTTPFlow
+    let client: any ClientStream
+    let requestBody: BodyPipe
+    let requestLength: BodyLength
+    /// Whether the request asks for another protocol on this connection.
+    let asksUpgrade: Bool
+    let makeStream: ServerStreamFactory
+    package let waiter = Waiter()
+    private var sizes = BodySizes()
+    private var upstream: (server: ServerConnection, stream: any ServerStream)?
+
+    package init(
+        flow: HTTPFlow, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength, asksUpgrade: Bool,
+        makeStream: @escaping ServerStreamFactory
+    ) {
+        self.flow = flow
+        self.client = client
+        self.requestBody = requestBody
+        self.requestLength = requestLength
+        self.asksUpgrade = asksUpgrade
+        self.makeStream = makeStream
+    }
+
+    package func run(on session: isolated Session) async {
+        do throws(ProxyFailure) {
+            try await fire(HTTPHooks.table.requestheaders, on: session)
+            try await takeRequestBody(on: session)
+            try await fireRequest(on: session)
+            if flow.response == nil {
+                try await askServer(on: session)
+                try await fire(HTTPHooks.table.responseheaders, on: session)
+                try await takeResponseBody(on: session)
+            } else {
+                requestBody.discard()
+                try await fire(HTTPHooks.table.responseheaders, on: session)
+            }
+            try await fire(HTTPHooks.table.response, on: session)
+            try await answer(on: session)
+        } catch {
+            await fail(error, on: session)
+        }
+        finish(on: session)
+    }
+
+    /// The client has left: whatever this waits for will not be needed.
+    package func clientLeft() { waiter.end(.clientGone) }
+
+    // MARK: The request
+
+    private func takeRequestBody(on session: isolated Session) async throws(ProxyFailure) {
+        if requestLength == .none {
+            flow.request.content = .bytes(ByteBuffer())
+            flow.request.timestampEnd = requestBody.timestampEnd
+        } else if flow.response == nil, session.hooks.needsContent(HTTPHooks.table.request, of: flow) || needsWholeForResponse(session) {
+            client.continueIfExpected()
+            flow.request.headers.remove("Expect")
+            let limit = session.services.settings[ProxyOptions.table.bodySizeLimit]
+            flow.request.content = .bytes(try await requestBody.collect(limit: limit, of: "of the request", waiter: waiter, on: session))
+            flow.request.trailers = requestBody.trailers
+            flow.request.timestampEnd = requestBody.timestampEnd
+        } else {
+            flow.request.content = .omitted(requestLength.count)
+        }
+    }
+
+    /// A listener of *response* that wants contents sees the request's as well, so it must be kept when it passes.
+    private func needsWholeForResponse(_ session: isolated Session) -> Bool {
+        session.hooks.needsContent(HTTPHooks.table.response, of: flow)
+    }
+
+    /// *request*; a worker that moved the request to another host without touching Host means both.
+    private func fireRequest(on session: isolated Session) async throws(ProxyFailure) {
+        let before = (flow.request.host, flow.request.port, flow.request.headers.first("Host"))
+        try await fire(HTTPHooks.table.request, on: session)
+        let request = flow.request
+        if (request.host, request.port) != (before.0, before.1), request.headers.first("Host") == before.2, before.2 != nil {
+            flow.request.headers.set("Host", ByteString(request.hostField))
+        }
+    }
+
+    /// Sends the request and waits for the response's head, once more on a new connection if a kept one turns out to be dead.
+    private func askServer(on session: isolated Session) async throws(ProxyFailure) {
+        var isSecondTry = false
+        while true {
+            let server = try await acquire(on: session, onlyNew: isSecondTry)
+            do throws(ProxyFailure) {
+                try await ask(server, on: session)
+                return
+            } catch {
+                guard error.retry == .ifReused, server.wasUsed, !isSecondTry, flow.request.isSafeToRepeat, !waiterIsEnded else { throw error }
+                isSecondTry = true
+            }
+        }
+    }
+
+    private var waiterIsEnded: Bool { waiter.ended != nil }
+
+    private func acquire(on session: isolated Session, onlyNew: Bool) async throws(ProxyFailure) -> ServerConnection {
+        let request = flow.request
+        let ground = session.ground
+        let isToTarget = ground.target.map { $0 == Address(host: request.host, port: request.port) } ?? false
+        if isToTarget, let failure = ground.eagerFailure {
+            session.ground.eagerFailure = nil
+            throw failure
+        }
+        let usesTLS = request.scheme == "https"
+        var key = ServerKey(address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
+        if isToTarget, ground.isTunnel, let name = ground.serverName, usesTLS { key.serverName = name }
+        if !onlyNew, let server = session.reuse(key) {
+            flow.server = server.frozenRecord
+            return server
+        }
+        let server = try await session.connect(key, alpnOffers: usesTLS ? ["http/1.1"] : [], waiter: waiter)
+        flow.server = server.frozenRecord
+        return server
+    }
+
+    private func ask(_ server: ServerConnection, on session: isolated Session) async throws(ProxyFailure) {
+        let stream = makeStream(server, session)
+        upstream = (server, stream)
+        stream.whenInformational = { [client] in client.sendInformational($0) }
+        let request = flow.request
+        switch request.content {
+        case .omitted:
+            try stream.sendHead(request, length: requestLength)
+            requestBody.join(stream)
+        case .bytes(let bytes):
+            try stream.sendHead(request, length: bytes.readableBytes == 0 && requestLength == .none ? .none : .exact(bytes.readableBytes))
+            requestBody.discard()
+            if bytes.readableBytes > 0 { stream.body(bytes) }
+            stream.bodyEnded(trailers: request.trailers)
+        case .missing:
+            try stream.sendHead(request, length: .none)
+            requestBody.discard()
+            stream.bodyEnded(trailers: nil)
+        }
+        flow.response = try await stream.head.wait(as: waiter)
+    }
+
+    // MARK: The response
+
+    private func takeResponseBody(on session: isolated Session) async throws(ProxyFailure) {
+        guard let stream = upstream?.stream else { return }
+        if stream.length == .none {
+            flow.response?.content = .bytes(ByteBuffer())
+            flow.response?.timestampEnd = WallClock.now
+        } else if session.hooks.needsContent(HTTPHooks.table.response, of: flow), flow.response?.statusCode != 101 {
+            let limit = session.services.settings[ProxyOptions.table.bodySizeLimit]
+            do throws(ProxyFailure) {
+                let content = try await stream.response.collect(limit: limit, of: "of the response", waiter: waiter, on: session)
+                flow.response?.content = .bytes(content)
+            } catch {
+                throw error.what == .limit ? ProxyFailure(.limit, fault: .server, error.note) : error
+            }
+            flow.response?.trailers = stream.response.trailers
+            flow.response?.timestampEnd = stream.response.timestampEnd
+        } else {
+            flow.response?.content = .omitted(stream.length.count)
+        }
+    }
+
+    /// Sends the response to the client; returns when its body has been passed on.
+    private func answer(on session: isolated Session) async throws(ProxyFailure) {
+        guard let response = flow.response else { return }
+        switch response.content {
+        case .omitted:
+            guard let stream = upstream?.stream else { return client.sendWhole(response, ByteBuffer()) }
+            client.sendHead(response, length: stream.length)
+            if response.statusCode == 101, asksUpgrade { return upgrade(on: session) }
+            let passed = Pending<Bool>(on: session.loop)
+            stream.response.whenDone = { passed.resume(true) }
+            let body = stream.response
+            if body.isComplete { body.whenDone = nil }
+            let wasComplete = body.isComplete
+            body.join(client)
+            if !wasComplete { _ = try await passed.wait(as: waiter) }
+            if let failure = body.failure { throw failure }
+            flow.response?.timestampEnd = body.timestampEnd
+        case .bytes(let bytes):
+            if response.statusCode == 101, asksUpgrade, upstream != nil {
+                client.sendHead(response, length: .none)
+                return upgrade(on: session)
+            }
+            guard let stream = upstream?.stream else { return client.sendWhole(response, bytes) }
+            // Without a body by its nature, as for HEAD: its length says what the body would have been.
+            if stream.length == .none, bytes.readableBytes == 0 {
+                client.sendHead(response, length: .none)
+                return client.bodyEnded(trailers: nil)
+            }
+            // A worker has put its own body in the place of one that is still coming.
+            if !stream.response.isComplete { stream.abort() }
+            client.sendWhole(response, bytes)
+        case .missing: client.sendWhole(response, ByteBuffer())
+        }
+    }
+
+    private func upgrade(on session: isolated Session) {
+        guard let (server, stream) = upstream else { return }
+        upstream = nil
+        let fromServer = stream.takeOver()
+        Relay.join(session.client, server.peer, fromClient: client.takeOver(), fromServer: fromServer)
+    }
+
+    // MARK: The end
+
+    private func fail(_ failure: ProxyFailure, on session: isolated Session) async {
+        let sentNothing = !client.headWasSent
+        upstream?.stream.abort()
+        upstream = nil
+        requestBody.discard()
+        flow.error = FlowError(failure.note, at: WallClock.now)
+        if failure.what == .killed || failure.what == .cancelled || !sentNothing {
+            client.abort()
+        } else {
+            client.sendError(failure)
+        }
+        session.log(failure.what == .cancelled ? .debug : .info, "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url): \(failure.note)")
+        waiter.reopen()
+        _ = try? await fire(HTTPHooks.table.error, on: session)
+    }
+
+    private func finish(on session: isolated Session) {
+        sizes.request = requestBody.size
+        if case .bytes(let bytes) = flow.response?.content {
+            sizes.response = bytes.readableBytes
+        } else {
+            sizes.response = upstream?.stream.response.size ?? 0
+        }
+        session.services.recorder.record(flow, sizes: sizes)
+    }
+
+    private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {
+        guard session.hooks.hasListeners(hook) else { return }
+        let outcome = try await session.hooks.fire(hook, FlowEvent(flow), waiter: waiter, isolation: session)
+        if let failure = outcome.failure { throw failure }
+        guard !outcome.changes.isEmpty else { return }
+        var event = FlowEvent(flow)
+        for change in outcome.changes { change.apply(&event) }
+        flow = event.http
+    }
+}
+
+extension BodyLength {
+    /// The length in bytes, if it is known.
+    var count: Int? { if case .exact(let count) = self { count } else { nil } }
+}
+
+extension Request {
+    /// The Host field that names this request's host and port.
+    package var hostField: String {
+        let bracketed = host.contains(":") ? "[\(host)]" : host
+        return port == (scheme == "https" ? 443 : 80) ? bracketed : "\(bracketed):\(port)"
+    }
+
+    /// Idempotent by its method (RFC 9110 9.2.2), and whole: a body that was passed on cannot be sent again.
+    fileprivate var isSafeToRepeat: Bool {
+        guard !content.isOmitted else { return false }
+        return ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(method.string)
+    }
+}
+
+extension ClientStream {
+    /// A whole response at once.
+    func sendWhole(_ response: Response, _ content: ByteBuffer) {
+        sendHead(response, length: .exact(content.readableBytes))
+        if content.readableBytes > 0 { body(content) }
+        bodyEnded(trailers: response.trailers)
+    }
+
+    /// A response of our own that says what went wrong, after which the connection closes.
+    package func sendError(_ failure: ProxyFailure) {
+        var response = Response()
+        response.statusCode = failure.status
+        response.reason = ByteString(StatusText.of(failure.status))
+        response.headers = Headers([("Server", "weir"), ("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")])
+        sendWhole(response, ByteBuffer(string: "\(failure.status) \(StatusText.of(failure.status)): \(failure.note)\n"))
+    }
+}

@@ -1,0 +1,26 @@
+import FlowModel
+import ProxyKernel
+
+/// A request that could not be read: the client is told why, and only *error* is fired.
+package final class RefusedExchange {
+    private var flow: HTTPFlow
+    private let client: any ClientStream
+    private let failure: ProxyFailure
+
+    package init(flow: HTTPFlow, client: any ClientStream, failure: ProxyFailure) {
+        self.flow = flow
+        self.client = client
+        self.failure = failure
+    }
+
+    package func run(on session: isolated Session) async {
+        flow.error = FlowError(failure.note, at: WallClock.now)
+        flow.request.method = ""
+        flow.request.path = ""
+        session.log(.info, "\(flow.client.value.peername): \(failure.note)")
+        var event = FlowEvent(flow)
+        _ = try? await session.hooks.run(HTTPHooks.table.error, &event, waiter: nil)
+        client.sendError(failure)
+        session.services.recorder.record(flow, sizes: BodySizes())
+    }
+}

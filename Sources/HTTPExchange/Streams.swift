@@ -1,0 +1,40 @@
+import FlowModel
+import NIOCore
+import ProxyKernel
+
+/// The client's side of one exchange, of whatever HTTP version. Confined to the session's loop.
+package protocol ClientStream: BodySink {
+    /// Tells the client to send the body that it announced with `Expect: 100-continue`; nothing if it did not.
+    func continueIfExpected()
+    /// Passes an interim response on.
+    func sendInformational(_ response: Response)
+    /// Sends the final head; the body follows as a sink's.
+    func sendHead(_ response: Response, length: BodyLength)
+    /// Ends the client's connection without anything that looks like a complete response.
+    func abort()
+    /// True once a head was sent, after which a failure can no longer be told politely.
+    var headWasSent: Bool { get }
+    /// Leaves HTTP: what the client sent behind the request, for the protocol that follows.
+    func takeOver() -> ByteBuffer
+}
+
+/// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
+package protocol ServerStream: BodySink {
+    func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure)
+    /// The response's head, once it is there.
+    var head: Pending<Response> { get }
+    /// What the head said of the body's length.
+    var length: BodyLength { get }
+    var response: BodyPipe { get }
+    /// Called with each interim response.
+    var whenInformational: ((Response) -> Void)? { get set }
+    /// True if any byte of the response has come.
+    var responseHasBegun: Bool { get }
+    /// Ends the exchange on the server's side before its time.
+    func abort()
+    /// Leaves HTTP: what the server sent behind the response's head.
+    func takeOver() -> ByteBuffer
+}
+
+/// Starts an exchange on a connection to a server.
+package typealias ServerStreamFactory = @Sendable (ServerConnection, isolated Session) -> any ServerStream

@@ -1,0 +1,46 @@
+import NIOCore
+import TLSEngine
+
+/// Decides what the first bytes of a connection are. It consumes nothing, so the decision needs no undoing.
+package struct Detection: Sendable {
+    /// What the bytes are.
+    package enum Verdict: Sendable {
+        case needMore
+        case tls(ClientHello)
+        case http
+        case raw
+    }
+
+    /// Whether something that is neither TLS nor HTTP may be relayed; if not, all else is HTTP, whose parser will say what is wrong.
+    package let admitsRaw: Bool
+    /// Bytes after which a ClientHello or a request line must be recognisable.
+    private static let maximumBytes = 64 * 1024
+
+    package init(admitsRaw: Bool) { self.admitsRaw = admitsRaw }
+
+    package func verdict(on bytes: ByteBuffer, inputIsClosed: Bool = false) -> Verdict {
+        guard bytes.readableBytes > 0 else { return .needMore }
+        switch ClientHello.looksLikeTLS(bytes) {
+        case nil where !inputIsClosed: return .needMore
+        case true?:
+            switch ClientHello.parse(bytes) {
+            case .needMore where !inputIsClosed && bytes.readableBytes < Self.maximumBytes: return .needMore
+            case .hello(let hello): return .tls(hello)
+            case .needMore, .invalid: return admitsRaw ? .raw : .http
+            }
+        default: break
+        }
+        guard admitsRaw else { return .http }
+        return bytes.withUnsafeReadableBytes { Self.looksLikeHTTP($0, isComplete: inputIsClosed) }
+    }
+
+    /// A request line: a method in letters, then a space before any line end.
+    private static func looksLikeHTTP(_ bytes: UnsafeRawBufferPointer, isComplete: Bool) -> Verdict {
+        let isMethodOctet = { (byte: UInt8) in (0x41...0x5A).contains(byte) || byte == 0x2D || byte == 0x5F }
+        guard let end = bytes.firstIndex(where: { !isMethodOctet($0) }) else {
+            return isComplete || bytes.count > 32 ? .raw : .needMore
+        }
+        // SSH identifies itself as "SSH-2.0-…", which no method does.
+        return end >= 3 && end <= 32 && bytes[end] == 0x20 ? .http : .raw
+    }
+}

@@ -1,0 +1,60 @@
+import FlowModel
+import NIOCore
+import Schema
+
+/// A payload that hooks carry to workers.
+package protocol HookPayload: Record {
+    /// The flow that it carries, if any: what filters look at and whose contents are shown or left out.
+    var flow: HTTPFlow? { get set }
+}
+
+extension HookPayload {
+    package var flow: HTTPFlow? {
+        get { nil }
+        set {}
+    }
+}
+
+/// What came of firing a hook: validated changes, to be applied by the caller to the live value.
+package struct HookOutcome<Payload: HookPayload>: Sendable {
+    package var changes: [Change<Payload>] = []
+    /// Set if a worker asked to kill the flow, or failed under the policy `kill`. The changes are not to be applied then.
+    package var failure: ProxyFailure?
+
+    package init(changes: [Change<Payload>] = [], failure: ProxyFailure? = nil) {
+        self.changes = changes
+        self.failure = failure
+    }
+
+    /// Applies the changes, or throws the failure.
+    package func apply(to payload: inout Payload) throws(ProxyFailure) {
+        if let failure { throw failure }
+        for change in changes { change.apply(&payload) }
+    }
+}
+
+/// How the core speaks to whoever listens to its hooks. One port an event loop; confined to it.
+package protocol HookPort: AnyObject, Sendable {
+    /// Whether anybody listens to the hook at all: one table look-up.
+    func hasListeners(_ hook: any AnyHook) -> Bool
+    /// Whether a listener whose filter admits the flow needs its bodies to be read whole before the hook fires.
+    func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool
+    /// Sends the event to each listener in order, each seeing the changes of those before it, and waits for their answers.
+    ///
+    /// Ends at the latest by the listeners' deadlines, or when `waiter` is ended: then the workers are sent `cancel`.
+    func fire<Payload: HookPayload>(
+        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> HookOutcome<Payload>
+    /// Sends the event without waiting for anybody.
+    func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload)
+}
+
+extension HookPort {
+    /// Fires the hook if anybody listens, and applies what came of it.
+    package func run<Payload: HookPayload>(
+        _ hook: Hook<Payload>, _ payload: inout Payload, waiter: Waiter?, isolation: isolated (any Actor)? = #isolation
+    ) async throws(ProxyFailure) {
+        guard hasListeners(hook) else { return }
+        try await fire(hook, payload, waiter: waiter, isolation: isolation).apply(to: &payload)
+    }
+}

@@ -1,0 +1,79 @@
+import NIOCore
+
+/// Something that a suspended function waits for and that can be ended from outside.
+package protocol AnyPending: AnyObject {
+    /// Ends the wait with a failure; does nothing if it has ended.
+    func fail(_ failure: ProxyFailure)
+}
+
+/// The one place where the life of a flow stands still: a value that is on its way.
+///
+/// It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
+/// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
+package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
+    private enum State {
+        case open
+        case waiting(CheckedContinuation<Result<Value, ProxyFailure>, Never>)
+        case ended(Result<Value, ProxyFailure>)
+        case done
+    }
+
+    package let loop: any EventLoop
+    private var state = State.open
+
+    package init(on loop: any EventLoop) { self.loop = loop }
+
+    /// True until a value or a failure has come.
+    package var isOpen: Bool {
+        switch state {
+        case .open, .waiting: true
+        case .ended, .done: false
+        }
+    }
+
+    package func resume(_ value: Value) { end(.success(value)) }
+    package func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
+
+    /// Suspends until the value is there. Call once.
+    package func wait(as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) -> Value {
+        waiter?.waiting = self
+        defer { waiter?.waiting = nil }
+        if let gone = waiter?.ended { throw gone }
+        if case .ended(let result) = state {
+            state = .done
+            return try result.get()
+        }
+        return try await withCheckedContinuation(isolation: isolation) { state = .waiting($0) }.get()
+    }
+
+    private func end(_ result: Result<Value, ProxyFailure>) {
+        guard loop.inEventLoop else { return loop.execute { self.end(result) } }
+        switch state {
+        case .open: state = .ended(result)
+        case .waiting(let continuation):
+            state = .done
+            continuation.resume(returning: result)
+        case .ended, .done: break
+        }
+    }
+}
+
+/// A linear story, such as an exchange, that waits for one thing at a time and can be ended while it waits.
+///
+/// Confined to its event loop.
+package final class Waiter: @unchecked Sendable {
+    fileprivate(set) var waiting: (any AnyPending)?
+    /// Why no further wait may begin; set by `end`.
+    package private(set) var ended: ProxyFailure?
+
+    package init() {}
+
+    /// Ends the present wait and refuses all later ones. The first reason stays.
+    package func end(_ failure: ProxyFailure) {
+        if ended == nil { ended = failure }
+        waiting?.fail(failure)
+    }
+
+    /// Lets waits begin again, for the part of a story that follows its end, such as the *error* event.
+    package func reopen() { ended = nil }
+}

@@ -1,0 +1,40 @@
+/// Why something did not work, whose fault it was, and whether trying again can help.
+package struct ProxyFailure: Error, Sendable, CustomStringConvertible {
+    package enum What: Sendable, Equatable {
+        /// A message that the protocol forbids; the status that a client is told.
+        case badMessage(status: Int)
+        case connect, tls, closed, timeout, limit, killed, worker, cancelled
+    }
+    package enum Fault: Sendable { case client, server, worker, us }
+    package enum Retry: Sendable { case no, yes, ifReused }
+
+    package let what: What
+    package let fault: Fault
+    package var retry: Retry
+    /// For people: names the peer, the expectation and the finding.
+    package let note: String
+
+    package init(_ what: What, fault: Fault, retry: Retry = .no, _ note: String) {
+        self.what = what
+        self.fault = fault
+        self.retry = retry
+        self.note = note
+    }
+
+    package var description: String { note }
+
+    /// The client left while the proxy worked for it.
+    package static let clientGone = ProxyFailure(.cancelled, fault: .client, "the client closed the connection")
+    /// Somebody decided that the flow must end.
+    package static func killed(_ note: String) -> ProxyFailure { ProxyFailure(.killed, fault: .us, note) }
+
+    /// The status of the response that tells a client of this failure.
+    package var status: Int {
+        switch what {
+        case .badMessage(let status): fault == .client ? status : 502
+        case .timeout: fault == .client ? 408 : 504
+        case .limit: fault == .client ? 413 : 502
+        case .connect, .tls, .closed, .killed, .worker, .cancelled: 502
+        }
+    }
+}

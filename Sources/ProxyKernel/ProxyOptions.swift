@@ -1,0 +1,43 @@
+import Schema
+
+/// The settings of connections and TLS.
+package struct ProxyOptions: OptionTable {
+    package let mode = Option<[String]>(
+        "mode", ["regular"], "How clients reach the proxy: `regular` or `reverse:http(s)://host[:port]`, each with `@[host:]port` if wanted.")
+    package let listenHost = Option<String>("listen_host", "", "Address to listen on; empty means all.")
+    package let listenPort = Option<Int?>("listen_port", nil, "Port to listen on; by default the mode's own, 8080.")
+    package let confdir = Option<String>("confdir", "~/.weir", "Folder of the CA and its key.")
+    package let threads = Option<Int>("threads", 1, "Event loops. A worker is served by one of them; events of the others hop to it.")
+
+    package let connectionStrategy = Option<String>(
+        "connection_strategy", "eager", choices: ["eager", "lazy"],
+        "Whether to connect to the server at CONNECT and before the client's TLS handshake, or when a request needs it.")
+    package let connectTimeout = Option<Int>("connect_timeout", 30, "Seconds until an attempt to connect to a server is given up.")
+    package let tcpTimeout = Option<Int>("tcp_timeout", 600, "Seconds until an idle client connection is closed.")
+    package let keepHostHeader = Option<Bool>("keep_host_header", false, "Reverse mode: send the client's Host field, not the server's name.")
+    package let bodySizeLimit = Option<Int>(
+        "body_buffer_limit", 256 << 20, "Bytes of a body that are held at most for a worker that asked for the whole of it.")
+
+    package let upstreamCert = Option<Bool>(
+        "upstream_cert", true, "Connect to the server first and copy the names of its certificate into ours.")
+    package let sslInsecure = Option<Bool>("ssl_insecure", false, "Do not verify servers' certificates.")
+    package let trustedCA = Option<String?>("ssl_verify_upstream_trusted_ca", nil, "PEM file of the authorities that servers are verified against.")
+    package let trustedConfdir = Option<String?>(
+        "ssl_verify_upstream_trusted_confdir", nil, "Folder of such authorities, hashed as OpenSSL does.")
+    package let certs = Option<[String]>("certs", [], "Certificates of your own, `[domain=]path`: PEM with certificate and key.")
+    package let certPassphrase = Option<String?>("cert_passphrase", nil, "Passphrase of the keys in `certs`.")
+    package let clientCerts = Option<String?>("client_certs", nil, "Client certificate (PEM with key), or a folder of `<server name>.pem`.")
+    package let requestClientCert = Option<Bool>("request_client_cert", false, "Ask clients for a certificate.")
+    package let versionClientMin = Option<String>("tls_version_client_min", "TLS1_2", choices: versions, "Lowest TLS version with clients.")
+    package let versionClientMax = Option<String>("tls_version_client_max", "UNBOUNDED", choices: versions, "Highest TLS version with clients.")
+    package let versionServerMin = Option<String>("tls_version_server_min", "TLS1_2", choices: versions, "Lowest TLS version with servers.")
+    package let versionServerMax = Option<String>("tls_version_server_max", "UNBOUNDED", choices: versions, "Highest TLS version with servers.")
+    package let ciphersClient = Option<String?>("ciphers_client", nil, "Cipher suites with clients, by OpenSSL's syntax.")
+    package let ciphersServer = Option<String?>("ciphers_server", nil, "Cipher suites with servers, by OpenSSL's syntax.")
+    package let curveClient = Option<String?>("tls_ecdh_curve_client", nil, "Key exchange groups with clients.")
+    package let curveServer = Option<String?>("tls_ecdh_curve_server", nil, "Key exchange groups with servers.")
+
+    package init() {}
+    package static let table = ProxyOptions()
+    private static let versions = ["UNBOUNDED", "SSL3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3"]
+}

@@ -1,0 +1,75 @@
+import NIOCore
+
+/// Passes bytes between two peers untouched, each side's reading held up by the other's writing. Half-closes pass too.
+package final class Relay: ByteConsumer {
+    private let from: Peer
+    private let to: Peer
+
+    private init(from: Peer, to: Peer) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Joins two peers both ways; what was read already goes first.
+    package static func join(_ client: Peer, _ server: Peer, fromClient: ByteBuffer, fromServer: ByteBuffer) {
+        client.consumer = Relay(from: client, to: server)
+        server.consumer = Relay(from: server, to: client)
+        server.write(fromClient)
+        client.write(fromServer)
+        if client.inputIsClosed { server.closeOutput() }
+        if server.inputIsClosed { client.closeOutput() }
+        client.setReading(true)
+        server.setReading(true)
+    }
+
+    package func received(_ bytes: ByteBuffer, on session: isolated Session) {
+        to.write(bytes)
+        if !to.isWritable { from.setReading(false) }
+    }
+
+    package func becameWritable(on session: isolated Session) { to.setReading(true) }
+
+    package func inputClosed(on session: isolated Session) {
+        to.closeOutput()
+        if to.inputIsClosed {
+            to.close()
+            from.close()
+        }
+    }
+
+    package func closed(on session: isolated Session) { to.close() }
+}
+
+extension Session {
+    /// Relays the client to the ground's target, connecting first if need be.
+    package func relay(_ held: ByteBuffer) async {
+        guard let target = ground.target else { return client.close() }
+        do throws(ProxyFailure) {
+            let key = ground.eagerServer ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName)
+            let holder = Holder(held)
+            client.consumer = holder
+            let server: ServerConnection
+            if let open = reuse(key) { server = open } else { server = try await connect(key, alpnOffers: [], waiter: waiter) }
+            Relay.join(client, server.peer, fromClient: holder.bytes, fromServer: spokenFirst ?? ByteBuffer())
+            spokenFirst = nil
+        } catch {
+            log(.warning, "\(clientRecord.peername): \(error.note)")
+            client.close()
+        }
+    }
+}
+
+/// Keeps what a client sends while its server is being connected.
+private final class Holder: ByteConsumer {
+    private(set) var bytes: ByteBuffer
+
+    init(_ bytes: ByteBuffer) { self.bytes = bytes }
+
+    func received(_ more: ByteBuffer, on session: isolated Session) {
+        bytes.writeImmutableBuffer(more)
+        if bytes.readableBytes > 256 * 1024 { session.client.setReading(false) }
+    }
+    func inputClosed(on session: isolated Session) {}
+    func becameWritable(on session: isolated Session) {}
+    func closed(on session: isolated Session) {}
+}

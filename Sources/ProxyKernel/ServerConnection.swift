@@ -1,0 +1,32 @@
+import FlowModel
+import TLSEngine
+
+/// A connection to a server that belongs to one client's session. Confined to the session's loop.
+package final class ServerConnection {
+    package let peer: Peer
+    /// The key under which the session knows the peer.
+    let peerKey: Int
+    package var key: ServerKey
+    package var record: Server { didSet { frozen = nil } }
+    private var frozen: Frozen<Server>?
+    /// The leaf that the server showed.
+    var upstreamCertificate: Certificate?
+    /// True once a whole exchange has gone through it.
+    package var wasUsed = false
+    package var isIdle = false
+
+    init(peer: Peer, peerKey: Int, key: ServerKey, record: Server) {
+        self.peer = peer
+        self.peerKey = peerKey
+        self.key = key
+        self.record = record
+    }
+
+    /// The record as flows share it.
+    package var frozenRecord: Frozen<Server> {
+        if let frozen { return frozen }
+        let new = Frozen(record)
+        frozen = new
+        return new
+    }
+}

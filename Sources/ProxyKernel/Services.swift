@@ -1,0 +1,65 @@
+import FlowModel
+import Logging
+import NIOCore
+import NIOPosix
+import Schema
+import TLSEngine
+
+/// What all sessions share: settings, certificates, the protocols, and where finished flows go.
+package final class Services: Sendable {
+    package let settings: Settings
+    package let logger: Logger
+    package let contexts: TLSContexts
+    package let leaves: LeafCache
+    package let clientFacing: ClientFacingSettings
+    package let upstream: UpstreamSettings
+    package let protocols: [ProtocolLayer]
+    package let recorder: any FlowRecorder
+    /// Our own listening addresses, to which no request is forwarded.
+    package let ownAddresses: OwnAddresses
+
+    package init(
+        settings: Settings, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
+        upstream: UpstreamSettings, protocols: [ProtocolLayer], recorder: any FlowRecorder, ownAddresses: OwnAddresses
+    ) {
+        self.settings = settings
+        self.logger = logger
+        self.contexts = contexts
+        self.leaves = leaves
+        self.clientFacing = clientFacing
+        self.upstream = upstream
+        self.protocols = protocols
+        self.recorder = recorder
+        self.ownAddresses = ownAddresses
+    }
+}
+
+/// Takes each flow once, when it has ended. Called on the flow's loop.
+package protocol FlowRecorder: Sendable {
+    func record(_ flow: HTTPFlow, sizes: BodySizes)
+}
+
+/// How many body bytes went each way, whether or not the flow kept them.
+package struct BodySizes: Sendable {
+    package var request = 0
+    package var response = 0
+    package init() {}
+}
+
+/// What a protocol folder provides: the program lists the protocols once, in order of preference.
+package struct ProtocolLayer: Sendable {
+    /// As the `next_layer` event names it.
+    package let name: String
+    package let claims: @Sendable (Detection.Verdict) -> Bool
+    /// Takes over the client's side of the session; the bytes were read before the decision.
+    package let start: @Sendable (isolated Session, ByteBuffer) -> Void
+
+    package init(
+        name: String, claims: @escaping @Sendable (Detection.Verdict) -> Bool,
+        start: @escaping @Sendable (isolated Session, ByteBuffer) -> Void
+    ) {
+        self.name = name
+        self.claims = claims
+        self.start = start
+    }
+}

@@ -1,0 +1,114 @@
+import FlowModel
+import NIOCore
+import Schema
+import TLSEngine
+
+extension Session {
+    /// The life of a ClientHello: decide, know the server's certificate if that is wanted, then answer with one of our own.
+    package func intercept(_ hello: ClientHello, _ held: ByteBuffer) async {
+        ground.serverName = hello.serverName
+        clientRecord.tls.isUsed = true
+        clientRecord.tls.sni = hello.serverName
+        clientRecord.tls.alpnOffers = hello.alpnProtocols.map { ByteString($0) }
+        do throws(ProxyFailure) {
+            var event = ClientHelloEvent(hello: HelloRecord(hello), client: frozenClientRecord, server: targetRecord)
+            try await hooks.run(TLSHooks.table.clientHello, &event, waiter: waiter)
+            if event.ignoresConnection { return await relay(held) }
+            if ground.isTunnel { ground.targetUsesTLS = true }
+            if let target = ground.target, ground.targetUsesTLS, event.establishesServerFirst || isEager {
+                await learnCertificate(of: target, hello)
+            }
+            try await answer(hello, held)
+        } catch {
+            client.close()
+        }
+    }
+
+    /// Whether servers are connected to before a request needs them.
+    package var isEager: Bool {
+        let table = ProxyOptions.table
+        return services.settings[table.connectionStrategy] == "eager" && services.settings[table.upstreamCert]
+    }
+
+    /// The server's handshake, before ours with the client. Its failure is kept for the first request; the client is answered anyway.
+    private func learnCertificate(of target: Address, _ hello: ClientHello) async {
+        let key = ServerKey(address: target, tls: true, serverName: isReverse ? target.host : hello.serverName ?? target.host)
+        let offers = hello.alpnProtocols.contains(Array("http/1.1".utf8)) ? [ByteString("http/1.1")] : []
+        do throws(ProxyFailure) {
+            let server: ServerConnection
+            if let eager = ground.eagerServer, let open = reuse(eager) {
+                server = open
+                server.key = key
+                try await startTLS(on: server, alpnOffers: offers, waiter: waiter)
+            } else {
+                server = try await connect(key, alpnOffers: offers, waiter: waiter)
+            }
+            server.isIdle = true
+            ground.eagerServer = key
+        } catch {
+            ground.eagerServer = nil
+            ground.eagerFailure = error
+            log(.warning, "\(clientRecord.peername): \(error.note)")
+        }
+    }
+
+    private var isReverse: Bool { if case .reverse = ground.mode.kind { !ground.isTunnel } else { false } }
+
+    /// Our handshake with the client, then the protocol inside.
+    private func answer(_ hello: ClientHello, _ held: ByteBuffer) async throws(ProxyFailure) {
+        var event = TLSEvent(client: frozenClientRecord, server: targetRecord)
+        try await hooks.run(TLSHooks.table.startClient, &event, waiter: waiter)
+        do throws(ProxyFailure) {
+            let tls = try acceptTLS(hello)
+            let handshake = Pending<TLSSummary>(on: loop)
+            // Plaintext may come together with the last handshake message: the sniffer holds it until it is armed.
+            let sniffer = Sniffer(admitsRaw: ground.isTunnel)
+            client.consumer = sniffer
+            ground.clientUsesTLS = true
+            try addTLS(tls, to: client, held: held, reportingTo: handshake)
+            let summary = try await handshake.wait(as: waiter)
+            summary.fill(&clientRecord.tls)
+            var established = TLSEvent(client: frozenClientRecord, server: targetRecord)
+            try await hooks.run(TLSHooks.table.establishedClient, &established, waiter: waiter)
+            sniffer.arm(on: self)
+        } catch {
+            guard error.what == .tls else { throw error }
+            clientRecord.error = error.note
+            let name = hello.serverName ?? ground.target?.host ?? "this proxy"
+            log(.warning, "\(clientRecord.peername): TLS handshake for \(name) failed: \(error.note). \(Self.advice(error))")
+            var failed = TLSEvent(client: frozenClientRecord, server: targetRecord)
+            waiter.reopen()
+            try await hooks.run(TLSHooks.table.failedClient, &failed, waiter: waiter)
+            throw error
+        }
+    }
+
+    private static func advice(_ error: ProxyFailure) -> String {
+        error.note.contains("does not trust") || error.note.contains("closed")
+            ? "If the client does not trust our authority, install CONFDIR/weir-ca-cert.pem there." : ""
+    }
+
+    private func acceptTLS(_ hello: ClientHello) throws(ProxyFailure) -> TLSConnection {
+        let certificate = ground.eagerServer.flatMap { key in servers.first { $0.key == key }?.upstreamCertificate }
+        let address = ground.target?.host ?? clientRecord.sockname.host
+        let names = LeafCache.names(forUpstream: certificate, sni: hello.serverName, address: address)
+        do throws(TLSFailure) {
+            let leaf = try services.leaves.leaf(
+                names: names, commonName: certificate?.commonName ?? names.first, organization: certificate?.organization)
+            return try services.contexts.acceptClient(services.clientFacing, leaf: leaf, alpn: Array("http/1.1".utf8))
+        } catch {
+            throw ProxyFailure(.tls, fault: .us, error.reason)
+        }
+    }
+}
+
+extension HelloRecord {
+    init(_ hello: ClientHello) {
+        self.init()
+        sni = hello.serverName
+        alpnProtocols = hello.alpnProtocols.map { ByteString($0) }
+        cipherSuites = hello.cipherSuites.map(Int.init)
+        extensions = hello.extensions.map { Int($0.type) }
+        supportedVersions = hello.supportedVersions.map(Int.init)
+    }
+}

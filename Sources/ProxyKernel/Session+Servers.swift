@@ -1,0 +1,225 @@
+import FlowModel
+import NIOCore
+import Glibc
+import NIOPosix
+import Schema
+import TLSEngine
+
+extension Session {
+    /// The target's record before there is a connection, or the eager connection's own.
+    package var targetRecord: Frozen<Server> {
+        if let key = ground.eagerServer, let server = servers.first(where: { $0.key == key }) { return server.frozenRecord }
+        return Frozen(Server(id: Identifier.uuid4(), address: ground.target))
+    }
+
+    /// An idle connection with that key, kept from an earlier exchange or made before the first.
+    package func reuse(_ key: ServerKey) -> ServerConnection? {
+        guard let server = servers.first(where: { $0.isIdle && $0.key == key && $0.peer.isOpen && !$0.peer.inputIsClosed }) else {
+            return nil
+        }
+        server.isIdle = false
+        return server
+    }
+
+    /// Keeps a connection for the next exchange.
+    package func release(_ server: ServerConnection) {
+        server.wasUsed = true
+        server.isIdle = true
+        server.peer.consumer = IdleServer(server)
+        server.peer.setReading(true)
+    }
+
+    /// Makes a new connection, with its events, and TLS on it if the key says so.
+    package func connect(_ key: ServerKey, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+        let server = try await dial(key, waiter: waiter)
+        if key.tls { try await startTLS(on: server, alpnOffers: alpnOffers, waiter: waiter) }
+        return server
+    }
+
+    /// Makes the TCP connection.
+    package func dial(_ key: ServerKey, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+        var record = Server(id: Identifier.uuid4(), address: key.address)
+        record.tls.isUsed = key.tls
+        record.tls.sni = key.serverName
+        var event = ServerEvent(server: record, client: frozenClientRecord)
+        try await hooks.run(ConnectionHooks.table.serverConnect, &event, waiter: waiter)
+        do throws(ProxyFailure) {
+            if let error = event.server.error { throw .killed("connecting to \(key.address) was refused: \(error)") }
+            let address = event.server.address ?? key.address
+            guard !services.ownAddresses.contain(address) else {
+                throw ProxyFailure(.connect, fault: .client, "\(address) is this proxy itself; a request to it would never end")
+            }
+            event.server.timestampStart = WallClock.now
+            let server = try await open(address, key: key, record: event.server, waiter: waiter)
+            var connected = ServerEvent(server: server.record, client: frozenClientRecord)
+            try await hooks.run(ConnectionHooks.table.serverConnected, &connected, waiter: waiter)
+            return server
+        } catch {
+            event.server.error = error.note
+            event.server.timestampEnd = WallClock.now
+            if error.what == .cancelled {
+                hooks.notify(ConnectionHooks.table.serverConnectError, event)
+            } else {
+                try? await hooks.run(ConnectionHooks.table.serverConnectError, &event, waiter: waiter)
+            }
+            throw error
+        }
+    }
+
+    private func open(_ address: Address, key: ServerKey, record: Server, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+        let seconds = services.settings[ProxyOptions.table.connectTimeout]
+        let arrival = Pending<Int>(on: loop)
+        ClientBootstrap(group: loop)
+            .connectTimeout(.seconds(Int64(seconds)))
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .connect(host: address.host, port: address.port)
+            .whenComplete { result in
+                self.assumeIsolated { session in
+                    switch result {
+                    case .success(let channel):
+                        guard arrival.isOpen, let server = try? session.adopt(channel, key: key, record: record) else {
+                            channel.close(promise: nil)
+                            return arrival.fail(.clientGone)
+                        }
+                        server.record.peername = Address(channel.remoteAddress)
+                        server.record.sockname = Address(channel.localAddress)
+                        server.record.timestampTCPSetup = WallClock.now
+                        server.peer.consumer = IdleServer(server)
+                        arrival.resume(server.peerKey)
+                    case .failure(let error):
+                        arrival.fail(ProxyFailure(.connect, fault: .server, "cannot connect to \(address): \(Self.reason(error, seconds))"))
+                    }
+                }
+            }
+        let peerKey = try await arrival.wait(as: waiter)
+        guard let server = servers.first(where: { $0.peerKey == peerKey }) else {
+            throw ProxyFailure(.connect, fault: .server, retry: .yes, "\(address) closed the connection at once")
+        }
+        return server
+    }
+
+    /// The sentence behind NIO's connection errors.
+    private static func reason(_ error: any Error, _ seconds: Int) -> String {
+        switch error {
+        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case let error as NIOConnectionError:
+            if let error = error.connectionErrors.first { return reason(error.error, seconds) }
+            return error.dnsAError != nil || error.dnsAAAAError != nil ? "the name does not resolve" : "\(error)"
+        case ChannelError.connectTimeout: return "no answer within \(seconds) seconds"
+        default: return "\(error)"
+        }
+    }
+
+    /// Speaks TLS on a connection that speaks none yet.
+    package func startTLS(on server: ServerConnection, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure) {
+        server.key.tls = true
+        server.record.tls.isUsed = true
+        server.record.tls.sni = server.key.serverName
+        server.record.tls.alpnOffers = alpnOffers
+        var event = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)
+        try await hooks.run(TLSHooks.table.startServer, &event, waiter: waiter)
+        let name = server.key.serverName ?? server.key.address.host
+        do throws(ProxyFailure) {
+            let tls: TLSConnection
+            do throws(TLSFailure) {
+                tls = try services.contexts.connectUpstream(
+                    services.upstream, host: server.key.address.host, port: server.key.address.port, sni: name,
+                    alpnOffers: alpnOffers.map(\.bytes))
+            } catch {
+                throw ProxyFailure(.tls, fault: .us, "TLS with \(server.key.address): \(error.reason)")
+            }
+            let handshake = Pending<TLSSummary>(on: loop)
+            try addTLS(tls, to: server.peer, held: nil, reportingTo: handshake)
+            let summary: TLSSummary
+            do throws(ProxyFailure) {
+                summary = try await handshake.wait(as: waiter)
+            } catch {
+                throw ProxyFailure(error.what, fault: .server, "TLS with \(server.key.address): \(error.note)")
+            }
+            summary.fill(&server.record.tls)
+            server.upstreamCertificate = summary.certificates.first
+        } catch {
+            server.record.error = error.note
+            var failed = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)
+            if error.what != .cancelled { try? await hooks.run(TLSHooks.table.failedServer, &failed, waiter: waiter) }
+            server.peer.close()
+            throw error
+        }
+        var established = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)
+        try await hooks.run(TLSHooks.table.establishedServer, &established, waiter: waiter)
+        guard server.peer.isOpen else {
+            throw ProxyFailure(.closed, fault: .server, retry: .yes, "\(server.key.address) closed the connection after the TLS handshake")
+        }
+    }
+
+    /// Puts TLS between a peer's socket and its consumer. The handshake's end is reported on this loop.
+    func addTLS(_ tls: TLSConnection, to peer: Peer, held: ByteBuffer?, reportingTo handshake: Pending<TLSSummary>) throws(ProxyFailure) {
+        let watch = HandshakeWatch(handshake)
+        let handler = TLSHandler(connection: tls, delegate: watch)
+        do {
+            guard let last = peer.handler else { throw ChannelError.ioOnClosedChannel }
+            try peer.channel.pipeline.syncOperations.addHandler(handler, position: .before(last))
+        } catch {
+            throw ProxyFailure(.closed, fault: .server, "the connection was closed before the TLS handshake")
+        }
+        if let held { handler.receiveHeldBytes(held) }
+    }
+}
+
+/// What a TLS handshake agreed on.
+package struct TLSSummary: Sendable {
+    let version: String
+    let cipher: String
+    let alpn: ByteString
+    let certificates: [Certificate]
+
+    init(_ connection: TLSConnection) {
+        version = connection.version
+        cipher = connection.cipher
+        alpn = ByteString(connection.negotiatedALPN ?? [])
+        certificates = connection.peerCertificates
+    }
+
+    func fill(_ details: inout TLSDetails) {
+        details.version = version
+        details.cipher = cipher
+        details.alpn = alpn
+        details.certificateList = certificates.map { ByteString($0.pem) }
+        details.timestampSetup = WallClock.now
+    }
+}
+
+/// Turns the end of a handshake into the end of a wait.
+private final class HandshakeWatch: TLSHandlerDelegate {
+    private let handshake: Pending<TLSSummary>
+
+    init(_ handshake: Pending<TLSSummary>) { self.handshake = handshake }
+
+    func tlsEstablished(_ connection: TLSConnection) { handshake.resume(TLSSummary(connection)) }
+    func tlsFailed(_ failure: TLSFailure) { handshake.fail(ProxyFailure(.tls, fault: .server, failure.reason)) }
+}
+
+/// Watches a connection that no exchange uses: whatever comes from it then ends it, but for a server that speaks first.
+final class IdleServer: ByteConsumer {
+    private unowned let server: ServerConnection
+
+    init(_ server: ServerConnection) { self.server = server }
+
+    func received(_ bytes: ByteBuffer, on session: isolated Session) {
+        guard !server.wasUsed, session.ground.isTunnel || !server.key.tls else { return server.peer.close() }
+        session.spokenFirst = session.spokenFirst.map { $0 + bytes } ?? bytes
+        server.peer.setReading(false)
+        (session.client.consumer as? Sniffer)?.serverSpoke(on: session)
+    }
+
+    func inputClosed(on session: isolated Session) { server.peer.close() }
+    func becameWritable(on session: isolated Session) {}
+    func closed(on session: isolated Session) {}
+}
+
+private func + (left: ByteBuffer, right: ByteBuffer) -> ByteBuffer {
+    var sum = left
+    sum.writeImmutableBuffer(right)
+    return sum
+}

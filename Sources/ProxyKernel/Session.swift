@@ -1,0 +1,177 @@
+import FlowModel
+import Logging
+import NIOCore
+import Schema
+
+/// One client connection and all that is done for it. Pinned to the connection's event loop.
+///
+/// Handlers enter it synchronously; stories (`tell`) run on the same loop, so that nothing here is ever concurrent.
+package actor Session {
+    package nonisolated let loop: any EventLoop
+    package nonisolated let services: Services
+    package nonisolated let hooks: any HookPort
+    private nonisolated let executor: LoopExecutor
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    package let client: Peer
+    package var ground: Ground
+    package var clientRecord: Client { didSet { frozenClient = nil } }
+    private var frozenClient: Frozen<Client>?
+    /// Waits of the session's own stories, such as the TLS handshake.
+    package let waiter = Waiter()
+
+    private static let clientKey = 0
+    private var peers: [Int: Peer] = [:]
+    private var nextPeerKey = 1
+    package var servers: [ServerConnection] = []
+    /// What the server of a tunnel said before its client said anything.
+    package var spokenFirst: ByteBuffer?
+    private var lastActivity = NIODeadline.now()
+    private var isEnded = false
+
+    /// Makes the session of an accepted channel, on its loop, and puts its handler at the end of the pipeline.
+    package static func accept(_ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor) throws {
+        let record = Client(
+            id: Identifier.uuid4(), peername: Address(channel.remoteAddress), sockname: Address(channel.localAddress),
+            proxyMode: mode.description, timestampStart: WallClock.now)
+        let session = Session(channel, record: record, ground: Ground(mode: mode), services: services, hooks: hooks, executor: executor)
+        try session.assumeIsolated { try $0.begin() }
+    }
+
+    private init(
+        _ channel: any Channel, record: Client, ground: Ground, services: Services, hooks: any HookPort, executor: LoopExecutor
+    ) {
+        loop = channel.eventLoop
+        client = Peer(channel)
+        clientRecord = record
+        self.ground = ground
+        self.services = services
+        self.hooks = hooks
+        self.executor = executor
+    }
+
+    package var frozenClientRecord: Frozen<Client> {
+        if let frozenClient { return frozenClient }
+        let new = Frozen(clientRecord)
+        frozenClient = new
+        return new
+    }
+
+    /// A log line that names the client.
+    package nonisolated func log(_ level: Logger.Level, _ text: @autoclosure () -> String) {
+        services.logger.log(level: level, "\(text())")
+    }
+
+    // MARK: Stories
+
+    /// Starts a linear story on this loop. The last statement of a callback: the story runs at once until its first wait.
+    package func tell(_ story: @escaping () async -> Void) {
+        Task.immediate(executorPreference: executor) { [self] in
+            _ = self
+            await story()
+        }
+    }
+
+    private func begin() throws {
+        try client.attach(PeerHandler(session: self, key: Self.clientKey))
+        peers[Self.clientKey] = client
+        let sniffer = Sniffer(admitsRaw: false)
+        client.consumer = sniffer
+        watchIdleness()
+        guard hooks.hasListeners(ConnectionHooks.table.clientConnected) else { return sniffer.arm(on: self) }
+        tell { [self] in
+            var event = ClientEvent(client: clientRecord)
+            do throws(ProxyFailure) {
+                try await hooks.run(ConnectionHooks.table.clientConnected, &event, waiter: waiter)
+                if let error = event.client.error { throw .killed(error) }
+                sniffer.arm(on: self)
+            } catch {
+                clientRecord.error = error.note
+                client.close()
+            }
+        }
+    }
+
+    private func watchIdleness() {
+        let timeout = TimeAmount.seconds(Int64(services.settings[ProxyOptions.table.tcpTimeout]))
+        let next = lastActivity + timeout
+        loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
+            self?.assumeIsolated { session in
+                guard !session.isEnded else { return }
+                if session.lastActivity + timeout <= .now() { return session.client.close() }
+                session.watchIdleness()
+            }
+        }
+    }
+
+    // MARK: What the handlers report
+
+    func received(_ bytes: ByteBuffer, from key: Int) {
+        lastActivity = .now()
+        guard let peer = peers[key] else { return }
+        peer.consumer?.received(bytes, on: self)
+    }
+
+    func inputClosed(_ key: Int) {
+        guard let peer = peers[key] else { return }
+        peer.sawInputClosed()
+        peer.consumer?.inputClosed(on: self)
+    }
+
+    func becameWritable(_ key: Int) { peers[key]?.consumer?.becameWritable(on: self) }
+
+    func closed(_ key: Int) {
+        guard let peer = peers.removeValue(forKey: key) else { return }
+        peer.sawClosed()
+        let consumer = peer.consumer
+        peer.consumer = nil
+        if key == Self.clientKey {
+            clientEnded(consumer)
+        } else if let index = servers.firstIndex(where: { $0.peerKey == key }) {
+            let server = servers.remove(at: index)
+            consumer?.closed(on: self)
+            serverEnded(server)
+        } else {
+            consumer?.closed(on: self)
+        }
+    }
+
+    private func clientEnded(_ consumer: (any ByteConsumer)?) {
+        isEnded = true
+        clientRecord.timestampEnd = WallClock.now
+        consumer?.closed(on: self)
+        waiter.end(.clientGone)
+        hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))
+        for server in servers { server.peer.close() }
+    }
+
+    private func serverEnded(_ server: ServerConnection) {
+        server.record.timestampEnd = WallClock.now
+        hooks.notify(ConnectionHooks.table.serverDisconnected, ServerEvent(server: server.record, client: frozenClientRecord))
+    }
+
+    // MARK: Servers
+
+    /// Takes a connected channel in as a server's connection. Nil if the client has left meanwhile.
+    func adopt(_ channel: any Channel, key: ServerKey, record: Server) throws -> ServerConnection? {
+        guard !isEnded else {
+            channel.close(promise: nil)
+            return nil
+        }
+        let peer = Peer(channel)
+        let peerKey = nextPeerKey
+        nextPeerKey += 1
+        try peer.attach(PeerHandler(session: self, key: peerKey))
+        peers[peerKey] = peer
+        let server = ServerConnection(peer: peer, peerKey: peerKey, key: key, record: record)
+        servers.append(server)
+        return server
+    }
+}
+
+extension Address {
+    /// The numeric address of a socket.
+    package init(_ address: SocketAddress?) {
+        self.init(host: address?.ipAddress ?? "", port: address?.port ?? 0)
+    }
+}

@@ -1,0 +1,79 @@
+import FlowModel
+import NIOCore
+
+/// Collects a client's first bytes until it is known what they are, then hands them to the layer that claims them.
+package final class Sniffer: ByteConsumer {
+    private let detection: Detection
+    private var held = ByteBuffer()
+    private var isArmed = false
+    private var isDecided = false
+    private var clientIsDone = false
+
+    package init(admitsRaw: Bool) { detection = Detection(admitsRaw: admitsRaw) }
+
+    /// Allows the decision: what must come before the first byte is interpreted has come.
+    package func arm(on session: isolated Session) {
+        isArmed = true
+        decide(on: session)
+        if session.spokenFirst != nil { serverSpoke(on: session) }
+    }
+
+    package func received(_ bytes: ByteBuffer, on session: isolated Session) {
+        if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
+        // While a hook is asked, no more than this is read ahead.
+        if held.readableBytes > 256 * 1024 { session.client.setReading(false) }
+        decide(on: session)
+    }
+
+    package func inputClosed(on session: isolated Session) {
+        clientIsDone = true
+        if held.readableBytes == 0 { return session.client.close() }
+        decide(on: session)
+    }
+
+    package func becameWritable(on session: isolated Session) {}
+    package func closed(on session: isolated Session) { isDecided = true }
+
+    /// The server has spoken first: no protocol that clients begin.
+    package func serverSpoke(on session: isolated Session) {
+        guard isArmed, !isDecided, detection.admitsRaw else { return }
+        start(.raw, on: session)
+    }
+
+    private func decide(on session: isolated Session) {
+        guard isArmed, !isDecided else { return }
+        let verdict = detection.verdict(on: held, inputIsClosed: clientIsDone)
+        if case .needMore = verdict {
+            if clientIsDone { session.client.close() }
+            return
+        }
+        start(verdict, on: session)
+    }
+
+    private func start(_ verdict: Detection.Verdict, on session: isolated Session) {
+        isDecided = true
+        let layer = session.services.protocols.first { $0.claims(verdict) }
+        guard session.hooks.hasListeners(LayerHooks.table.nextLayer) else { return enter(layer, verdict, on: session) }
+        let seen = ByteString(held.readableBytesView.prefix(1024))
+        session.tell {
+            var event = NextLayerEvent(
+                client: session.frozenClientRecord, server: session.targetRecord, dataClient: seen, layer: layer?.name ?? "tls")
+            do throws(ProxyFailure) {
+                try await session.hooks.run(LayerHooks.table.nextLayer, &event, waiter: session.waiter)
+                self.enter(layer, verdict, on: session)
+            } catch {
+                session.client.close()
+            }
+        }
+    }
+
+    private func enter(_ layer: ProtocolLayer?, _ verdict: Detection.Verdict, on session: isolated Session) {
+        guard session.client.isOpen else { return }
+        session.client.setReading(true)
+        if case .tls(let hello) = verdict {
+            let bytes = held
+            return session.tell { await session.intercept(hello, bytes) }
+        }
+        layer?.start(session, held)
+    }
+}

@@ -1,0 +1,127 @@
+/// A JSON value as it was read from a line or is about to be written to one.
+package enum JSON: Sendable, Hashable {
+    case null
+    case bool(Bool)
+    /// An integer within ±2^53.
+    case int(Int)
+    /// A finite number with a fraction or an exponent.
+    case double(Double)
+    case string(String)
+    case array([JSON])
+    case object(JSONObject)
+
+    /// The member of that name, if this is an object that has it.
+    package subscript(_ key: String) -> JSON? {
+        if case .object(let object) = self { object[key] } else { nil }
+    }
+
+    package var string: String? { if case .string(let value) = self { value } else { nil } }
+    package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+    package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+    package var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
+
+    /// The integer; a number such as 443.0 counts, because languages without integers write them so.
+    package var int: Int? {
+        switch self {
+        case .int(let value): value
+        case .double(let value): Int(exactly: value)
+        default: nil
+        }
+    }
+
+    package var double: Double? {
+        switch self {
+        case .int(let value): Double(value)
+        case .double(let value): value
+        default: nil
+        }
+    }
+
+    /// What this is, for messages to people: "a string", "an object".
+    package var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .int: "an integer"
+        case .double: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+
+    /// This value as one line of JSON, without the line feed.
+    package var encoded: [UInt8] {
+        var writer = JSONWriter()
+        writer.value(self)
+        return writer.bytes
+    }
+
+    /// RFC 7396: what `self` becomes when `patch` is merged into it.
+    package func merging(_ patch: JSON) -> JSON {
+        guard case .object(let changes) = patch else { return patch }
+        var result = object ?? JSONObject()
+        for member in changes.members {
+            if member.value == .null {
+                result[member.key] = nil
+            } else {
+                result[member.key] = (result[member.key] ?? .null).merging(member.value)
+            }
+        }
+        return .object(result)
+    }
+}
+
+/// The members of a JSON object in their written order; names are unique.
+package struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
+    /// One name and its value.
+    package struct Member: Sendable, Hashable {
+        package let key: String
+        package var value: JSON
+    }
+
+    package private(set) var members: [Member] = []
+
+    package init() {}
+
+    package init(dictionaryLiteral elements: (String, JSON)...) {
+        for (key, value) in elements { self[key] = value }
+    }
+
+    /// Members whose names the caller knows to be unique.
+    package init(unique members: [Member]) { self.members = members }
+
+    package subscript(_ key: String) -> JSON? {
+        get { members.first { $0.key == key }?.value }
+        set {
+            let index = members.firstIndex { $0.key == key }
+            switch (index, newValue) {
+            case (let index?, let value?): members[index].value = value
+            case (let index?, nil): members.remove(at: index)
+            case (nil, let value?): members.append(Member(key: key, value: value))
+            case (nil, nil): break
+            }
+        }
+    }
+
+    /// Equal if the same names have equal values, in any order.
+    package static func == (left: JSONObject, right: JSONObject) -> Bool {
+        left.members.count == right.members.count && left.members.allSatisfy { right[$0.key] == $0.value }
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(members.count) }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral,
+    ExpressibleByDictionaryLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .int(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSON)...) {
+        var object = JSONObject()
+        for (key, value) in elements { object[key] = value }
+        self = .object(object)
+    }
+}

@@ -1,0 +1,168 @@
+/// Writes JSON text straight into a byte array, without a tree in between.
+///
+/// The caller keeps objects and arrays balanced; commas are the writer's. U+0085, U+2028 and U+2029 are escaped, because
+/// some line readers cut there. Nothing but the strings' own bytes is ever written raw.
+package struct JSONWriter {
+    package private(set) var bytes: [UInt8] = []
+    /// True when a value stands before the next one in the same array or object.
+    private var needsComma = false
+
+    package init(capacity: Int = 2048) { bytes.reserveCapacity(capacity) }
+
+    package mutating func beginObject() { open(UInt8(ascii: "{")) }
+    package mutating func endObject() { close(UInt8(ascii: "}")) }
+    package mutating func beginArray() { open(UInt8(ascii: "[")) }
+    package mutating func endArray() { close(UInt8(ascii: "]")) }
+
+    /// A member's name; the next call writes its value.
+    package mutating func key(_ name: String) {
+        separate()
+        quoted(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    package mutating func null() { literal("null") }
+    package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
+
+    package mutating func int(_ value: Int) {
+        separate()
+        guard value >= 0 else { return bytes.append(contentsOf: String(value).utf8) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = value
+            var start = 20
+            repeat {
+                start -= 1
+                digits[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            bytes.append(contentsOf: digits[start...])
+        }
+    }
+
+    /// The shortest text that reads back as the same number; infinities and NaN, which JSON lacks, become null.
+    package mutating func double(_ value: Double) {
+        separate()
+        bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+    }
+
+    package mutating func string(_ value: String) {
+        separate()
+        quoted(value)
+    }
+
+    /// A byte string: a JSON string if it is valid UTF-8, else `{"b64": "…"}`.
+    package mutating func byteString(_ value: UnsafeRawBufferPointer) {
+        separate()
+        if UTF8Check.isValid(value) {
+            quoted(value)
+        } else {
+            bytes.append(contentsOf: #"{"b64":""#.utf8)
+            Base64.encode(value, into: &bytes)
+            bytes.append(contentsOf: #""}"#.utf8)
+        }
+    }
+
+    package mutating func byteString(_ value: [UInt8]) { value.withUnsafeBytes { byteString($0) } }
+
+    /// Text that is a complete JSON value already.
+    package mutating func fragment(_ json: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: json)
+    }
+
+    package mutating func value(_ value: JSON) {
+        switch value {
+        case .null: null()
+        case .bool(let value): bool(value)
+        case .int(let value): int(value)
+        case .double(let value): double(value)
+        case .string(let value): string(value)
+        case .array(let values):
+            beginArray()
+            for value in values { self.value(value) }
+            endArray()
+        case .object(let object):
+            beginObject()
+            for member in object.members {
+                key(member.key)
+                self.value(member.value)
+            }
+            endObject()
+        }
+    }
+
+    /// Ends the line: one LF.
+    package mutating func endLine() {
+        bytes.append(0x0A)
+        needsComma = false
+    }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = true
+    }
+
+    private mutating func open(_ bracket: UInt8) {
+        separate()
+        bytes.append(bracket)
+        needsComma = false
+    }
+
+    private mutating func close(_ bracket: UInt8) {
+        bytes.append(bracket)
+        needsComma = true
+    }
+
+    private mutating func literal(_ text: String) {
+        separate()
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    private mutating func quoted(_ text: String) {
+        var text = text
+        text.withUTF8 { quoted(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// `text` is valid UTF-8. Runs that need no escape are appended whole.
+    private mutating func quoted(_ text: UnsafeRawBufferPointer) {
+        bytes.append(UInt8(ascii: "\""))
+        var start = 0
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
+            if Self.plain[Int(byte)] {
+                index += 1
+                continue
+            }
+            let escape: (text: String, length: Int)
+            switch byte {
+            case UInt8(ascii: "\""): escape = ("\\\"", 1)
+            case UInt8(ascii: "\\"): escape = ("\\\\", 1)
+            case 0x0A: escape = ("\\n", 1)
+            case 0x0D: escape = ("\\r", 1)
+            case 0x09: escape = ("\\t", 1)
+            case 0xC2 where index + 1 < text.count && text[index + 1] == 0x85: escape = ("\\u0085", 2)
+            case 0xE2 where index + 2 < text.count && text[index + 1] == 0x80 && text[index + 2] & 0xFE == 0xA8:
+                escape = (text[index + 2] == 0xA8 ? "\\u2028" : "\\u2029", 3)
+            case 0xC2, 0xE2:
+                index += 1
+                continue
+            default:
+                let hex = String(byte, radix: 16)
+                escape = ((hex.count == 1 ? "\\u000" : "\\u00") + hex, 1)
+            }
+            bytes.append(contentsOf: text[start..<index])
+            bytes.append(contentsOf: escape.text.utf8)
+            index += escape.length
+            start = index
+        }
+        bytes.append(contentsOf: text[start...])
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// True for the bytes that stand for themselves in a JSON string and start no character that this writer escapes.
+    private static let plain: [Bool] = (0..<256).map {
+        $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 != 0x7F && $0 != 0xC2 && $0 != 0xE2
+    }
+}

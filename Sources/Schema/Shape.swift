@@ -1,0 +1,91 @@
+/// The JSON form of a value, from which the published schemas are printed.
+package indirect enum Shape: Sendable {
+    case boolean, integer, number, string, byteString, headers, content, any, object
+    case constant([String])
+    case array(Shape)
+    case tuple([Shape])
+    case nullable(Shape)
+    case record(RecordShape)
+
+    /// JSON Schema (2020-12) of this shape.
+    package var schema: JSON {
+        switch self {
+        case .boolean: ["type": "boolean"]
+        case .integer: ["type": "integer"]
+        case .number: ["type": "number"]
+        case .string: ["type": "string"]
+        case .byteString: ["$ref": "#/$defs/ByteString"]
+        case .headers: ["$ref": "#/$defs/Headers"]
+        case .content: ["$ref": "#/$defs/Content"]
+        case .any: [:]
+        case .object: ["type": "object"]
+        case .constant(let words): ["enum": .array(words.map { .string($0) })]
+        case .array(let element): ["type": "array", "items": element.schema]
+        case .tuple(let elements):
+            ["type": "array", "prefixItems": .array(elements.map(\.schema)), "minItems": .int(elements.count), "items": false]
+        case .nullable(let wrapped): ["anyOf": [wrapped.schema, ["type": "null"]]]
+        case .record(let record): ["$ref": .string("#/$defs/\(record.name)")]
+        }
+    }
+
+    /// The records that this shape names, itself included.
+    package var records: [RecordShape] {
+        switch self {
+        case .array(let element), .nullable(let element): element.records
+        case .tuple(let elements): elements.flatMap(\.records)
+        case .record(let record): [record] + record.fields().flatMap { $0.shape.records }
+        default: []
+        }
+    }
+
+    /// What a table of fields says of this shape.
+    package var text: String {
+        switch self {
+        case .boolean: "boolean"
+        case .integer: "integer"
+        case .number: "number"
+        case .string: "string"
+        case .byteString: "byte string"
+        case .headers: "array of [name, value]"
+        case .content: "content"
+        case .any: "any"
+        case .object: "object"
+        case .constant(let words): words.map { "`\"\($0)\"`" }.joined(separator: " or ")
+        case .array(let element): "array of \(element.text)"
+        case .tuple(let elements): "[" + elements.map(\.text).joined(separator: ", ") + "]"
+        case .nullable(let wrapped): wrapped.text + " or null"
+        case .record(let record): record.name
+        }
+    }
+}
+
+/// A record's name and rows without its type, for schemas and documents.
+package struct RecordShape: Sendable {
+    package let name: String
+    package let doc: String
+    package let fields: @Sendable () -> [FieldShape]
+
+    package var schema: JSON {
+        var properties = JSONObject()
+        for field in fields() {
+            var property = field.shape.schema.object ?? JSONObject()
+            property["description"] = .string(field.doc)
+            if field.access == .readOnly { property["readOnly"] = true }
+            properties[field.name] = .object(property)
+        }
+        return ["type": "object", "description": .string(doc), "properties": .object(properties)]
+    }
+}
+
+/// A row without the type of its record.
+package struct FieldShape: Sendable {
+    package let name: String
+    package let doc: String
+    package let shape: Shape
+    package let access: Access
+}
+
+/// Whether a worker may change a field.
+package enum Access: Sendable {
+    case readOnly, writable
+}

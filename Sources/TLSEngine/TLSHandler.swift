@@ -1,0 +1,253 @@
+import NIOCore
+
+/// Who wants to know how a handshake ended.
+package protocol TLSHandlerDelegate: AnyObject {
+    /// The handshake is complete; plaintext follows when this returns, so the handlers for it must be added in here.
+    func tlsEstablished(_ connection: TLSConnection)
+
+    /// There will be no TLS; the handler closes the channel when this returns.
+    func tlsFailed(_ failure: TLSFailure)
+}
+
+/// Puts a ``TLSConnection`` into a pipeline: ciphertext towards the channel, plaintext towards the next handler.
+///
+/// Works in either role, and may be added to a channel that is already up; bytes read before that go to
+/// ``receiveHeldBytes(_:)``. Writes are held until the handshake is complete. The handshake has no deadline of its own: close
+/// the channel when it takes too long. The delegate hears of exactly one outcome, on the loop, perhaps while the handler is
+/// being added; a later failure is fired as an error and closes the channel.
+///
+/// close_notify from the peer is fired as `ChannelEvent.inputClosed`; our side stays open until somebody closes it.
+/// An end without it is only the channel's own end, and ``sawCloseNotify`` stays false.
+package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// How long a close waits for the socket to take our close_notify.
+    private static let closePatience = TimeAmount.seconds(5)
+    /// Above this, plaintext storage is given back after use instead of being kept for the next read.
+    private static let keptCapacity = 16_384
+
+    private let connection: TLSConnection
+    private var delegate: (any TLSHandlerDelegate)?
+    private var state = StateMachine()
+    private var context: ChannelHandlerContext?
+    private var held = CircularBuffer<(bytes: ByteBuffer, promise: EventLoopPromise<Void>?)>()
+    /// Of the writes encrypted since the last flight.
+    private var flightPromise: EventLoopPromise<Void>?
+    private var plaintext = ByteBuffer()
+    private var hasDelivered = false
+    private var mustTellInputClosed = false
+
+    package init(connection: TLSConnection, delegate: any TLSHandlerDelegate) {
+        self.connection = connection
+        self.delegate = delegate
+    }
+
+    /// Whether the peer ended its side properly; false at the channel's end means that data may be missing.
+    package var sawCloseNotify: Bool { connection.sawCloseNotify }
+
+    /// Takes bytes that were read from the channel before this handler was added; they come before all others.
+    package func receiveHeldBytes(_ bytes: ByteBuffer) {
+        connection.receive(bytes)
+        guard let context else { return }
+        advance(context)
+        endBatch(context)
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin(context) }
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        delegate = nil
+        failHeld(ChannelError.ioOnClosedChannel)
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        tellInputClosed(context)
+        if state.isHandshaking {
+            fail(.closedDuringHandshake(isServer: connection.role == .server), context)
+        }
+        _ = state.close(.all)
+        failHeld(ChannelError.ioOnClosedChannel)
+        context.fireChannelInactive()
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        connection.receive(unwrapInboundIn(data))
+        advance(context)
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) { endBatch(context) }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event as? ChannelEvent == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
+        switch state.channelInputClosed() {
+        case .tell: context.fireUserInboundEventTriggered(event)
+        case .failHandshake: fail(.closedDuringHandshake(isServer: connection.role == .server), context)
+        case .ignore: break
+        }
+    }
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let bytes = unwrapOutboundIn(data)
+        switch state.write() {
+        case .encrypt where held.isEmpty:
+            if !encrypt(bytes, promise, context) { held.append((bytes, promise)) }
+        case .encrypt, .hold: held.append((bytes, promise))
+        case .fail: promise?.fail(ChannelError.outputClosed)
+        }
+    }
+
+    package func flush(context: ChannelHandlerContext) { sendFlight(context) }
+
+    package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if state.canWrite { releaseHeld(context) }
+        switch state.close(mode) {
+        case .closeNotify: sayGoodbye(context, mode, promise)
+        case .pass: context.close(mode: mode, promise: promise)
+        case .abandonHandshake:
+            fail(TLSFailure(.closedDuringHandshake, reason: "closed by us before the TLS handshake ended"), context, promise)
+        }
+    }
+}
+
+extension TLSHandler {
+    private func begin(_ context: ChannelHandlerContext) {
+        guard state.channelActive() else { return }
+        advance(context)
+        sendFlight(context)
+        // The handshake must go on even if nobody further along wants to read yet.
+        context.read()
+    }
+
+    /// Does everything the received bytes allow, and sends nothing yet.
+    private func advance(_ context: ChannelHandlerContext) {
+        if state.isHandshaking {
+            switch connection.handshake() {
+            case .incomplete: return
+            case .failed(let failure): return fail(failure, context)
+            case .complete:
+                state.handshakeCompleted()
+                delegate?.tlsEstablished(connection)
+                delegate = nil
+                if state.canWrite { releaseHeld(context) }
+            }
+        }
+        if state.canRead { readPlaintext(context) }
+    }
+
+    private func readPlaintext(_ context: ChannelHandlerContext) {
+        if plaintext.capacity > Self.keptCapacity { plaintext = ByteBuffer() }
+        plaintext.clear(minimumCapacity: connection.receivedCount)
+        var outcome = TLSConnection.Read.needMore
+        repeat { outcome = connection.read(into: &plaintext) } while outcome.isBytes
+        if plaintext.readableBytes > 0 {
+            hasDelivered = true
+            context.fireChannelRead(wrapInboundOut(plaintext))
+        }
+        switch outcome {
+        case .bytes: break
+        case .needMore: if state.canWrite { releaseHeld(context) }
+        case .closed:
+            state.receivedCloseNotify()
+            mustTellInputClosed = true
+        case .failed(let failure): fail(failure, context)
+        }
+    }
+
+    private func endBatch(_ context: ChannelHandlerContext) {
+        sendFlight(context)
+        if hasDelivered {
+            hasDelivered = false
+            context.fireChannelReadComplete()
+        } else if !mustTellInputClosed {
+            // Whoever asked for this read got nothing from it.
+            context.read()
+        }
+        tellInputClosed(context)
+    }
+
+    private func tellInputClosed(_ context: ChannelHandlerContext) {
+        guard mustTellInputClosed else { return }
+        mustTellInputClosed = false
+        context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
+    /// False if the bytes must wait for the peer.
+    private func encrypt(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) -> Bool {
+        switch connection.write(bytes) {
+        case .blocked: return false
+        case .done: flightPromise.setOrCascade(to: promise)
+        case .failed(let failure):
+            promise?.fail(failure)
+            fail(failure, context)
+        }
+        return true
+    }
+
+    private func releaseHeld(_ context: ChannelHandlerContext) {
+        while let next = held.first, encrypt(next.bytes, next.promise, context) { _ = held.popFirst() }
+    }
+
+    /// Writes what OpenSSL has ready, at most one write.
+    private func sendFlight(_ context: ChannelHandlerContext) {
+        let promise = flightPromise
+        flightPromise = nil
+        if let flight = connection.takeCiphertext() {
+            context.writeAndFlush(wrapOutboundOut(flight), promise: promise)
+        } else if let promise {
+            // Only empty buffers were written; they still keep their place behind earlier flights.
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
+        }
+    }
+
+    /// Sends close_notify, and closes when the socket has taken it: a close would throw away what is still queued.
+    private func sayGoodbye(_ context: ChannelHandlerContext, _ mode: CloseMode, _ promise: EventLoopPromise<Void>?) {
+        connection.shutdown()
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        flightPromise.setOrCascade(to: sent)
+        var timer: Scheduled<Void>?
+        var isDone = false
+        let finish = {
+            guard !isDone else { return }
+            isDone = true
+            timer?.cancel()
+            context.close(mode: mode, promise: promise)
+        }
+        sendFlight(context)
+        sent.futureResult.assumeIsolated().whenComplete { _ in finish() }
+        guard mode == .all, !isDone else { return }
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience, finish)
+    }
+
+    /// Sends the alert, if there is one, reports, and closes the channel.
+    private func fail(_ failure: TLSFailure, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>? = nil) {
+        let report = state.failed()
+        sendFlight(context)
+        switch report {
+        case .reportHandshake:
+            delegate?.tlsFailed(failure)
+            delegate = nil
+        case .reportError: context.fireErrorCaught(failure)
+        case .ignore: break
+        }
+        failHeld(failure)
+        context.close(mode: .all, promise: promise)
+    }
+
+    private func failHeld(_ error: any Error) {
+        flightPromise?.fail(error)
+        flightPromise = nil
+        while let next = held.popFirst() { next.promise?.fail(error) }
+    }
+}
