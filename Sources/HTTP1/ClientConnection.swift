@@ -92,6 +92,7 @@ final class ClientConnection: ByteConsumer {
             timestampCreated: WallClock.now)
         do throws(ProxyFailure) {
             flow.request = try Request(head, on: session.ground)
+            nameServer(in: &flow.request, on: session)
         } catch {
             self.body = nil
             return refuse(error, on: session)
@@ -115,6 +116,13 @@ final class ClientConnection: ByteConsumer {
         session.tell {
             await exchange.run(on: session)
         }
+    }
+
+    /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
+    private func nameServer(in request: inout Request, on session: isolated Session) {
+        guard case .reverse = session.ground.mode.kind, !session.services.settings[ProxyOptions.table.keepHostHeader] else { return }
+        let name = ByteString(request.hostField)
+        if request.headers.first("Host") != name { request.headers.set("Host", name) }
     }
 
     /// The stream has sent the last byte of its response.

@@ -5,7 +5,8 @@ import ProxyKernel
 
 /// One request's side of the client's connection: writes its response.
 final class ClientHTTP1Stream: ClientStream {
-    private let connection: ClientConnection
+    /// Held by the session while it speaks HTTP.
+    private weak var connection: ClientConnection?
     private let peer: Peer
     private let method: ByteString
     private let version: HTTPVersion
@@ -82,7 +83,7 @@ final class ClientHTTP1Stream: ClientStream {
             MessageWriter.writeLastChunk(trailers: trailers, into: &end)
             peer.write(end)
         }
-        connection.responseEnded(persists: persists, peer)
+        connection?.responseEnded(persists: persists, peer)
     }
 
     func bodyFailed(_ failure: ProxyFailure) { abort() }
@@ -92,7 +93,7 @@ final class ClientHTTP1Stream: ClientStream {
         if headWasSent, framing == .untilClose { peer.abort() } else { peer.close() }
     }
 
-    func takeOver() -> ByteBuffer { connection.takeOver() }
+    func takeOver() -> ByteBuffer { connection?.takeOver() ?? ByteBuffer() }
 
     func becameWritable() { feeding?.sinkIsReady() }
 }

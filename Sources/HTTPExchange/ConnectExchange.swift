@@ -45,6 +45,7 @@ package final class ConnectExchange {
         session.ground.eagerServer = session.isEager ? key : nil
         let sniffer = Sniffer(admitsRaw: true)
         let early = client.takeOver()
+        session.openExchanges -= 1
         session.client.consumer = sniffer
         sniffer.arm(on: session)
         if early.readableBytes > 0 { sniffer.received(early, on: session) }

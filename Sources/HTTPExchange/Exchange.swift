@@ -224,6 +224,7 @@ package final class Exchange {
         guard let (server, stream) = upstream else { return }
         upstream = nil
         let fromServer = stream.takeOver()
+        session.openExchanges -= 1
         Relay.join(session.client, server.peer, fromClient: client.takeOver(), fromServer: fromServer)
     }
 
