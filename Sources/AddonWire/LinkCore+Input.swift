@@ -111,7 +111,8 @@ extension LinkCore {
             if openEvents == 0, !isAsked, missedPings > 0 || lastHeard + limits.pingInterval <= now {
                 send(LinkMessage("ping", capacity: 64), .ping, timeout: limits.pingTimeout, now: now)
             } else if !isAsked {
-                wakeBy(max(lastHeard, now) + limits.pingInterval)
+                let next = lastHeard + limits.pingInterval
+                wakeBy(next > now ? next : now + limits.pingInterval)
             }
         }
         return actions + pump(now: now)
