@@ -30,6 +30,8 @@ final class ClientHTTP1Stream: ClientStream {
 
     var takesBody: Bool { peer.isWritable }
 
+    var expectsContinue: Bool { owesContinue }
+
     func continueIfExpected() {
         guard owesContinue else { return }
         owesContinue = false

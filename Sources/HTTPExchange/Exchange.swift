@@ -140,6 +140,7 @@ package final class Exchange {
         case .omitted:
             try stream.sendHead(request, length: requestLength)
             requestBody.join(stream)
+            if client.expectsContinue { promiseContinue(on: session) }
         case .bytes(let bytes):
             try stream.sendHead(
                 request, length: bytes.readableBytes == 0 && requestLength == .none ? .none : .exact(bytes.readableBytes))
@@ -152,6 +153,14 @@ package final class Exchange {
             stream.bodyEnded(trailers: nil)
         }
         flow.response = try await stream.head.wait(as: waiter)
+    }
+
+    /// The expectation was passed on; a server that does not know it says nothing, so the client is answered after a second.
+    private func promiseContinue(on session: isolated Session) {
+        session.loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
+            guard let self, !self.client.headWasSent else { return }
+            self.client.continueIfExpected()
+        }
     }
 
     // MARK: The response

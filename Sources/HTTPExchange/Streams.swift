@@ -6,6 +6,8 @@ import ProxyKernel
 package protocol ClientStream: BodySink {
     /// Tells the client to send the body that it announced with `Expect: 100-continue`; nothing if it did not.
     func continueIfExpected()
+    /// The client waits for a 100 before it sends its body.
+    var expectsContinue: Bool { get }
     /// Passes an interim response on.
     func sendInformational(_ response: Response)
     /// Sends the final head; the body follows as a sink's.

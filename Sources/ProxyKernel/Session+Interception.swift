@@ -60,14 +60,14 @@ extension Session {
         try await hooks.run(TLSHooks.table.startClient, &event, waiter: waiter)
         do throws(ProxyFailure) {
             let tls = try acceptTLS(hello)
-            let handshake = Pending<TLSSummary>(on: loop)
+            let handshake = Pending<Negotiated>(on: loop)
             // Plaintext may come together with the last handshake message: the sniffer holds it until it is armed.
             let sniffer = Sniffer(admitsRaw: ground.isTunnel)
             client.consumer = sniffer
             ground.clientUsesTLS = true
             try addTLS(tls, to: client, held: held, reportingTo: handshake)
-            let summary = try await handshake.wait(as: waiter)
-            summary.fill(&clientRecord.tls)
+            let agreed = try await handshake.wait(as: waiter)
+            clientRecord.tls.fill(agreed)
             var established = TLSEvent(client: frozenClientRecord, server: targetRecord)
             try await hooks.run(TLSHooks.table.establishedClient, &established, waiter: waiter)
             sniffer.arm(on: self)

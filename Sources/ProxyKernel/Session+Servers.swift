@@ -135,16 +135,16 @@ extension Session {
             } catch {
                 throw ProxyFailure(.tls, fault: .us, "TLS with \(server.key.address): \(error.reason)")
             }
-            let handshake = Pending<TLSSummary>(on: loop)
+            let handshake = Pending<Negotiated>(on: loop)
             try addTLS(tls, to: server.peer, held: nil, reportingTo: handshake)
-            let summary: TLSSummary
+            let agreed: Negotiated
             do throws(ProxyFailure) {
-                summary = try await handshake.wait(as: waiter)
+                agreed = try await handshake.wait(as: waiter)
             } catch {
                 throw ProxyFailure(error.what, fault: .server, "TLS with \(server.key.address): \(error.note)")
             }
-            summary.fill(&server.record.tls)
-            server.upstreamCertificate = summary.certificates.first
+            server.record.tls.fill(agreed)
+            server.upstreamCertificate = agreed.peerCertificates.first
         } catch {
             server.record.error = error.note
             var failed = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)
@@ -161,7 +161,7 @@ extension Session {
     }
 
     /// Puts TLS between a peer's socket and its consumer. The handshake's end is reported on this loop.
-    func addTLS(_ tls: TLSConnection, to peer: Peer, held: ByteBuffer?, reportingTo handshake: Pending<TLSSummary>)
+    func addTLS(_ tls: TLSConnection, to peer: Peer, held: ByteBuffer?, reportingTo handshake: Pending<Negotiated>)
         throws(ProxyFailure)
     {
         let watch = HandshakeWatch(handshake)
@@ -176,36 +176,24 @@ extension Session {
     }
 }
 
-/// What a TLS handshake agreed on.
-package struct TLSSummary: Sendable {
-    let version: String
-    let cipher: String
-    let alpn: ByteString
-    let certificates: [Certificate]
-
-    init(_ connection: TLSConnection) {
-        version = connection.version
-        cipher = connection.cipher
-        alpn = ByteString(connection.negotiatedALPN ?? [])
-        certificates = connection.peerCertificates
-    }
-
-    func fill(_ details: inout TLSDetails) {
-        details.version = version
-        details.cipher = cipher
-        details.alpn = alpn
-        details.certificateList = certificates.map { ByteString($0.pem) }
-        details.timestampSetup = WallClock.now
+extension TLSDetails {
+    /// What a handshake agreed on.
+    mutating func fill(_ agreed: Negotiated) {
+        version = agreed.version
+        cipher = agreed.cipher
+        alpn = ByteString(agreed.alpn ?? [])
+        certificateList = agreed.peerCertificates.map { ByteString($0.pem) }
+        timestampSetup = WallClock.now
     }
 }
 
 /// Turns the end of a handshake into the end of a wait.
 private final class HandshakeWatch: TLSHandlerDelegate {
-    private let handshake: Pending<TLSSummary>
+    private let handshake: Pending<Negotiated>
 
-    init(_ handshake: Pending<TLSSummary>) { self.handshake = handshake }
+    init(_ handshake: Pending<Negotiated>) { self.handshake = handshake }
 
-    func tlsEstablished(_ connection: TLSConnection) { handshake.resume(TLSSummary(connection)) }
+    func tlsEstablished(_ connection: TLSConnection) { handshake.resume(connection.negotiated) }
     func tlsFailed(_ failure: TLSFailure) { handshake.fail(ProxyFailure(.tls, fault: .server, failure.reason)) }
 }
 

@@ -5,7 +5,7 @@ final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
     /// Sessions of upstream connections; they fit only the context they were made under.
     let sessions: SessionStore
-    /// Client certificates by path; an empty place says that there is no such file.
+    /// What to show to servers that ask; nil if nothing was set.
     let clientCertificates: ClientCertificates?
 
     private init(
@@ -47,7 +47,6 @@ final class TLSContext: @unchecked Sendable {
                 }
                 return SSL_TLSEXT_ERR_NOACK
             }, nil)
-        watchKeys()
     }
 
     /// For connections to servers. Loading the system's authorities takes about 40 ms.
@@ -70,10 +69,11 @@ final class TLSContext: @unchecked Sendable {
             store.keep(session, for: key)
             return 1
         }
-        watchKeys()
     }
 
-    private func watchKeys() {
+    /// Sends secrets to the key log of each connection. Only while the context is being made; without it OpenSSL does not
+    /// even format them.
+    func watchKeys() {
         SSL_CTX_set_keylog_callback(pointer) { ssl, line in
             guard let line else { return }
             TLSConnection.of(ssl)?.callbacks.keyLog?.append(line)

@@ -69,6 +69,7 @@ package final class TLSContexts: Sendable {
     private func context(_ settings: UpstreamSettings) throws(TLSFailure) -> TLSContext {
         if let known = upstream.withLock({ $0[settings] }) { return known }
         let made = try TLSContext(settings, sessionCapacity: sessionCapacity)
+        if keyLog != nil { made.watchKeys() }
         upstream.withLock { $0[settings] = made }
         return made
     }
@@ -76,6 +77,7 @@ package final class TLSContexts: Sendable {
     private func context(_ settings: ClientFacingSettings) throws(TLSFailure) -> TLSContext {
         if let known = clientFacing.withLock({ $0[settings] }) { return known }
         let made = try TLSContext(settings)
+        if keyLog != nil { made.watchKeys() }
         clientFacing.withLock { $0[settings] = made }
         return made
     }

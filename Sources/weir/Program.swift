@@ -1,3 +1,4 @@
+import AddonHost
 import Control
 import FlowModel
 import Glibc
@@ -130,7 +131,7 @@ struct Program {
         } else if !command.filter.isEmpty {
             do throws(FilterError) {
                 let filter = try Filter(command.filter.joined(separator: " "))
-                _ = filter
+                admits = { filter.matches(FilteredFlow($0)) }
             } catch {
                 throw Refusal(status: 2, text: "\(error)")
             }

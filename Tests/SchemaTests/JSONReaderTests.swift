@@ -7,15 +7,20 @@ import Testing
 struct LineVector: Decodable, Sendable, CustomTestStringConvertible {
     let name: String
     let line: String?
-    let line_b64: String?
+    let base64: String?
     let verdict: String
     let why: String?
     let kind: String?
     var testDescription: String { name }
 
+    enum CodingKeys: String, CodingKey {
+        case name, line, verdict, why, kind
+        case base64 = "line_b64"
+    }
+
     var bytes: [UInt8] {
         if let line { return Array(line.utf8) }
-        return line_b64.flatMap { Data(base64Encoded: $0) }.map(Array.init) ?? []
+        return base64.flatMap { Data(base64Encoded: $0) }.map(Array.init) ?? []
     }
 
     static let all: [LineVector] = {

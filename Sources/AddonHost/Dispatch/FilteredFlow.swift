@@ -2,19 +2,21 @@ import FlowModel
 import Schema
 
 /// A flow as filter expressions ask for it.
-struct FilteredFlow: FilterSubject {
+package struct FilteredFlow: FilterSubject {
     let flow: HTTPFlow
 
-    var filterKind: FlowKind { .http }
-    var hasRequest: Bool { true }
-    var hasResponse: Bool { flow.response != nil }
-    var hasError: Bool { flow.error != nil }
-    var hasWebSocket: Bool { flow.websocket != .null }
-    var marked: String { flow.marked }
-    var isReplay: String? { flow.isReplay }
-    var method: [UInt8]? { flow.request.method.bytes }
+    package init(_ flow: HTTPFlow) { self.flow = flow }
 
-    var url: String? {
+    package var filterKind: FlowKind { .http }
+    package var hasRequest: Bool { true }
+    package var hasResponse: Bool { flow.response != nil }
+    package var hasError: Bool { flow.error != nil }
+    package var hasWebSocket: Bool { flow.websocket != .null }
+    package var marked: String { flow.marked }
+    package var isReplay: String? { flow.isReplay }
+    package var method: [UInt8]? { flow.request.method.bytes }
+
+    package var url: String? {
         guard let host = values("host", flow.request.headers).first, flow.request.method != "CONNECT" else {
             return flow.request.url
         }
@@ -26,20 +28,20 @@ struct FilteredFlow: FilterSubject {
         return request.url
     }
 
-    var hosts: [String] { [flow.request.host] + values("host", flow.request.headers).map { ByteString($0).string } }
-    var statusCode: Int? { flow.response?.statusCode }
-    var requestHeaderBlock: [UInt8]? { block(flow.request.headers) }
-    var responseHeaderBlock: [UInt8]? { flow.response.map { block($0.headers) } }
-    var requestContentType: [UInt8]? { joined("content-type", flow.request.headers) }
-    var responseContentType: [UInt8]? { flow.response.flatMap { joined("content-type", $0.headers) } }
-    var requestContent: [UInt8]? { content(flow.request.content, flow.request.headers) }
-    var responseContent: [UInt8]? { flow.response.flatMap { content($0.content, $0.headers) } }
-    var messages: [FilterMessage] { [] }
-    var clientAddress: String? { flow.client.value.peername.description }
-    var serverAddress: String? { flow.server.value.address?.description }
-    var comment: String { flow.comment }
+    package var hosts: [String] { [flow.request.host] + values("host", flow.request.headers).map { ByteString($0).string } }
+    package var statusCode: Int? { flow.response?.statusCode }
+    package var requestHeaderBlock: [UInt8]? { block(flow.request.headers) }
+    package var responseHeaderBlock: [UInt8]? { flow.response.map { block($0.headers) } }
+    package var requestContentType: [UInt8]? { joined("content-type", flow.request.headers) }
+    package var responseContentType: [UInt8]? { flow.response.flatMap { joined("content-type", $0.headers) } }
+    package var requestContent: [UInt8]? { content(flow.request.content, flow.request.headers) }
+    package var responseContent: [UInt8]? { flow.response.flatMap { content($0.content, $0.headers) } }
+    package var messages: [FilterMessage] { [] }
+    package var clientAddress: String? { flow.client.value.peername.description }
+    package var serverAddress: String? { flow.server.value.address?.description }
+    package var comment: String { flow.comment }
 
-    var metadataText: String {
+    package var metadataText: String {
         (flow.metadata.json.object?.members ?? []).map { member in
             "\(member.key): \(member.value.string ?? String(decoding: member.value.encoded, as: UTF8.self))"
         }.joined(separator: "\n")

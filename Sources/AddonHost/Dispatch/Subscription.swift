@@ -45,7 +45,7 @@ final class Subscription: Sendable {
     func admits(_ flow: HTTPFlow?) -> Bool {
         guard let filter else { return true }
         guard let flow else { return false }
-        return filter.matches(FilteredFlow(flow: flow))
+        return filter.matches(FilteredFlow(flow))
     }
 }
 

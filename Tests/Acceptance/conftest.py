@@ -1,0 +1,146 @@
+"""Fixtures of the acceptance tests. WEIR_BINARY is the proxy under test, `.build/release/weir` unless set."""
+
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.addon import Addon
+from support.certificates import Authority
+from support.nginx import Nginx
+from support.origin import OK, Origin, answering
+from support.proxy import BINARY, Weir, free_port
+
+
+def pytest_sessionstart(session):
+    if not BINARY.is_file():
+        pytest.exit(f"no proxy at {BINARY}: build it, or set WEIR_BINARY", returncode=2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """Every test ends: one that hangs fails after its time."""
+    marker = item.get_closest_marker("seconds")
+    seconds = marker.args[0] if marker else 30
+
+    def expired(*_):
+        raise TimeoutError(f"the test took longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class Launcher:
+    """Starts proxies and stops those that still run at the end."""
+
+    def __init__(self, folder: Path, authority: Path | None):
+        self.folder, self.authority, self.runs = folder, authority, []
+
+    def __call__(self, *arguments: str, addons=(), modes=("regular",), ports=(), confdir: Path | None = None, env=None, wait=True) -> Weir:
+        """Runs `weir -p PORT --listen-host 127.0.0.1 --mode … --confdir … --addon … ARGUMENTS` and waits until it listens.
+
+        `ports` names further ports to wait for; a mode of the form `mode@port` needs none from us.
+        """
+        folder = self.folder / f"run{len(self.runs)}"
+        folder.mkdir()
+        if confdir is None:
+            confdir = folder / "confdir"
+            if self.authority:
+                shutil.copytree(self.authority, confdir)
+        port = free_port()
+        command = ["-p", str(port), "--listen-host", "127.0.0.1", "--confdir", str(confdir)]
+        for mode in modes:
+            command += ["--mode", mode]
+        for addon in addons:
+            command += ["--addon", addon if isinstance(addon, str) else addon.spec]
+        run = Weir(folder, confdir, command + list(arguments), port, env)
+        self.runs.append(run)
+        awaited = [*ports] if modes and all("@" in mode for mode in modes) else [port, *ports]
+        return run.wait_ready(awaited) if wait else run
+
+    def stop(self) -> None:
+        problems = []
+        for run in self.runs:
+            try:
+                run.stop()
+            except AssertionError as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+
+
+@pytest.fixture(scope="session")
+def own_authority(tmp_path_factory) -> Path:
+    """A configuration folder in which the proxy has made its certificate authority; copied for every other run."""
+    launcher = Launcher(tmp_path_factory.mktemp("authority"), None)
+    confdir = launcher().confdir
+    launcher.stop()
+    return confdir
+
+
+@pytest.fixture
+def weir(tmp_path, own_authority):
+    launcher = Launcher(tmp_path, own_authority)
+    yield launcher
+    launcher.stop()
+
+
+@pytest.fixture(scope="module")
+def module_weir(tmp_path_factory, own_authority):
+    """As `weir`, for a table of cases that share one run."""
+    launcher = Launcher(tmp_path_factory.mktemp("module"), own_authority)
+    yield launcher
+    launcher.stop()
+
+
+@pytest.fixture
+def addon(tmp_path):
+    """`addon(hooks, code)` makes a worker script; see support/addon.py."""
+
+    def make(hooks: list, code: str = "", name: str = "worker", **options) -> Addon:
+        return Addon(tmp_path, name, hooks, code, **options)
+
+    return make
+
+
+@pytest.fixture
+def origin():
+    """`origin(serve)` starts a byte-exact origin; without an argument it answers 200 "ok" to everything."""
+    made = []
+
+    def make(serve=None) -> Origin:
+        made.append(Origin(serve or answering(OK)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    """The authority that signs the origins' certificates."""
+    return Authority(tmp_path_factory.mktemp("origin-authority"))
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """`nginx(leaf)` starts nginx with that certificate, without TLS if there is none."""
+    made = []
+
+    def make(leaf=None, extra: str = "") -> Nginx:
+        made.append(Nginx(tmp_path / f"nginx{len(made)}", leaf, extra))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()

@@ -1,0 +1,98 @@
+"""A worker for the tests, written from the specification alone; the scripts that the tests generate import it.
+
+Every line that arrives is appended to the record file, with the process id and the time, before it is handled.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+SILENT = object()
+"""What a handler returns to send no reply."""
+
+
+class Failure(Exception):
+    """Raised by a handler to answer with a JSON-RPC error."""
+
+
+class Worker:
+    def __init__(self, record, hooks, threads=False, stdio=False, listen=None, result=None, on_other=None):
+        self.record_path, self.hooks, self.threads = record, hooks, threads
+        self.extra = result or {}
+        self.handlers = {}
+        self.lock = threading.Lock()
+        self.record = open(record, "ab", buffering=0)
+        if stdio:
+            self.incoming, self.outgoing = sys.stdin.buffer, sys.stdout.buffer
+        else:
+            self.socket = self._connected(listen)
+            self.incoming = self.socket.makefile("rb")
+            self.outgoing = self.socket.makefile("wb")
+
+    @staticmethod
+    def _connected(listen):
+        if listen:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(listen)
+                listener.listen(1)
+                return listener.accept()[0]
+        if "WEIR_ADDON_FD" in os.environ:
+            return socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"]))
+        connected = socket.socket(socket.AF_UNIX)
+        connected.connect(os.environ["WEIR_ADDON_SOCKET"])
+        return connected
+
+    def on(self, *names):
+        def register(handler):
+            for name in names:
+                self.handlers[name] = handler
+            return handler
+
+        return register
+
+    def note(self, **members):
+        line = {"pid": os.getpid(), "time": time.time(), **members}
+        self.record.write(json.dumps(line).encode() + b"\n")
+
+    def send(self, message):
+        self.send_line(json.dumps(message).encode())
+
+    def send_line(self, line):
+        with self.lock:
+            self.outgoing.write(line + b"\n")
+            self.outgoing.flush()
+
+    def notify(self, method, **params):
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def run(self):
+        for line in self.incoming:
+            message = json.loads(line)
+            self.note(message=message)
+            if message.get("method") == "initialize":
+                self.send({"jsonrpc": "2.0", "id": message["id"], "result": {"hooks": self.hooks, **self.extra}})
+            elif self.threads and "method" in message:
+                threading.Thread(target=self.handle, args=(message,), daemon=True).start()
+            else:
+                self.handle(message)
+
+    def handle(self, message):
+        handler = self.handlers.get(message.get("method"))
+        reply = {"jsonrpc": "2.0", "id": message.get("id")}
+        try:
+            result = handler(message) if handler else None
+            if result is SILENT:
+                return
+            reply["result"] = {} if result is None else result
+        except Failure as failure:
+            reply["error"] = {"code": -32000, "message": str(failure)}
+        if message.get("id") is not None and "method" in message:
+            self.send(reply)
+
+
+def path(message):
+    """The request path of an event's flow."""
+    return message["params"]["flow"]["request"]["path"]
