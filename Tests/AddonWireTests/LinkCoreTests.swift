@@ -246,6 +246,20 @@ struct LinkCoreTests {
         #expect(link.flush() == [])
     }
 
+    @Test("a worker that is silent while two events run out is given up")
+    func silentUnderLoad() {
+        var link = LinkDialogue()
+        for start in [0, 6_000, 12_000] as [Int64] {
+            _ = link.pass(to: start)
+            _ = link.event()
+            _ = link.flush()
+        }
+        #expect(link.core.state == .ready)
+        let actions = link.pass(to: 18_000)
+        #expect(actions.last == .close(.silent))
+        #expect(link.core.counters.failed == [.timeout: 3])
+    }
+
     @Test("notifications are dropped and counted when the worker does not read")
     func notifications() {
         var link = LinkDialogue({ $0.maximumBytesInFlight = 100 })
