@@ -198,12 +198,6 @@ extension AddonHost {
     /// One event's failure, for the log: the first of a kind in a while, and how many followed.
     func trouble(_ subscription: Subscription, _ failure: LinkFailure) { troubles.report(subscription, failure) }
 
-    /// A `log` entry of a worker: a text, or an object with `msg` and `level`.
-    func logFromWorker(_ name: String, _ entry: JSON) {
-        guard let text = entry.string ?? entry["msg"]?.string ?? entry["message"]?.string else { return }
-        log.line(AddonLog.level(entry["level"]?.string), name, OutputLines.visible(Array(text.utf8.prefix(bounds.logLine))))
-    }
-
     private func rebuild(_ state: inout State) {
         let chain = state.listeners.sorted { $0.key < $1.key }.flatMap(\.value)
         let ordered = chain.enumerated().sorted {

@@ -8,6 +8,7 @@ extension LinkCore {
         counters.bytesRead += bytes.count
         lastHeard = now
         missedPings = 0
+        silentTimeouts = 0
         var splitter = splitter
         self.splitter = LineSplitter(limit: 0)
         var actions: [Action] = []
@@ -111,7 +112,8 @@ extension LinkCore {
             if openEvents == 0, !isAsked, missedPings > 0 || lastHeard + limits.pingInterval <= now {
                 send(LinkMessage("ping", capacity: 64), .ping, timeout: limits.pingTimeout, now: now)
             } else if !isAsked {
-                wakeBy(max(lastHeard, now) + limits.pingInterval)
+                let next = lastHeard + limits.pingInterval
+                wakeBy(next > now ? next : now + limits.pingInterval)
             }
         }
         return actions + pump(now: now)
@@ -129,13 +131,23 @@ extension LinkCore {
         case .event where request.writtenAt == nil:
             counters.failed[.overload, default: 0] += 1
             actions.append(.failed(id: id, LinkFailure(.overload, "it could not be sent within \(request.timeout) ms")))
-            if request.end != nil { sendCancel(id, why: "timeout") }
+            guard request.end != nil else { return }
+            sendCancel(id, why: "timeout")
+            metSilence(now: now, into: &actions)
         case .event, .call:
             counters.failed[.timeout, default: 0] += 1
             let waited = now - (request.writtenAt ?? now)
             actions.append(.failed(id: id, LinkFailure(.timeout, "no answer within \(max(waited, request.timeout)) ms")))
-            if request.kind == .event { sendCancel(id, why: "timeout") }
+            guard request.kind == .event else { return }
+            sendCancel(id, why: "timeout")
+            metSilence(now: now, into: &actions)
         }
+    }
+
+    /// A worker under load is never idle, and so never pinged: its silence shows in the events.
+    private mutating func metSilence(now: Int64, into actions: inout [Action]) {
+        silentTimeouts += 1
+        if limits.pingInterval > 0, silentTimeouts >= 2, now - lastHeard >= limits.pingInterval { actions += close(.silent) }
     }
 
     private static func excerpt(_ line: UnsafeRawBufferPointer) -> String {

@@ -7,7 +7,7 @@ package import Schema
 /// Rules. Every event that was accepted ends exactly once, as `.answered`, `.failed` or by its own `cancel`. No event is sent
 /// before the handshake, none above the bounds in flight; those that wait are sent in order. An event fails as `overload` if
 /// it was not written within its timeout, and as `timeout` if it was not answered within its timeout after that; what has
-/// arrived is read before. A bad line closes the connection, a bad answer costs its event. Ids count from 1 and are never
+/// arrived is read before. A worker that stays silent while events run out, or does not answer pings, is given up. A bad line closes the connection, a bad answer costs its event. Ids count from 1 and are never
 /// given out twice.
 ///
 /// Left to the caller: moving bytes (`takeOutput`, `received`, `wrote`), calling `tick` at `wake`, what the messages mean.
@@ -73,6 +73,8 @@ package struct LinkCore {
     private var saidDrained = false
     var lastHeard: Int64 = 0
     var missedPings = 0
+    /// Events that ran out of time since the worker was heard last.
+    var silentTimeouts = 0
     var splitter: LineSplitter
     let reader = JSONReader()
 
@@ -330,7 +332,7 @@ package enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
     case finished
     case badLine(String)
     case lineTooLong(limit: Int)
-    /// The worker did not answer two pings.
+    /// The worker did not answer two pings, or two events and nothing else for as long as a ping waits.
     case silent
     /// The worker does not read what it asked for.
     case notReading
@@ -343,7 +345,7 @@ package enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
         case .finished: "the connection was closed"
         case .badLine(let what): "bad line: \(what)"
         case .lineTooLong(let limit): "a line of more than \(limit) bytes"
-        case .silent: "two pings were not answered"
+        case .silent: "it does not answer"
         case .notReading: "it does not read the answers of its calls"
         case .handshake(let what): what
         case .broken(let what): what

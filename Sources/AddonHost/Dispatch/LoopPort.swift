@@ -97,8 +97,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 case .fail: return ([], Self.failure(of: worker, subscription, failure))
                 case .tryAgain:
                     let left = subscription.timeout - (MonotonicClock.now - began)
-                    guard left > 0, try await comesBack(worker, left, waiter, isolation: isolation),
-                        let next = table[first.subscription.hook.index].first(where: {
+                    let index = subscription.hook.index
+                    guard left > 0, try await comesBack(worker, left, waiter, isolation: isolation), index < table.count,
+                        let next = table[index].first(where: {
                             $0.subscription.worker === worker && $0.subscription.name == subscription.name && $0.link != nil
                         })
                     else { return ([], Self.failure(of: worker, subscription, failure)) }
@@ -156,7 +157,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         do throws(StateRefusal) {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
             var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
-            if let entries = result["log"]?.array { entries.forEach { host.logFromWorker(subscription.worker.name, $0) } }
+            if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if result["kill"]?.bool == true { return .killed }
             guard !changes.isEmpty, let old = shown.flow else { return .changes(changes) }
             var answered = shown

@@ -3,16 +3,13 @@
 /// Times are milliseconds that never go back.
 package struct OutputLines: Sendable {
     package let maximumLength: Int
-    package let rate: Int
     private var line: [UInt8] = []
     private var isCut = false
-    private var second: Int64 = 0
-    private var given = 0
-    private var suppressed = 0
+    private var rate: LineRate
 
     package init(maximumLength: Int = 4096, rate: Int = 100) {
         self.maximumLength = maximumLength
-        self.rate = rate
+        self.rate = LineRate(rate: rate)
     }
 
     /// The lines that are ended by `bytes`.
@@ -34,29 +31,17 @@ package struct OutputLines: Sendable {
     package mutating func finished(now: Int64) -> [String] {
         var lines: [String] = []
         if !line.isEmpty { end(now: now, into: &lines) }
-        report(into: &lines)
+        let suppressed = rate.takeSuppressed()
+        if suppressed > 0 { lines.append(LineRate.text(suppressed)) }
         return lines
     }
 
     private mutating func end(now: Int64, into lines: inout [String]) {
-        if now - second >= 1000 {
-            report(into: &lines)
-            (second, given) = (now, 0)
-        }
-        if given < rate {
-            given += 1
-            lines.append(Self.visible(line) + (isCut ? "…" : ""))
-        } else {
-            suppressed += 1
-        }
+        let (isAdmitted, suppressed) = rate.admit(now: now)
+        if suppressed > 0 { lines.append(LineRate.text(suppressed)) }
+        if isAdmitted { lines.append(Self.visible(line) + (isCut ? "…" : "")) }
         line.removeAll(keepingCapacity: true)
         isCut = false
-    }
-
-    private mutating func report(into lines: inout [String]) {
-        guard suppressed > 0 else { return }
-        lines.append("(\(suppressed) lines suppressed)")
-        suppressed = 0
     }
 
     /// The text without characters that would move the cursor or colour a terminal.

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import ProxyKernel
 import Schema
+import Synchronization
 
 /// One addon as the host knows it: started, spoken to, started again when it dies, and ended in order.
 ///
@@ -35,6 +36,8 @@ final class Worker: @unchecked Sendable {
     private var diedAt: Int64?
     private var hopeful: [EventLoopPromise<Bool>] = []
     private var isHopeless = false
+    /// Of the entries that it sends over the connection; what it prints has a rate of its own.
+    private let entryRate: Mutex<LineRate>
 
     init(name: String, place: Int, form: Form, loop: any EventLoop, host: AddonHost) {
         self.name = name
@@ -43,6 +46,17 @@ final class Worker: @unchecked Sendable {
         self.loop = loop
         self.host = host
         supervision = Supervision(bounds: host.bounds.supervision)
+        entryRate = Mutex(LineRate(rate: host.bounds.logRate))
+    }
+
+    /// Logs an entry that the worker sent: a text, or an object with `msg` and `level`. From any loop.
+    func logEntry(_ entry: JSON) {
+        guard let text = entry.string ?? entry["msg"]?.string else { return }
+        let (isAdmitted, suppressed) = entryRate.withLock { $0.admit(now: MonotonicClock.now) }
+        if suppressed > 0 { host.log.line(.warning, name, LineRate.text(suppressed)) }
+        guard isAdmitted else { return }
+        host.log.line(
+            AddonLog.level(entry["level"]?.string), name, OutputLines.visible(Array(text.utf8.prefix(host.bounds.logLine))))
     }
 
     // MARK: Starting
@@ -68,7 +82,7 @@ final class Worker: @unchecked Sendable {
     /// Takes a connection that a worker has made; instead of `launch`. On the worker's loop, before the channel is active.
     func adopt(_ channel: any Channel) throws -> EventLoopFuture<Void> {
         let future = launch()
-        if let life { try channel.pipeline.syncOperations.addHandler(makeLink(life)) }
+        if let life { try channel.pipeline.syncOperations.addHandler(try makeLink(life)) }
         return future
     }
 
@@ -109,12 +123,14 @@ final class Worker: @unchecked Sendable {
         let handle = NIOLoopBound(life, eventLoop: loop)
         return { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(self.makeLink(handle.value))
+                try channel.pipeline.syncOperations.addHandler(try self.makeLink(handle.value))
             }
         }
     }
 
-    private func makeLink(_ life: WorkerLife) -> WorkerLink {
+    private func makeLink(_ life: WorkerLife) throws -> WorkerLink {
+        // The host may have stopped while the connection was being made.
+        guard !isStopping else { throw AddonFailure("the proxy stops") }
         let link = WorkerLink(loop: loop, limits: host.bounds.link, initialize: host.initialize(self), owner: self)
         life.link = link
         return link
@@ -358,7 +374,7 @@ extension Worker: LinkOwner {
     }
 
     func notified(_ link: WorkerLink, method: String, params: JSON) {
-        if method == "log" { host.logFromWorker(name, params) }
+        if method == "log" { logEntry(params) }
     }
 
     func ended(_ link: WorkerLink, _ end: LinkEnd, lost: [FailurePolicy: Int]) {

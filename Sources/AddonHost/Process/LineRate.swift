@@ -1,0 +1,32 @@
+/// Lets so many lines a second pass, and counts the others. Times are milliseconds that never go back.
+package struct LineRate: Sendable {
+    package let rate: Int
+    private var second: Int64 = 0
+    private var given = 0
+    private var suppressed = 0
+
+    package init(rate: Int) { self.rate = rate }
+
+    /// Whether one more line may pass, and how many did not before this second, to be reported now.
+    package mutating func admit(now: Int64) -> (isAdmitted: Bool, suppressed: Int) {
+        var before = 0
+        if now - second >= 1000 {
+            before = takeSuppressed()
+            (second, given) = (now, 0)
+        }
+        guard given < rate else {
+            suppressed += 1
+            return (false, before)
+        }
+        given += 1
+        return (true, before)
+    }
+
+    /// How many did not pass and were not reported yet.
+    package mutating func takeSuppressed() -> Int {
+        defer { suppressed = 0 }
+        return suppressed
+    }
+
+    package static func text(_ suppressed: Int) -> String { "(\(suppressed) lines suppressed)" }
+}

@@ -1,0 +1,76 @@
+import Schema
+import Testing
+
+@testable import AddonWire
+
+struct InitializeResultTests {
+    private struct Hooks: HookTable {
+        let request = Hook<Nothing>("request", "A request.")
+        let connected = Hook<Nothing>("client_connected", aliases: ["clientconnect"], "A client.")
+    }
+    private let hooks = Hooks().hooks
+
+    private func read(_ text: String) throws -> InitializeResult {
+        try InitializeResult(JSONReader().read(Array(text.utf8)), hooks: hooks)
+    }
+
+    @Test("only hooks has to be there, and a hook may be a name")
+    func shortest() throws {
+        let result = try read(#"{"hooks":["request"]}"#)
+        #expect(result.version == 1)
+        #expect(result.hooks.map(\.name) == ["request"])
+        #expect(result.hooks[0].content == .none && !result.hooks[0].observes && result.hooks[0].policy == nil)
+    }
+
+    @Test("an alias is kept as the name that events carry")
+    func alias() throws {
+        let request = try #require(try read(#"{"hooks":["clientconnect"]}"#).hooks.first)
+        #expect(request.name == "clientconnect")
+        #expect(request.hook.name == "client_connected")
+    }
+
+    @Test("every member of a hook is read")
+    func whole() throws {
+        let result = try read(
+            """
+            {"protocol":1,"name":"n","version":"2","limits":{"max_line":2048,"max_inflight":4},"hooks":[{"name":"request",\
+            "filter":"~q","content":"decoded","observe":true,"timeout_ms":250,"on_failure":"retry","idempotent":true,"order":-3}]}
+            """)
+        let hook = try #require(result.hooks.first)
+        #expect(hook.filter == "~q" && hook.content == .decoded && hook.observes && hook.timeout == 250)
+        #expect(hook.policy == .retry && hook.isIdempotent && hook.order == -3)
+        #expect(result.maximumLine == 2048 && result.maximumInFlight == 4 && result.name == "n" && result.workerVersion == "2")
+    }
+
+    @Test(
+        "what is refused is named by its path",
+        arguments: [
+            ("[]", "result: expected an object, found an array"),
+            ("{}", "hooks: missing"),
+            (#"{"hooks":{}}"#, "hooks: expected an array, found an object"),
+            (#"{"protocol":2,"hooks":[]}"#, "protocol: version 2 was not offered (1)"),
+            (#"{"protocol":"1","hooks":[]}"#, "protocol: expected an integer, found a string"),
+            (#"{"name":3,"hooks":[]}"#, "name: expected a string, found an integer"),
+            (#"{"hooks":["request","reqest"]}"#, "hooks[1]: there is no hook 'reqest'"),
+            (#"{"hooks":[{"name":"x"}]}"#, "hooks[0].name: there is no hook 'x'"),
+            (#"{"hooks":[{}]}"#, "hooks[0].name: missing"),
+            (#"{"hooks":[3]}"#, "hooks[0]: expected a hook's name or an object, found an integer"),
+            (
+                #"{"hooks":[{"name":"request","content":"stream"}]}"#,
+                "hooks[0].content: expected one of none, whole, decoded, found 'stream'"
+            ),
+            (
+                #"{"hooks":[{"name":"request","on_failure":"ignore"}]}"#,
+                "hooks[0].on_failure: expected one of continue, kill, retry, found 'ignore'"
+            ),
+            (#"{"hooks":[{"name":"request","on_failure":"retry"}]}"#, "hooks[0].on_failure: retry needs idempotent: true"),
+            (#"{"hooks":[{"name":"request","timeout_ms":0}]}"#, "hooks[0].timeout_ms: expected a number above 0, found 0"),
+            (#"{"hooks":[{"name":"request","observe":1}]}"#, "hooks[0].observe: expected a boolean, found an integer"),
+            (#"{"hooks":[],"limits":{"max_line":10}}"#, "limits.max_line: expected at least 1024, found 10"),
+            (#"{"hooks":[],"limits":{"max_inflight":-1}}"#, "limits.max_inflight: expected a number above 0, found -1"),
+        ])
+    func refusals(text: String, message: String) {
+        let refusal = #expect(throws: StateRefusal.self) { try read(text) }
+        #expect(refusal?.description == message + " (bad_state)")
+    }
+}
