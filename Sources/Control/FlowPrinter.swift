@@ -15,8 +15,10 @@ package struct FlowPrinter: FlowRecorder {
         self.admits = admits
     }
 
+    package var wantsContent: Bool { detail >= 3 }
+
     package func record(_ flow: HTTPFlow, sizes: BodySizes) {
-        guard admits(flow) else { return }
+        guard detail > 0, admits(flow) else { return }
         Terminal.write(lines(of: flow, sizes))
     }
 
@@ -24,10 +26,9 @@ package struct FlowPrinter: FlowRecorder {
         let client = flow.client.value.peername.description
         let request = flow.request
         let url = Self.safe(request.url)
-        let shown = detail == 0 && url.count > 80 ? url.prefix(79) + "…" : url[...]
         let isReadable = !request.method.isEmpty
         var text =
-            "\(client): \(colour(.green, isReadable ? request.method.string : "unreadable request")) \(isReadable ? shown : "")\n"
+            "\(client): \(colour(.green, isReadable ? request.method.string : "unreadable request")) \(isReadable ? url : "")\n"
         if detail >= 2 { text += block(request.headers, request.trailers) }
         if detail >= 3 { text += body(request.content) }
         let indent = String(repeating: " ", count: max(client.utf8.count - 2, 0))

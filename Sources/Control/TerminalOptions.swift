@@ -4,7 +4,7 @@ import Schema
 package struct TerminalOptions: OptionTable {
     package let flowDetail = Option<Int>(
         "flow_detail", 1,
-        "What is printed of a flow: 0 shortened line, 1 full URL and status, 2 headers too, 3 cut contents too, 4 everything.")
+        "What is printed of a flow: 0 nothing, 1 URL and status, 2 headers too, 3 cut contents too, 4 everything.")
     package let verbosity = Option<String>(
         "termlog_verbosity", "info", choices: ["error", "warn", "info", "debug"],
         "The lowest level of log lines that are printed.")

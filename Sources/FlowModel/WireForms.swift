@@ -102,7 +102,7 @@ extension Content: WireValue {
         if json["omitted"] != nil { return [] }
         let new = try read(json, at: path())
         if new == old { return [] }
-        guard access == .writable else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
         return [Change(path: path()) { $0 = new }]
     }
 }
@@ -156,7 +156,7 @@ package struct Metadata: Sendable, Equatable, WireValue {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
         let merged = old.json.merging(json)
         if merged == old.json { return [] }
-        guard access == .writable else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
         guard merged.encoded.count <= maximumBytes else {
             throw StateRefusal(.tooLarge, at: path(), "more than \(maximumBytes) bytes of metadata")
         }

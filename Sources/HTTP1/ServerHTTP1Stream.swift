@@ -99,7 +99,8 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
                 length = framing.bodyLength
                 serverPersists = framing != .untilClose && Persistence.persists(head.version, head.headers)
                 self.head.resume(Response(head))
-                if parser.isDetached { return }
+                // Behind 101 stands another protocol; whoever takes it over takes the rest as well.
+                if head.status == 101 { return }
             case .body(let bytes): response.received(bytes)
             case .end(let trailers):
                 finish(on: session)

@@ -62,7 +62,7 @@ package final class ConnectExchange {
         session.log(.info, "\(flow.client.value.peername): CONNECT \(flow.request.url): \(failure.note)")
         waiter.reopen()
         _ = try? await fire(HTTPHooks.table.connectError, on: session)
-        if failure.what == .killed || failure.what == .cancelled { client.abort() } else { client.sendError(failure) }
+        if failure.endsSilently { client.abort() } else { client.sendError(failure) }
     }
 
     private static func established() -> Response {

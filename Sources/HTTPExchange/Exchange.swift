@@ -62,7 +62,7 @@ package final class Exchange {
             flow.request.content = .bytes(ByteBuffer())
             flow.request.timestampEnd = requestBody.timestampEnd
         } else if flow.response == nil,
-            session.hooks.needsContent(HTTPHooks.table.request, of: flow) || needsWholeForResponse(session)
+            keepsContent(HTTPHooks.table.request, session) || keepsContent(HTTPHooks.table.response, session)
         {
             client.continueIfExpected()
             flow.request.headers.remove("Expect")
@@ -76,9 +76,9 @@ package final class Exchange {
         }
     }
 
-    /// A listener of *response* that wants contents sees the request's as well, so it must be kept when it passes.
-    private func needsWholeForResponse(_ session: isolated Session) -> Bool {
-        session.hooks.needsContent(HTTPHooks.table.response, of: flow)
+    /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
+    private func keepsContent(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool {
+        session.services.recorder.wantsContent || session.hooks.needsContent(hook, of: flow)
     }
 
     /// *request*; a worker that moved the request to another host without touching Host means both.
@@ -142,8 +142,9 @@ package final class Exchange {
             requestBody.join(stream)
             if client.expectsContinue { promiseContinue(on: session) }
         case .bytes(let bytes):
-            try stream.sendHead(
-                request, length: bytes.readableBytes == 0 && requestLength == .none ? .none : .exact(bytes.readableBytes))
+            let isAbsent = bytes.readableBytes == 0 && requestLength == .none
+            let length = isAbsent ? BodyLength.none : .exact(bytes.readableBytes)
+            try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : length)
             requestBody.discard()
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
@@ -152,7 +153,11 @@ package final class Exchange {
             requestBody.discard()
             stream.bodyEnded(trailers: nil)
         }
-        flow.response = try await stream.head.wait(as: waiter)
+        let response = try await stream.head.wait(as: waiter)
+        if response.statusCode == 101, !asksUpgrade {
+            throw ProxyFailure(.badMessage(status: 502), fault: .server, "server \(server.key.address) sent 101 though nobody asked for an upgrade")
+        }
+        flow.response = response
     }
 
     /// The expectation was passed on; a server that does not know it says nothing, so the client is answered after a second.
@@ -170,7 +175,7 @@ package final class Exchange {
         if stream.length == .none {
             flow.response?.content = .bytes(ByteBuffer())
             flow.response?.timestampEnd = WallClock.now
-        } else if session.hooks.needsContent(HTTPHooks.table.response, of: flow), flow.response?.statusCode != 101 {
+        } else if keepsContent(HTTPHooks.table.response, session), flow.response?.statusCode != 101 {
             let limit = session.services.settings[ProxyOptions.table.bodySizeLimit]
             do throws(ProxyFailure) {
                 let content = try await stream.response.collect(limit: limit, of: "of the response", waiter: waiter, on: session)
@@ -182,6 +187,7 @@ package final class Exchange {
             flow.response?.timestampEnd = stream.response.timestampEnd
         } else {
             flow.response?.content = .omitted(stream.length.count)
+            flow.response?.timestampEnd = stream.response.timestampEnd
         }
     }
 
@@ -235,8 +241,8 @@ package final class Exchange {
         upstream?.stream.abort()
         upstream = nil
         requestBody.discard()
-        flow.error = FlowError(failure.note, at: WallClock.now)
-        if failure.what == .killed || failure.what == .cancelled || !sentNothing {
+        flow.error = FlowError(failure.what == .killed ? FlowError.killedMessage : failure.note, at: WallClock.now)
+        if failure.endsSilently || !sentNothing {
             client.abort()
         } else {
             client.sendError(failure)
@@ -266,7 +272,19 @@ package final class Exchange {
         var event = FlowEvent(flow)
         for change in outcome.changes { change.apply(&event) }
         flow = event.http
+        if flow.intercepted, hook !== HTTPHooks.table.error { try await hold(on: session) }
     }
+
+    /// An intercepted flow stands still until its client leaves.
+    private func hold(on session: isolated Session) async throws(ProxyFailure) {
+        session.log(.info, "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url) is intercepted")
+        _ = try await Pending<Bool>(on: session.loop).wait(as: waiter)
+    }
+}
+
+extension Optional where Wrapped == Headers {
+    /// There are trailers to be sent, which only the chunked coding can carry.
+    fileprivate var isPresent: Bool { self.map { !$0.isEmpty } ?? false }
 }
 
 extension BodyLength {
@@ -291,7 +309,7 @@ extension Request {
 extension ClientStream {
     /// A whole response at once.
     func sendWhole(_ response: Response, _ content: ByteBuffer) {
-        sendHead(response, length: .exact(content.readableBytes))
+        sendHead(response, length: response.trailers.isPresent ? .unknown : .exact(content.readableBytes))
         if content.readableBytes > 0 { body(content) }
         bodyEnded(trailers: response.trailers)
     }

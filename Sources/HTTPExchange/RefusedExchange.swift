@@ -1,7 +1,7 @@
 import FlowModel
 import ProxyKernel
 
-/// A request that could not be read: the client is told why, and only *error* is fired.
+/// A request that could not be read: the client is told why, with *requestheaders* and *error* as the events.
 package final class RefusedExchange {
     private var flow: HTTPFlow
     private let client: any ClientStream
@@ -18,8 +18,10 @@ package final class RefusedExchange {
         flow.request.method = ""
         flow.request.path = ""
         session.log(.info, "\(flow.client.value.peername): \(failure.note)")
-        var event = FlowEvent(flow)
-        _ = try? await session.hooks.run(HTTPHooks.table.error, &event, waiter: nil)
+        for hook in [HTTPHooks.table.requestheaders, HTTPHooks.table.error] {
+            var event = FlowEvent(flow)
+            _ = try? await session.hooks.run(hook, &event, waiter: nil)
+        }
         client.sendError(failure)
         session.services.recorder.record(flow, sizes: BodySizes())
     }

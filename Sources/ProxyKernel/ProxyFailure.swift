@@ -28,6 +28,9 @@ package struct ProxyFailure: Error, Sendable, CustomStringConvertible {
     /// Somebody decided that the flow must end.
     package static func killed(_ note: String) -> ProxyFailure { ProxyFailure(.killed, fault: .us, note) }
 
+    /// Whether the client's connection is closed without a word: kills, and addons that fail under the policy `kill`.
+    package var endsSilently: Bool { what == .killed || what == .cancelled || what == .worker }
+
     /// The status of the response that tells a client of this failure.
     package var status: Int {
         switch what {

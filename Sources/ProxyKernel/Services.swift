@@ -37,6 +37,8 @@ package final class Services: Sendable {
 /// Takes each flow once, when it has ended. Called on the flow's loop.
 package protocol FlowRecorder: Sendable {
     func record(_ flow: HTTPFlow, sizes: BodySizes)
+    /// Whether flows must keep their bodies for it.
+    var wantsContent: Bool { get }
 }
 
 /// How many body bytes went each way, whether or not the flow kept them.

@@ -53,6 +53,7 @@ extension Session {
             }
             event.server.timestampStart = WallClock.now
             let server = try await open(address, key: key, record: event.server, waiter: waiter)
+            log(.debug, "\(clientRecord.peername): server connect \(address)")
             var connected = ServerEvent(server: server.record, client: frozenClientRecord)
             try await hooks.run(ConnectionHooks.table.serverConnected, &connected, waiter: waiter)
             return server

@@ -82,6 +82,7 @@ package actor Session {
     private func begin() throws {
         try client.attach(PeerHandler(session: self, key: Self.clientKey))
         services.sessions.add(self)
+        log(.debug, "\(clientRecord.peername): client connect")
         peers[Self.clientKey] = client
         let sniffer = Sniffer(admitsRaw: false)
         client.consumer = sniffer
@@ -147,6 +148,7 @@ package actor Session {
     private func clientEnded(_ consumer: (any ByteConsumer)?) {
         isEnded = true
         services.sessions.remove(self)
+        log(.debug, "\(clientRecord.peername): client disconnect")
         clientRecord.timestampEnd = WallClock.now
         consumer?.closed(on: self)
         waiter.end(.clientGone)

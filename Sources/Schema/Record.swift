@@ -32,7 +32,7 @@ extension Record {
 
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self {
         var value = blank
-        for change in try changes(from: blank, to: json, at: path(), access: .writable) { change.apply(&value) }
+        for change in try changes(from: blank, to: json, at: path(), access: .creating) { change.apply(&value) }
         return value
     }
 
@@ -73,7 +73,7 @@ package struct Field<Root: Sendable>: Sendable {
         shape = { Value.shape }
         write = { root, writer in root[keyPath: place].write(to: &writer) }
         changes = { (root, json, path, outer) throws(StateRefusal) in
-            let bound: Access = outer == .readOnly || access == .readOnly ? .readOnly : .writable
+            let bound: Access = outer == .creating ? .creating : outer == .readOnly || access == .readOnly ? .readOnly : .writable
             let old = root[keyPath: place]
             let changes = try Value.changes(from: old, to: json, at: path, access: bound)
             if changes.isEmpty { return [] }

@@ -88,4 +88,6 @@ package struct FieldShape: Sendable {
 /// Whether a worker may change a field.
 package enum Access: Sendable {
     case readOnly, writable
+    /// The worker makes the record anew, so it names every member.
+    case creating
 }

@@ -15,7 +15,7 @@ extension WireValue {
     {
         let new = try read(json, at: path())
         if new == old { return [] }
-        guard access == .writable else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
         return [Change(path: path()) { $0 = new }]
     }
 }
@@ -137,7 +137,7 @@ extension Optional: WireValue where Wrapped: WireValue {
         }
         let new = try read(json, at: path())
         if new == old { return [] }
-        guard access == .writable else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
         return [Change(path: path()) { $0 = new }]
     }
 }

@@ -71,10 +71,9 @@ struct Program {
         }
         let listener = Listener(group: group, services: services, port: { host.port(on: $0) })
         do {
-            for mode in modes {
-                let address = try await listener.open(mode, settings: settings)
-                logger.info("\(mode) proxy listening at \(address)")
-            }
+            var addresses: [Address] = []
+            for mode in modes { addresses.append(try await listener.open(mode, settings: settings)) }
+            for (mode, address) in zip(modes, addresses) { logger.info("\(mode) proxy listening at \(address)") }
         } catch {
             await listener.close()
             await host.shutdown()

@@ -5,7 +5,7 @@ import Glibc
 /// The command line.
 @main
 struct WeirCommand: ParsableCommand {
-    @Option(name: [.customShort("p"), .long], help: "Port to listen on. (default: 8080)")
+    @Option(name: [.customShort("p"), .long, .customLong("port")], help: "Port to listen on. (default: 8080)")
     var listenPort: String?
     @Option(help: "Address to listen on. (default: all)")
     var listenHost: String?

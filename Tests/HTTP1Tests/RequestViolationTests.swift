@@ -215,7 +215,7 @@ struct RequestViolationTests {
     @Test("sentences say what was wrong and where, and quote strangers safely")
     func sentences() {
         #expect(MessageFailure.lengthAndTransferEncoding.description == "Content-Length and Transfer-Encoding in one message")
-        #expect(MessageFailure.controlCharacter(0, Self.head(3)).description == "control character 0x00 in line 3 of the head")
+        #expect(MessageFailure.controlCharacter(0, Self.head(3)).description == "control character NUL in line 3 of the head")
         #expect(MessageFailure.badHost("a\n\u{1B}").description == #"Host "a\xa\x1b" is not a host with an optional port"#)
         #expect(MessageFailure.closedInBody(received: 12, expected: 40).description == "closed after 12 of 40 body bytes")
     }

@@ -158,7 +158,10 @@ final class LoopPort: HookPort, @unchecked Sendable {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
             var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
-            if result["kill"]?.bool == true { return .killed }
+            if let kill = result["kill"] {
+                guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
+                if kills { return .killed }
+            }
             guard !changes.isEmpty, let old = shown.flow else { return .changes(changes) }
             var answered = shown
             for change in changes { change.apply(&answered) }
