@@ -72,7 +72,7 @@ let package = Package(
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
-        tests("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", nio]),
+        tests("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "Codings", nio, posix, logging]),
     ],
     swiftLanguageModes: [.v6]
 )

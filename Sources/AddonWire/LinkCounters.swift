@@ -18,5 +18,8 @@ package struct LinkCounters: Sendable, Equatable {
     package var bytesWritten = 0
     package var missedPings = 0
 
+    /// Answers that were dropped.
+    package var dropped: Int { late + unknown }
+
     package init() {}
 }

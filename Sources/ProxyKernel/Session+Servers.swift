@@ -13,8 +13,13 @@ extension Session {
     }
 
     /// An idle connection with that key, kept from an earlier exchange or made before the first.
-    package func reuse(_ key: ServerKey) -> ServerConnection? {
-        guard let server = servers.first(where: { $0.isIdle && $0.key == key && $0.peer.isOpen && !$0.peer.inputIsClosed }) else {
+    ///
+    /// Only a relay can use one whose server says no more.
+    package func reuse(_ key: ServerKey, evenHalfClosed: Bool = false) -> ServerConnection? {
+        let fits = { (server: ServerConnection) in
+            server.isIdle && server.key == key && server.peer.isOpen && (evenHalfClosed || !server.peer.inputIsClosed)
+        }
+        guard let server = servers.first(where: fits) else {
             return nil
         }
         server.isIdle = false
@@ -211,7 +216,11 @@ final class IdleServer: ByteConsumer {
         (session.client.consumer as? Sniffer)?.serverSpoke(on: session)
     }
 
-    func inputClosed(on session: isolated Session) { server.peer.close() }
+    func inputClosed(on session: isolated Session) {
+        // A server that greets and ends is heard out by whoever relays it.
+        if server.wasUsed || session.spokenFirst == nil { server.peer.close() }
+    }
+
     func becameWritable(on session: isolated Session) {}
     func closed(on session: isolated Session) {}
 }

@@ -48,6 +48,7 @@ struct Program {
     }
 
     private func serve() async throws(Refusal) {
+        let signals = Signals()
         let settings = try settings()
         let modes = try modes(settings)
         let addons = try addons()
@@ -81,7 +82,7 @@ struct Program {
         }
         await host.running()
 
-        await Signals.wait()
+        await signals.wait()
         logger.info("shutting down")
         await listener.close()
         await listener.drain()

@@ -2,17 +2,25 @@ import Dispatch
 import Glibc
 
 /// The signals that end the program.
-enum Signals {
-    /// Suspends until SIGINT or SIGTERM. A second one ends the program at once.
-    static func wait() async {
+final class Signals {
+    private let stream: AsyncStream<Int32>
+    private let sources: [any DispatchSourceSignal]
+
+    /// Takes the signals from here on, so that one that comes while the program starts is not lost.
+    init() {
         let (stream, continuation) = AsyncStream<Int32>.makeStream()
-        let sources = [SIGINT, SIGTERM].map { number in
+        self.stream = stream
+        sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler { continuation.yield(number) }
             source.resume()
             return source
         }
+    }
+
+    /// Suspends until SIGINT or SIGTERM. A second one ends the program at once.
+    func wait() async {
         for await _ in stream { break }
         for source in sources { source.cancel() }
         for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }

@@ -211,15 +211,17 @@ def test_the_worker_is_told_when_the_client_leaves(weir, addon, origin):
     assert server.connections == 0
 
 
-def test_a_body_above_the_line_limit_of_the_worker_is_omitted_not_truncated(weir, addon, origin):
-    """A worker that states no limit gets lines of at most 60,000 bytes."""
+def test_a_body_above_the_line_limit_of_the_worker_fails_its_event_by_the_policy(weir, addon, origin):
+    """A worker that states no limit gets lines of at most 60,000 bytes; a longer one is never sent, nor cut."""
     worker, server = addon([{"name": "request", "content": "whole"}]), origin()
     body = b"x" * 300_000
-    assert weir(addons=[worker]).get(server.url(), method="POST", body=body).status == 200
+    proxy = weir(addons=[worker])
+    assert proxy.get(server.url(), method="POST", body=body).status == 200
     assert server.received[0].body == body
+    proxy.wait_log("too_large")
     for line in worker.file.read_bytes().splitlines():
         assert len(line) < 70_000
-    assert worker.messages("request")[0]["params"]["flow"]["request"]["content"] == {"omitted": 300_000}
+    assert worker.messages("request") == []
 
 
 def test_a_worker_that_states_a_limit_gets_longer_lines(weir, addon, origin):

@@ -47,7 +47,7 @@ def test_a_spawned_worker_inherits_nothing_but_its_socket(weir, origin, tmp_path
     assert weir(addons=[f"exec:{script}"]).get(origin().url()).one("x-addon") == b"jq"
     *descriptors, announced = listing.read_text().split()
     assert announced == "3"
-    assert set(descriptors) - {"10", "255"} == {"0", "1", "2", "3"}, "10 and 255 are the shell's own script file"
+    assert set(descriptors) - {"10", "11", "255"} == {"0", "1", "2", "3"}, "10, 11 and 255 are the shell's own: its script and its saved output"
 
 
 def test_an_attached_worker_joins_and_leaves_while_the_proxy_runs(weir, addon, origin, tmp_path):

@@ -8,6 +8,8 @@ protocol LinkOwner: AnyObject, Sendable {
     /// `initialize` was answered; the owner accepts or closes.
     func initialized(_ link: WorkerLink, _ result: JSON)
     func notified(_ link: WorkerLink, method: String, params: JSON)
+    /// Answers came that nobody waits for, or that never had a request.
+    func droppedAnswers(_ link: WorkerLink, _ counters: LinkCounters)
     /// The connection is over and took events with it, counted by their hooks' policies. Called once, last.
     func ended(_ link: WorkerLink, _ end: LinkEnd, lost: [FailurePolicy: Int])
 }
@@ -117,6 +119,8 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
+        let dropped = core.counters.dropped
+        defer { if core.counters.dropped > dropped { owner?.droppedAnswers(self, core.counters) } }
         perform(buffer.withUnsafeReadableBytes { core.received($0, now: MonotonicClock.now) })
     }
 

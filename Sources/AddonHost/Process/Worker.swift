@@ -377,6 +377,10 @@ extension Worker: LinkOwner {
         if method == "log" { logEntry(params) }
     }
 
+    func droppedAnswers(_ link: WorkerLink, _ counters: LinkCounters) {
+        host.log.line(.debug, name, "dropped an answer that came too late or to no request: \(counters.late) late, \(counters.unknown) unknown so far")
+    }
+
     func ended(_ link: WorkerLink, _ end: LinkEnd, lost: [FailurePolicy: Int]) {
         guard let life, life.link === link else { return }
         life.end = end
