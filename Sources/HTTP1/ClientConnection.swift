@@ -120,7 +120,9 @@ final class ClientConnection: ByteConsumer {
 
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
     private func nameServer(in request: inout Request, on session: isolated Session) {
-        guard case .reverse = session.ground.mode.kind, !session.services.settings[ProxyOptions.table.keepHostHeader] else { return }
+        guard case .reverse = session.ground.mode.kind, !session.services.settings[ProxyOptions.table.keepHostHeader] else {
+            return
+        }
         let name = ByteString(request.hostField)
         if request.headers.first("Host") != name { request.headers.set("Host", name) }
     }

@@ -155,7 +155,9 @@ package final class Exchange {
         }
         let response = try await stream.head.wait(as: waiter)
         if response.statusCode == 101, !asksUpgrade {
-            throw ProxyFailure(.badMessage(status: 502), fault: .server, "server \(server.key.address) sent 101 though nobody asked for an upgrade")
+            throw ProxyFailure(
+                .badMessage(status: 502), fault: .server,
+                "server \(server.key.address) sent 101 though nobody asked for an upgrade")
         }
         flow.response = response
     }

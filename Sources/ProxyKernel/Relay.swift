@@ -49,7 +49,11 @@ extension Session {
             let holder = Holder(held)
             client.consumer = holder
             let server: ServerConnection
-            if let open = reuse(key, evenHalfClosed: true) { server = open } else { server = try await connect(key, alpnOffers: [], waiter: waiter) }
+            if let open = reuse(key, evenHalfClosed: true) {
+                server = open
+            } else {
+                server = try await connect(key, alpnOffers: [], waiter: waiter)
+            }
             Relay.join(client, server.peer, fromClient: holder.bytes, fromServer: spokenFirst ?? ByteBuffer())
             spokenFirst = nil
         } catch {

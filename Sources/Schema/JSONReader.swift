@@ -56,7 +56,7 @@ package final class JSONReader {
         defer { json_object_put(tree) }
         var memberCount = 0
         let value = try convert(tree, &memberCount)
-        guard memberCount == scan.memberCount else { throw JSONFailure("an object has two members of one name") }
+        guard memberCount == scan.memberCount else { throw JSONFailure("duplicate name in an object") }
         return value
     }
 

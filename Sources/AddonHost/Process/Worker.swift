@@ -139,11 +139,14 @@ final class Worker: @unchecked Sendable {
     private func connected(_ channel: EventLoopFuture<any Channel>, _ life: WorkerLife) {
         let handle = NIOLoopBound(life, eventLoop: loop)
         channel.whenFailure { error in
-            handle.value.refusal = "no connection: \(AddonFailure.reason(error))"
+            handle.value.refusal = "no connection\(self.peer): \(AddonFailure.reason(error))"
             handle.value.end = .ended
             self.check(handle.value)
         }
     }
+
+    /// Where it was to be reached, for messages to people.
+    private var peer: String { if case .connect(let path) = form { " to \(path)" } else { "" } }
 
     /// Sends an event of the proxy's own life, if the worker wants it. On the worker's loop, after the handshake.
     func tell<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload, isLast: Bool = false) -> EventLoopFuture<Void> {
@@ -378,7 +381,9 @@ extension Worker: LinkOwner {
     }
 
     func droppedAnswers(_ link: WorkerLink, _ counters: LinkCounters) {
-        host.log.line(.debug, name, "dropped an answer that came too late or to no request: \(counters.late) late, \(counters.unknown) unknown so far")
+        host.log.line(
+            .debug, name,
+            "dropped an answer that came too late or to no request: \(counters.late) late, \(counters.unknown) unknown so far")
     }
 
     func ended(_ link: WorkerLink, _ end: LinkEnd, lost: [FailurePolicy: Int]) {

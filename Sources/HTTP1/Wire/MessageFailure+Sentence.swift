@@ -15,7 +15,8 @@ extension MessageFailure: CustomStringConvertible {
         case .badReason: "the reason phrase holds a control character"
         case .bareLineFeed(let place): "LF without CR in \(place): others may see a line end where this proxy sees none"
         case .bareCarriageReturn(let place): "CR without LF in \(place): others may see a line end where this proxy sees none"
-        case .controlCharacter(let octet, let place): "control character \(octet == 0 ? "NUL" : Self.hexadecimal(octet)) in \(place)"
+        case .controlCharacter(let octet, let place):
+            "control character \(octet == 0 ? "NUL" : Self.hexadecimal(octet)) in \(place)"
         case .whitespaceBeforeFields: "whitespace before the first field line"
         case .foldedLine(let place): "\(place) begins with whitespace, which once continued the line before it"
         case .emptyFieldName(let place): "no field name before the colon in \(place)"
