@@ -22,6 +22,20 @@ package struct JSONWriter {
         needsComma = false
     }
 
+    /// A member's name as `encodedKey` made it.
+    package mutating func key(encoded key: [UInt8]) {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        bytes.append(contentsOf: key)
+        needsComma = false
+    }
+
+    /// The name quoted, with its colon.
+    package static func encodedKey(_ name: String) -> [UInt8] {
+        var writer = JSONWriter(capacity: name.utf8.count + 3)
+        writer.key(name)
+        return writer.bytes
+    }
+
     package mutating func null() { literal("null") }
     package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
 

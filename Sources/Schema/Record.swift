@@ -24,9 +24,11 @@ extension Record {
 
     /// The rows as members of an object that the caller has begun.
     package func writeMembers(to writer: inout JSONWriter) {
-        for field in Self.fields {
-            writer.key(field.name)
-            field.write(self, &writer)
+        withUnsafePointer(to: self) { record in
+            for field in Self.fields {
+                writer.key(encoded: field.key)
+                field.write(record, &writer)
+            }
         }
     }
 
@@ -41,11 +43,16 @@ extension Record {
         throws(StateRefusal) -> [Change<Self>]
     {
         guard let object = json.object else { throw .expected("an object", at: path(), found: json) }
+        let fields = fields
+        let prefix = path()
         var result: [Change<Self>] = []
-        for member in object.members {
-            guard let field = fields.first(where: { $0.name == member.key }) else { continue }
-            let prefix = path()
-            result += try field.changes(old, member.value, prefix.isEmpty ? field.name : "\(prefix).\(field.name)", access)
+        try withUnsafePointer(to: old) { (old) throws(StateRefusal) in
+            for member in object.members {
+                guard let field = fields.first(where: { $0.name == member.key }) else { continue }
+                let changes = try field.changes(
+                    old, member.value, prefix.isEmpty ? field.name : "\(prefix).\(field.name)", access)
+                if !changes.isEmpty { result += changes }
+            }
         }
         return result
     }
@@ -57,12 +64,16 @@ package struct Field<Root: Sendable>: Sendable {
     package let doc: String
     package let access: Access
     package let shape: @Sendable () -> Shape
-    package let write: @Sendable (Root, inout JSONWriter) -> Void
+    /// `"name":`, ready to be written.
+    package let key: [UInt8]
+    package let write: @Sendable (UnsafePointer<Root>, inout JSONWriter) -> Void
     /// Old record, the member's JSON, its path, and the access of the place that holds the record.
-    package let changes: @Sendable (Root, JSON, String, Access) throws(StateRefusal) -> [Change<Root>]
+    package let changes: @Sendable (UnsafePointer<Root>, JSON, String, Access) throws(StateRefusal) -> [Change<Root>]
 
     /// `Value` may be a record of its own: then the row's access bounds that of its rows. `refuse` says what is wrong with a
     /// value of the right type that the wire could not carry.
+    ///
+    /// A stored property is reached by its offset, because every event goes through every row.
     package init<Value: WireValue>(
         _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable, _ access: Access,
         refuse: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
@@ -71,10 +82,17 @@ package struct Field<Root: Sendable>: Sendable {
         self.doc = doc
         self.access = access
         shape = { Value.shape }
-        write = { root, writer in root[keyPath: place].write(to: &writer) }
+        key = JSONWriter.encodedKey(name)
+        let offset = MemoryLayout<Root>.offset(of: place)
+        write = { root, writer in
+            guard let offset else { return root.pointee[keyPath: place].write(to: &writer) }
+            UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee.write(to: &writer)
+        }
         changes = { (root, json, path, outer) throws(StateRefusal) in
             let bound: Access = outer == .creating ? .creating : outer == .readOnly || access == .readOnly ? .readOnly : .writable
-            let old = root[keyPath: place]
+            let old =
+                offset.map { UnsafeRawPointer(root).advanced(by: $0).assumingMemoryBound(to: Value.self).pointee }
+                ?? root.pointee[keyPath: place]
             let changes = try Value.changes(from: old, to: json, at: path, access: bound)
             if changes.isEmpty { return [] }
             var new = old

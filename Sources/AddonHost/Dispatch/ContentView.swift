@@ -24,7 +24,7 @@ enum ContentView {
     private static func shown(
         _ content: Content, _ headers: Headers, _ mode: HookRequest.ContentMode, _ side: String, _ undecodable: (String) -> Void
     ) -> Content {
-        guard case .bytes(let buffer) = content else { return content }
+        guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
         guard mode == .decoded else { return .omitted(buffer.readableBytes) }
         do throws(CodingFailure) {
             return .bytes(try decode(buffer, headers))
