@@ -24,6 +24,8 @@ package struct HookRequest: Sendable {
     package var timeout: Int64?
     /// Nil for the operator's default.
     package var policy: FailurePolicy?
+    /// Paths of the members of the payload that the worker wants to be sent; empty for all.
+    package var fields: [String] = []
     /// Whether the worker may be sent the same event twice.
     package var isIdempotent = false
     /// Lower ones come first in the chain; equal ones in the order of the command line.
@@ -54,6 +56,7 @@ package struct HookRequest: Sendable {
         observes = try object.optional("observe", Bool.self, at: path) ?? false
         timeout = try object.positive("timeout_ms", at: path).map { Int64($0) }
         policy = try object.word("on_failure", FailurePolicy.self, at: path)
+        fields = try object.optional("fields", [String].self, at: path) ?? []
         isIdempotent = try object.optional("idempotent", Bool.self, at: path) ?? false
         order = try object.optional("order", Int.self, at: path) ?? 0
         if policy == .retry, !isIdempotent {

@@ -17,7 +17,8 @@ extension Frozen: WireValue {
 
     package static var shape: Shape { Value.shape }
 
-    package func write(to writer: inout JSONWriter) {
+    package func write(_ selection: Selection?, to writer: inout JSONWriter) {
+        if let selection { return value.write(selection, to: &writer) }
         let json = encoded.withLock { encoded in
             if let json = encoded { return json }
             var own = JSONWriter(capacity: 1024)

@@ -18,8 +18,8 @@ package struct HTTPFlow: Record {
     package var comment = ""
     package var timestampCreated: Double
     package var backup: JSON = .null
-    package var request = Request()
-    package var response: Response?
+    @Boxed package var request = Request()
+    @Boxed package var response: Response? = nil
     package var websocket: JSON = .null
 
     package init(id: String, client: Frozen<Client>, server: Frozen<Server>, timestampCreated: Double) {
@@ -46,8 +46,8 @@ package struct HTTPFlow: Record {
         Field("comment", \.comment, "A person's comment."),
         Field("timestamp_created", \.timestampCreated, .readOnly, "Seconds since 1970, UTC."),
         Field("backup", \.backup, .readOnly, "The state before the first edit, or null."),
-        Field("request", \.request, "The request."),
-        Field("response", \.response, "The response. Set before there is one, it answers without the server."),
+        Field("request", \._request, "The request."),
+        Field("response", \._response, "The response. Set before there is one, it answers without the server."),
         Field("websocket", \.websocket, .readOnly, "Null."),
     ]
 }

@@ -1,12 +1,28 @@
+import Glibc
+import Synchronization
+
 /// Makes the identifiers of flows and connections.
 package enum Identifier {
     private static let digits = Array("0123456789abcdef".utf8)
 
+    /// Random words of the kernel, fetched many at a time: a system call a flow would be dear.
+    private static let words = Mutex<[UInt64]>([])
+
+    private static func randomPair() -> (UInt64, UInt64) {
+        words.withLock { words in
+            if words.count < 2 {
+                words = [UInt64](repeating: 0, count: 256)
+                words.withUnsafeMutableBytes { if let start = $0.baseAddress { arc4random_buf(start, $0.count) } }
+            }
+            return (words.removeLast(), words.removeLast())
+        }
+    }
+
     /// A random UUID (RFC 9562, version 4) as text.
     package static func uuid4() -> String {
-        var generator = SystemRandomNumberGenerator()
-        let high = (generator.next() & ~0xF000) | 0x4000
-        let low = (generator.next() >> 2) | 1 << 63
+        let (first, second) = randomPair()
+        let high = (first & ~0xF000) | 0x4000
+        let low = (second >> 2) | 1 << 63
         return String(unsafeUninitializedCapacity: 36) { text in
             var position = 0
             for (word, groups) in [(high, [8, 4, 4]), (low, [4, 12])] {

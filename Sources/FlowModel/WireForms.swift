@@ -3,7 +3,7 @@ import Schema
 
 extension ByteString: WireValue {
     package static var shape: Shape { .byteString }
-    package func write(to writer: inout JSONWriter) { writer.byteString(bytes) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.byteString(bytes) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> ByteString {
         ByteString(try octets(json, at: path()))
     }
@@ -27,7 +27,7 @@ extension ByteString: WireValue {
 extension Headers: WireValue {
     package static var shape: Shape { .headers }
 
-    package func write(to writer: inout JSONWriter) {
+    package func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         for index in 0..<count {
             withLine(at: index) { name, value in
@@ -78,7 +78,7 @@ package enum Content: Sendable, Equatable {
 extension Content: WireValue {
     package static var shape: Shape { .content }
 
-    package func write(to writer: inout JSONWriter) {
+    package func write(_: Selection?, to writer: inout JSONWriter) {
         switch self {
         case .missing: writer.null()
         case .bytes(let buffer): buffer.withUnsafeReadableBytes { writer.byteString($0) }
@@ -120,7 +120,7 @@ package struct Address: Sendable, Hashable, WireValue, CustomStringConvertible {
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     package static var shape: Shape { .tuple([.string, .integer]) }
-    package func write(to writer: inout JSONWriter) {
+    package func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         writer.string(host)
         writer.int(port)
@@ -142,7 +142,7 @@ package struct Metadata: Sendable, Equatable, WireValue {
     package init() {}
 
     package static var shape: Shape { .object }
-    package func write(to writer: inout JSONWriter) { writer.value(json) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.value(json) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Metadata {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
         var metadata = Metadata()

@@ -9,7 +9,10 @@ extension Session {
     /// The target's record before there is a connection, or the eager connection's own.
     package var targetRecord: Frozen<Server> {
         if let key = ground.eagerServer, let server = servers.first(where: { $0.key == key }) { return server.frozenRecord }
-        return Frozen(Server(id: Identifier.uuid4(), address: ground.target))
+        if let unconnected, unconnected.value.address == ground.target { return unconnected }
+        let record = Frozen(Server(id: Identifier.uuid4(), address: ground.target))
+        unconnected = record
+        return record
     }
 
     /// An idle connection with that key, kept from an earlier exchange or made before the first.

@@ -24,6 +24,8 @@ package actor Session {
     private var peers: [Int: Peer] = [:]
     private var nextPeerKey = 1
     package var servers: [ServerConnection] = []
+    /// The record of flows that have no server yet.
+    var unconnected: Frozen<Server>?
     /// What the server of a tunnel said before its client said anything.
     package var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()

@@ -16,18 +16,26 @@ extension Record {
         }
     }
 
-    package func write(to writer: inout JSONWriter) {
+    package func write(_ selection: Selection?, to writer: inout JSONWriter) {
         writer.beginObject()
-        writeMembers(to: &writer)
+        writeMembers(selection, to: &writer)
         writer.endObject()
     }
 
     /// The rows as members of an object that the caller has begun.
-    package func writeMembers(to writer: inout JSONWriter) {
+    package func writeMembers(_ selection: Selection? = nil, to writer: inout JSONWriter) {
         withUnsafePointer(to: self) { record in
-            for field in Self.fields {
-                writer.key(encoded: field.key)
-                field.write(record, &writer)
+            let fields = Self.fields
+            if let selection {
+                for (index, nested) in selection.rows {
+                    writer.key(encoded: fields[index].key)
+                    fields[index].write(record, nested, &writer)
+                }
+            } else {
+                for index in fields.indices {
+                    writer.key(encoded: fields[index].key)
+                    fields[index].write(record, nil, &writer)
+                }
             }
         }
     }
@@ -66,7 +74,7 @@ package struct Field<Root: Sendable>: Sendable {
     package let shape: @Sendable () -> Shape
     /// `"name":`, ready to be written.
     package let key: [UInt8]
-    package let write: @Sendable (UnsafePointer<Root>, inout JSONWriter) -> Void
+    package let write: @Sendable (UnsafePointer<Root>, Selection?, inout JSONWriter) -> Void
     /// Old record, the member's JSON, its path, and the access of the place that holds the record.
     package let changes: @Sendable (UnsafePointer<Root>, JSON, String, Access) throws(StateRefusal) -> [Change<Root>]
 
@@ -84,9 +92,9 @@ package struct Field<Root: Sendable>: Sendable {
         shape = { Value.shape }
         key = JSONWriter.encodedKey(name)
         let offset = MemoryLayout<Root>.offset(of: place)
-        write = { root, writer in
-            guard let offset else { return root.pointee[keyPath: place].write(to: &writer) }
-            UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee.write(to: &writer)
+        write = { root, selection, writer in
+            guard let offset else { return root.pointee[keyPath: place].write(selection, to: &writer) }
+            UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee.write(selection, to: &writer)
         }
         changes = { (root, json, path, outer) throws(StateRefusal) in
             let bound: Access = outer == .creating ? .creating : outer == .readOnly || access == .readOnly ? .readOnly : .writable

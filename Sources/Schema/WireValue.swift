@@ -1,7 +1,8 @@
 /// A value that one row of a table carries to a worker and back.
 package protocol WireValue: Equatable, Sendable {
     static var shape: Shape { get }
-    func write(to writer: inout JSONWriter)
+    /// Writes the value; of a record only the rows selected, if there is a selection. Other values have no parts to select.
+    func write(_ selection: Selection?, to writer: inout JSONWriter)
     /// The value that `json` stands for; `path` names the place for the refusal.
     static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self
     /// The changes that turn `old` into what `json` says, each naming its path; none if they are equal.
@@ -10,6 +11,8 @@ package protocol WireValue: Equatable, Sendable {
 }
 
 extension WireValue {
+    package func write(to writer: inout JSONWriter) { write(nil, to: &writer) }
+
     package static func changes(from old: Self, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Self>]
     {
@@ -60,7 +63,7 @@ package struct StateRefusal: Error, Sendable, Equatable, CustomStringConvertible
 
 extension Bool: WireValue {
     package static var shape: Shape { .boolean }
-    package func write(to writer: inout JSONWriter) { writer.bool(self) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.bool(self) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Bool {
         guard let value = json.bool else { throw .expected("a boolean", at: path(), found: json) }
         return value
@@ -69,7 +72,7 @@ extension Bool: WireValue {
 
 extension Int: WireValue {
     package static var shape: Shape { .integer }
-    package func write(to writer: inout JSONWriter) { writer.int(self) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.int(self) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Int {
         guard let value = json.int else { throw .expected("an integer", at: path(), found: json) }
         return value
@@ -78,7 +81,7 @@ extension Int: WireValue {
 
 extension Double: WireValue {
     package static var shape: Shape { .number }
-    package func write(to writer: inout JSONWriter) { writer.double(self) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.double(self) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Double {
         guard let value = json.double else { throw .expected("a number", at: path(), found: json) }
         return value
@@ -87,7 +90,7 @@ extension Double: WireValue {
 
 extension String: WireValue {
     package static var shape: Shape { .string }
-    package func write(to writer: inout JSONWriter) { writer.string(self) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.string(self) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> String {
         guard let value = json.string else { throw .expected("a string", at: path(), found: json) }
         return value
@@ -96,13 +99,13 @@ extension String: WireValue {
 
 extension JSON: WireValue {
     package static var shape: Shape { .any }
-    package func write(to writer: inout JSONWriter) { writer.value(self) }
+    package func write(_: Selection?, to writer: inout JSONWriter) { writer.value(self) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> JSON { json }
 }
 
 extension Array: WireValue where Element: WireValue {
     package static var shape: Shape { .array(Element.shape) }
-    package func write(to writer: inout JSONWriter) {
+    package func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         for element in self { element.write(to: &writer) }
         writer.endArray()
@@ -117,8 +120,8 @@ extension Array: WireValue where Element: WireValue {
 
 extension Optional: WireValue where Wrapped: WireValue {
     package static var shape: Shape { .nullable(Wrapped.shape) }
-    package func write(to writer: inout JSONWriter) {
-        if let value = self { value.write(to: &writer) } else { writer.null() }
+    package func write(_ selection: Selection?, to writer: inout JSONWriter) {
+        if let value = self { value.write(selection, to: &writer) } else { writer.null() }
     }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Wrapped? {
         json == .null ? nil : try Wrapped.read(json, at: path())

@@ -32,9 +32,11 @@ static void answer(struct json_tokener *tokener, const char *line, size_t size, 
         if (!strcmp(json_object_get_string(method), "initialize")) {
             put_text("\"protocol\":1,\"hooks\":[");
             for (int i = 0; i < hook_count; i++) {
-                put_text(i ? ",\"" : "\"");
+                put_text(i ? ",{\"name\":\"" : "{\"name\":\"");
                 put_text(hooks[i]);
-                put_text("\"");
+                // The headers are all that it looks at, so it asks for no more, as other proxies' agents do.
+                put_text(strncmp(hooks[i], "response", 8) ? "\",\"fields\":[\"flow.request.method\",\"flow.request.path\",\"flow.request.headers\"]}"
+                                                          : "\",\"fields\":[\"flow.response.status_code\",\"flow.response.headers\"]}");
             }
             put_text("]");
         } else if (!strncmp(json_object_get_string(method), "response", 8) &&

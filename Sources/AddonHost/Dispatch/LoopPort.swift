@@ -68,7 +68,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
 
     private func tell<Payload: HookPayload>(_ listener: Listener, _ payload: Payload) {
         guard let link = listener.link else { return }
-        link.notify(EventLine.notification(listener.subscription.name, shown(payload, listener.subscription)))
+        link.notify(
+            EventLine.notification(listener.subscription.name, shown(payload, listener.subscription), listener.subscription.selection))
     }
 
     /// Asks one worker, twice if its hook wants that and it died.
@@ -115,7 +116,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> LinkAnswer {
         let message = EventLine.event(
-            subscription.name, shown, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
+            subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
         lastSize = min(message.bytes.count, 1 << 16)
         let pending = Pending<LinkAnswer>(on: loop)
         let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }

@@ -15,6 +15,8 @@ final class Subscription: Sendable {
     let timeout: Int64
     let policy: FailurePolicy
     let order: Int
+    /// What of the payload is sent; nil for all.
+    let selection: Selection?
     let worker: Worker
 
     /// Grants what was asked for, or says what cannot be.
@@ -27,6 +29,7 @@ final class Subscription: Sendable {
         policy = request.policy ?? bounds.policy
         order = request.order
         self.worker = worker
+        selection = try Self.selection(request, at: path)
         guard let text = request.filter else {
             filter = nil
             return
@@ -42,9 +45,24 @@ final class Subscription: Sendable {
         }
     }
 
-    func admits(_ flow: HTTPFlow?) -> Bool {
+    /// What the worker asked for, and the flow's id whatever it asked for.
+    private static func selection(_ request: HookRequest, at path: String) throws(StateRefusal) -> Selection? {
+        guard !request.fields.isEmpty else { return nil }
+        var selection = Selection()
+        for (index, field) in request.fields.enumerated() {
+            do throws(StateRefusal) {
+                try selection.add(field, of: request.hook.payload)
+            } catch {
+                throw StateRefusal(.badState, at: "\(path).fields[\(index)]", "'\(field)': \(error.reason)")
+            }
+        }
+        try? selection.add("flow.id", of: request.hook.payload)
+        return selection
+    }
+
+    func admits(_ flow: @autoclosure () -> HTTPFlow?) -> Bool {
         guard let filter else { return true }
-        guard let flow else { return false }
+        guard let flow = flow() else { return false }
         return filter.matches(FilteredFlow(flow))
     }
 }

@@ -153,7 +153,7 @@ final class Worker: @unchecked Sendable {
         guard let life, let link = life.link else { return loop.makeSucceededVoidFuture() }
         let answers = life.subscriptions.filter { $0.hook.index == hook.index }.map { subscription in
             if subscription.observes {
-                link.notify(EventLine.notification(subscription.name, payload))
+                link.notify(EventLine.notification(subscription.name, payload, subscription.selection))
                 return loop.makeSucceededVoidFuture()
             }
             let promise = loop.makePromise(of: Void.self)
@@ -172,7 +172,7 @@ final class Worker: @unchecked Sendable {
                 }
             }
             link.submit(
-                EventLine.event(subscription.name, payload, timeout: timeout, attempt: 1), timeout: timeout, isLast: isLast,
+                EventLine.event(subscription.name, payload, subscription.selection, timeout: timeout, attempt: 1), timeout: timeout, isLast: isLast,
                 ticket)
             return promise.futureResult
         }
