@@ -44,7 +44,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // Row 5: addon processes; what the operator sees and sets.
-        layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "Codings", nio, posix, logging]),
+        layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
         layer("Control", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", logging]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),

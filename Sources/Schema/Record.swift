@@ -84,7 +84,7 @@ package struct Field<Root: Sendable>: Sendable {
     /// A stored property is reached by its offset, because every event goes through every row.
     package init<Value: WireValue>(
         _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable, _ access: Access,
-        refuse: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
+        refuse: (@Sendable (Value) -> String?)? = nil, _ doc: String
     ) {
         self.name = name
         self.doc = doc
@@ -103,9 +103,11 @@ package struct Field<Root: Sendable>: Sendable {
                 ?? root.pointee[keyPath: place]
             let changes = try Value.changes(from: old, to: json, at: path, access: bound)
             if changes.isEmpty { return [] }
-            var new = old
-            for change in changes { change.apply(&new) }
-            if let reason = refuse(new) { throw StateRefusal(.badState, at: path, reason) }
+            if let refuse {
+                var new = old
+                for change in changes { change.apply(&new) }
+                if let reason = refuse(new) { throw StateRefusal(.badState, at: path, reason) }
+            }
             return changes.map { change in Change(path: change.path) { change.apply(&$0[keyPath: place]) } }
         }
     }
@@ -115,7 +117,7 @@ extension Field {
     /// A row that workers may change.
     package init<Value: WireValue>(
         _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable,
-        refuse: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
+        refuse: (@Sendable (Value) -> String?)? = nil, _ doc: String
     ) {
         self.init(name, place, .writable, refuse: refuse, doc)
     }

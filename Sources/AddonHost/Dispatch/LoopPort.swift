@@ -1,5 +1,6 @@
 import AddonWire
 import FlowModel
+import HTTPExchange
 import NIOCore
 import ProxyKernel
 import Schema
@@ -39,18 +40,21 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
     }
 
+    @specialized(where Payload == FlowEvent)
     func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload) {
         guard hook.index < table.count else { return }
         for listener in table[hook.index] where listener.subscription.admits(payload.flow) { tell(listener, payload) }
     }
 
+    @specialized(where Payload == FlowEvent)
     func fire<Payload: HookPayload>(
         _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         var outcome = HookOutcome<Payload>()
         guard hook.index < table.count else { return outcome }
         var working = payload
-        for listener in table[hook.index] where listener.subscription.admits(working.flow) {
+        let listeners = table[hook.index]
+        for (index, listener) in listeners.enumerated() where listener.subscription.admits(working.flow) {
             guard !listener.subscription.observes else {
                 tell(listener, working)
                 continue
@@ -60,12 +64,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 outcome.failure = failure
                 return outcome
             }
-            for change in changes { change.apply(&working) }
             outcome.changes += changes
+            if index < listeners.count - 1 { for change in changes { change.apply(&working) } }
         }
         return outcome
     }
 
+    @specialized(where Payload == FlowEvent)
     private func tell<Payload: HookPayload>(_ listener: Listener, _ payload: Payload) {
         guard let link = listener.link else { return }
         link.notify(
@@ -73,6 +78,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
     }
 
     /// Asks one worker, twice if its hook wants that and it died.
+    @specialized(where Payload == FlowEvent)
     private func ask<Payload: HookPayload>(
         _ first: Listener, _ payload: Payload, _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
@@ -111,6 +117,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return ([], nil)
     }
 
+    @specialized(where Payload == FlowEvent)
     private func send<Payload: HookPayload>(
         _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, _ waiter: Waiter?,
         isolation: isolated (any Actor)?
@@ -144,6 +151,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
     }
 
     /// What a worker's answer means, against what it was shown.
+    @specialized(where Payload == FlowEvent)
     private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<
         Payload
     > {
@@ -163,7 +171,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
                 if kills { return .killed }
             }
-            guard !changes.isEmpty, let old = shown.flow else { return .changes(changes) }
+            let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
+            guard mayKill || subscription.content == .decoded, !changes.isEmpty, let old = shown.flow else { return .changes(changes) }
             var answered = shown
             for change in changes { change.apply(&answered) }
             guard let new = answered.flow else { return .changes(changes) }
@@ -177,6 +186,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
     }
 
+    @specialized(where Payload == FlowEvent)
     private func shown<Payload: HookPayload>(_ payload: Payload, _ subscription: Subscription) -> Payload {
         guard let flow = payload.flow else { return payload }
         var shown = payload
