@@ -6,7 +6,9 @@ let strict = Context.environment["WEIR_WARNINGS_AS_ERRORS"] == "1"
 let settings: [SwiftSetting] =
     [.enableUpcomingFeature("NonisolatedNonsendingByDefault"), .enableUpcomingFeature("ExistentialAny")]
     + (strict ? [.treatAllWarnings(as: .error)] : [])
-    // The tables of `Schema` are generic: only specialised for their records are they fast.
+    // The tables of `Schema` are generic: only specialised for their records are they fast. The optimiser does that across
+    // targets for public code only, so `Schema` is public throughout (365 against 405 thousand instructions for a request that
+    // an addon sees twice).
     + [.unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")

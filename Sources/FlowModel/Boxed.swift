@@ -25,7 +25,9 @@ package struct Boxed<Value: WireValue>: Sendable {
 }
 
 extension Boxed: WireValue {
-    package static func == (left: Boxed, right: Boxed) -> Bool { left.box === right.box || left.wrappedValue == right.wrappedValue }
+    package static func == (left: Boxed, right: Boxed) -> Bool {
+        left.box === right.box || left.wrappedValue == right.wrappedValue
+    }
 
     package static var shape: Shape { Value.shape }
     package func write(_ selection: Selection?, to writer: inout JSONWriter) { wrappedValue.write(selection, to: &writer) }

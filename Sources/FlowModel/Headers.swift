@@ -86,6 +86,12 @@ package struct Headers: Sendable {
         }
     }
 
+    /// Makes room for what will be appended.
+    package mutating func reserve(lines count: Int, bytes: Int) {
+        lines.reserveCapacity(lines.count + count)
+        block.reserveCapacity(block.count + bytes)
+    }
+
     /// Adds a line at the end. The caller answers for name and value being fit for the wire: see `isName` and `isValue`.
     package mutating func append(name: ByteString, value: ByteString) {
         lines.append(write(name: name.bytes, value: value.bytes))
@@ -202,14 +208,18 @@ package struct Headers: Sendable {
     }
 
     /// True when the octets may stand as a field name: a token of at least one character.
-    package static func isName(_ name: ByteString) -> Bool {
-        !name.isEmpty && name.bytes.allSatisfy(\.isTokenCharacter)
+    package static func isName(_ name: ByteString) -> Bool { name.bytes.withUnsafeBytes { isName($0) } }
+
+    package static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
+        !name.isEmpty && name.allSatisfy(\.isTokenCharacter)
     }
 
     /// True when the octets may stand as a field value: no control character but HTAB, no whitespace at either end.
-    package static func isValue(_ value: ByteString) -> Bool {
-        guard let first = value.bytes.first, let last = value.bytes.last else { return true }
-        return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.bytes.allSatisfy(\.isFieldValueCharacter)
+    package static func isValue(_ value: ByteString) -> Bool { value.bytes.withUnsafeBytes { isValue($0) } }
+
+    package static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
+        guard let first = value.first, let last = value.last else { return true }
+        return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.allSatisfy(\.isFieldValueCharacter)
     }
 
     private func nextIndex(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
@@ -239,7 +249,6 @@ package struct Headers: Sendable {
     private mutating func write(name: some Collection<UInt8>, value: some Collection<UInt8>) -> Line {
         let nameStart = block.count
         let nameEnd = nameStart + name.count
-        block.reserveCapacity(nameEnd + value.count + 4)
         block.append(contentsOf: name)
         block.append(UInt8(ascii: ":"))
         block.append(UInt8(ascii: " "))

@@ -8,6 +8,17 @@ extension ByteString: WireValue {
         ByteString(try octets(json, at: path()))
     }
 
+    /// Lends the octets without a copy where the JSON is a string.
+    static func lend(
+        _ json: JSON, at path: @autoclosure () -> String, _ body: (UnsafeRawBufferPointer) throws(StateRefusal) -> Void
+    ) throws(StateRefusal) {
+        guard case .string(let text) = json else {
+            let octets = try octets(json, at: path())
+            return try octets.withUnsafeBytes { octets in Result { () throws(StateRefusal) in try body(octets) } }.get()
+        }
+        try text.withRawUTF8 { octets in Result { () throws(StateRefusal) in try body(octets) } }.get()
+    }
+
     /// The octets of a JSON string or of `{"b64": "…"}`.
     static func octets(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [UInt8] {
         switch json {
@@ -43,20 +54,26 @@ extension Headers: WireValue {
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
         guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
         var headers = Headers()
+        headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
         for (index, pair) in pairs.enumerated() {
             guard let parts = pair.array, parts.count == 2 else {
                 throw .expected("a [name, value] pair", at: "\(path())[\(index)]", found: pair)
             }
-            let name = try ByteString.read(parts[0], at: "\(path())[\(index)][0]")
-            let value = try ByteString.read(parts[1], at: "\(path())[\(index)][1]")
-            guard Headers.isName(name) else {
-                throw StateRefusal(.badState, at: "\(path())[\(index)][0]", "'\(name)' is not a field name (RFC 9110 5.1)")
+            try ByteString.lend(parts[0], at: "\(path())[\(index)][0]") { (name) throws(StateRefusal) in
+                guard Headers.isName(name) else {
+                    let name = String(decoding: name, as: UTF8.self)
+                    throw StateRefusal(.badState, at: "\(path())[\(index)][0]", "'\(name)' is not a field name (RFC 9110 5.1)")
+                }
+                try ByteString.lend(parts[1], at: "\(path())[\(index)][1]") { (value) throws(StateRefusal) in
+                    guard Headers.isValue(value) else {
+                        let name = String(decoding: name, as: UTF8.self)
+                        throw StateRefusal(
+                            .badState, at: "\(path())[\(index)][1]",
+                            "a control character or outer whitespace in the value of '\(name)'")
+                    }
+                    headers.append(name: name, value: value)
+                }
             }
-            guard Headers.isValue(value) else {
-                throw StateRefusal(
-                    .badState, at: "\(path())[\(index)][1]", "a control character or outer whitespace in the value of '\(name)'")
-            }
-            headers.append(name: name, value: value)
         }
         return headers
     }

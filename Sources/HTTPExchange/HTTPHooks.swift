@@ -4,9 +4,9 @@ import Schema
 
 /// Carries an HTTP flow.
 package struct FlowEvent: HookPayload {
-    package var http: HTTPFlow
+    @Boxed package var http: HTTPFlow
 
-    package init(_ flow: HTTPFlow) { http = flow }
+    package init(_ flow: HTTPFlow) { _http = Boxed(wrappedValue: flow) }
 
     package var flow: HTTPFlow? {
         get { http }
@@ -16,7 +16,7 @@ package struct FlowEvent: HookPayload {
     package static let name = "FlowEvent"
     package static let doc = "Carries an HTTP flow."
     package static let blank = FlowEvent(.blank)
-    package static let fields: [Field<FlowEvent>] = [Field("flow", \.http, "The flow's state.")]
+    package static let fields: [Field<FlowEvent>] = [Field("flow", \._http, "The flow's state.")]
 }
 
 /// The events of an HTTP flow.

@@ -1,13 +1,57 @@
 import NIOCore
 
-/// Runs tasks on one event loop, so that a story that started there stays there.
-package final class LoopExecutor: TaskExecutor {
+/// Runs the sessions of one event loop, and sends what they wrote. Confined to its loop, but for `enqueue`.
+///
+/// What becomes ready while the loop handles its sockets waits for the turn behind that: then all stories go on, one after the
+/// other, and what they wrote leaves in one write a connection.
+package final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     package let loop: any EventLoop
+    private var jobs: [UnownedJob] = []
+    private var unsent: [Peer] = []
+    /// The arrays of the turn before, kept for their room.
+    private var spareJobs: [UnownedJob] = []
+    private var sparePeers: [Peer] = []
+    private var turnIsDue = false
 
     package init(_ loop: any EventLoop) { self.loop = loop }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        guard loop.inEventLoop else { return loop.execute { self.add(job) } }
+        add(job)
+    }
+
+    package func isIsolatingCurrentContext() -> Bool? { loop.inEventLoop }
+    package func checkIsolated() { loop.preconditionInEventLoop() }
+
+    private func add(_ job: UnownedJob) {
+        jobs.append(job)
+        becomeDue()
+    }
+
+    /// Has the peer's queue sent at the end of the turn.
+    func sendLater(_ peer: Peer) {
+        unsent.append(peer)
+        becomeDue()
+    }
+
+    private func becomeDue() {
+        guard !turnIsDue else { return }
+        turnIsDue = true
+        loop.execute { self.turn() }
+    }
+
+    /// What comes up meanwhile has the next turn, so that sockets are not kept waiting.
+    private func turn() {
+        turnIsDue = false
+        swap(&jobs, &spareJobs)
+        // A continuation resumes for any executor of its task first and asks for its actor's then. Run as the session's at once,
+        // it need not be queued a second time.
+        let serial = asUnownedSerialExecutor(), any = asUnownedTaskExecutor()
+        for job in spareJobs { job.runSynchronously(isolatedTo: serial, taskExecutor: any) }
+        spareJobs.removeAll(keepingCapacity: true)
+        swap(&unsent, &sparePeers)
+        for peer in sparePeers { peer.send() }
+        sparePeers.removeAll(keepingCapacity: true)
     }
 }

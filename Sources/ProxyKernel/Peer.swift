@@ -20,13 +20,17 @@ package final class Peer {
     package var consumer: (any ByteConsumer)?
     package private(set) var isOpen = true
     package private(set) var inputIsClosed = false
-    private var flushIsScheduled = false
+    private let executor: LoopExecutor
+    private var isUnsent = false
     private var isPaused = false
 
     /// The handler that reports to the session; TLS goes in front of it.
     private(set) var handler: PeerHandler?
 
-    init(_ channel: any Channel) { self.channel = channel }
+    init(_ channel: any Channel, _ executor: LoopExecutor) {
+        self.channel = channel
+        self.executor = executor
+    }
 
     func attach(_ handler: PeerHandler) throws {
         try channel.pipeline.syncOperations.addHandler(handler)
@@ -36,16 +40,18 @@ package final class Peer {
     /// False while so much waits to be sent that producers should pause.
     package var isWritable: Bool { channel.isWritable }
 
-    /// Queues bytes; they leave at the end of the loop's tick together with all others.
+    /// Queues bytes; they leave at the end of the loop's turn together with all others.
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }
         channel.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
-        guard !flushIsScheduled else { return }
-        flushIsScheduled = true
-        channel.eventLoop.assumeIsolated().execute {
-            self.flushIsScheduled = false
-            if self.isOpen { self.channel.pipeline.syncOperations.flush() }
-        }
+        guard !isUnsent else { return }
+        isUnsent = true
+        executor.sendLater(self)
+    }
+
+    func send() {
+        isUnsent = false
+        if isOpen { channel.pipeline.syncOperations.flush() }
     }
 
     /// Stops or resumes reading from the socket: how a slow side holds up a fast one.

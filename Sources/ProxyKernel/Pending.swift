@@ -11,25 +11,15 @@ package protocol AnyPending: AnyObject {
 /// It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
 /// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
 package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
-    private enum State {
-        case open
-        case waiting(CheckedContinuation<Result<Value, ProxyFailure>, Never>)
-        case ended(Result<Value, ProxyFailure>)
-        case done
-    }
-
     package let loop: any EventLoop
-    private var state = State.open
+    private var result: Result<Value, ProxyFailure>?
+    /// Set while `wait` is suspended. Unchecked, because it is resumed where it is taken out, and nowhere else.
+    private var continuation: UnsafeContinuation<Void, Never>?
 
     package init(on loop: any EventLoop) { self.loop = loop }
 
     /// True until a value or a failure has come.
-    package var isOpen: Bool {
-        switch state {
-        case .open, .waiting: true
-        case .ended, .done: false
-        }
-    }
+    package var isOpen: Bool { result == nil }
 
     package func resume(_ value: Value) { end(.success(value)) }
     package func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
@@ -39,22 +29,16 @@ package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }
-        if case .ended(let result) = state {
-            state = .done
-            return try result.get()
-        }
-        return try await withCheckedContinuation(isolation: isolation) { state = .waiting($0) }.get()
+        if result == nil { await withUnsafeContinuation(isolation: isolation) { continuation = $0 } }
+        guard let result else { fatalError("a wait ended without a result") }
+        return try result.get()
     }
 
-    private func end(_ result: Result<Value, ProxyFailure>) {
-        guard loop.inEventLoop else { return loop.execute { self.end(result) } }
-        switch state {
-        case .open: state = .ended(result)
-        case .waiting(let continuation):
-            state = .done
-            continuation.resume(returning: result)
-        case .ended, .done: break
-        }
+    private func end(_ new: Result<Value, ProxyFailure>) {
+        guard loop.inEventLoop else { return loop.execute { self.end(new) } }
+        guard result == nil else { return }
+        result = new
+        continuation.take()?.resume()
     }
 }
 

@@ -11,7 +11,7 @@ package actor Session {
     package nonisolated let services: Services
     package nonisolated let hooks: any HookPort
     private nonisolated let executor: LoopExecutor
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+    package nonisolated let unownedExecutor: UnownedSerialExecutor
 
     package let client: Peer
     package var ground: Ground
@@ -51,12 +51,13 @@ package actor Session {
         _ channel: any Channel, record: Client, ground: Ground, services: Services, hooks: any HookPort, executor: LoopExecutor
     ) {
         loop = channel.eventLoop
-        client = Peer(channel)
+        client = Peer(channel, executor)
         clientRecord = record
         self.ground = ground
         self.services = services
         self.hooks = hooks
         self.executor = executor
+        unownedExecutor = executor.asUnownedSerialExecutor()
     }
 
     package var frozenClientRecord: Frozen<Client> {
@@ -176,7 +177,7 @@ package actor Session {
             channel.close(promise: nil)
             return nil
         }
-        let peer = Peer(channel)
+        let peer = Peer(channel, executor)
         let peerKey = nextPeerKey
         nextPeerKey += 1
         try peer.attach(PeerHandler(session: self, key: peerKey))

@@ -1,5 +1,5 @@
 /// RFC 4648 base 64 with padding: how a byte string that is not UTF-8 stands in JSON.
-package enum Base64 {
+public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 0xFF, count: 256)
@@ -7,7 +7,7 @@ package enum Base64 {
         return values
     }()
 
-    package static func encode(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+    public static func encode(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         output.reserveCapacity(output.count + (input.count + 2) / 3 * 4)
         alphabet.withUnsafeBufferPointer { alphabet in
             var index = 0
@@ -26,7 +26,7 @@ package enum Base64 {
     }
 
     /// The bytes, or nil if the text is not canonical base 64: wrong alphabet, length, padding or stray bits.
-    package static func decode(_ text: String) -> [UInt8]? {
+    public static func decode(_ text: String) -> [UInt8]? {
         var text = text
         return text.withUTF8 { input in
             guard input.count % 4 == 0 else { return nil }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// An event that workers may subscribe to, without the type of its payload.
-package protocol AnyHook: AnyObject, Sendable {
+public protocol AnyHook: AnyObject, Sendable {
     /// The name on the wire.
     var name: String { get }
     /// Names that documents of other years use for the same event.
@@ -15,15 +15,15 @@ package protocol AnyHook: AnyObject, Sendable {
 }
 
 /// An event that workers may subscribe to: declared once, as a stored property of a `HookTable`.
-package final class Hook<Payload: Record>: AnyHook {
-    package let name: String
-    package let aliases: [String]
-    package let pauses: Bool
-    package let doc: String
-    package let index: Int
-    package var payload: RecordShape { Payload.recordShape }
+public final class Hook<Payload: Record>: AnyHook {
+    public let name: String
+    public let aliases: [String]
+    public let pauses: Bool
+    public let doc: String
+    public let index: Int
+    public var payload: RecordShape { Payload.recordShape }
 
-    package init(_ name: String, aliases: [String] = [], pauses: Bool = true, _ doc: String) {
+    public init(_ name: String, aliases: [String] = [], pauses: Bool = true, _ doc: String) {
         self.name = name
         self.aliases = aliases
         self.pauses = pauses
@@ -37,11 +37,11 @@ private enum HookCounter {
 }
 
 /// A struct whose stored properties are hooks.
-package protocol HookTable: Sendable {
+public protocol HookTable: Sendable {
     init()
 }
 
 extension HookTable {
     /// The table's hooks in declared order.
-    package var hooks: [any AnyHook] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyHook } }
+    public var hooks: [any AnyHook] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyHook } }
 }

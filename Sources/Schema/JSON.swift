@@ -1,5 +1,5 @@
 /// A JSON value as it was read from a line or is about to be written to one.
-package enum JSON: Sendable, Hashable {
+public enum JSON: Sendable, Hashable {
     case null
     case bool(Bool)
     /// An integer within ±2^53.
@@ -11,17 +11,17 @@ package enum JSON: Sendable, Hashable {
     case object(JSONObject)
 
     /// The member of that name, if this is an object that has it.
-    package subscript(_ key: String) -> JSON? {
+    public subscript(_ key: String) -> JSON? {
         if case .object(let object) = self { object[key] } else { nil }
     }
 
-    package var string: String? { if case .string(let value) = self { value } else { nil } }
-    package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-    package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
-    package var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
+    public var string: String? { if case .string(let value) = self { value } else { nil } }
+    public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+    public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+    public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
 
     /// The integer; a number such as 443.0 counts, because languages without integers write them so.
-    package var int: Int? {
+    public var int: Int? {
         switch self {
         case .int(let value): value
         case .double(let value): Int(exactly: value)
@@ -29,7 +29,7 @@ package enum JSON: Sendable, Hashable {
         }
     }
 
-    package var double: Double? {
+    public var double: Double? {
         switch self {
         case .int(let value): Double(value)
         case .double(let value): value
@@ -38,7 +38,7 @@ package enum JSON: Sendable, Hashable {
     }
 
     /// What this is, for messages to people: "a string", "an object".
-    package var kind: String {
+    public var kind: String {
         switch self {
         case .null: "null"
         case .bool: "a boolean"
@@ -51,14 +51,14 @@ package enum JSON: Sendable, Hashable {
     }
 
     /// This value as one line of JSON, without the line feed.
-    package var encoded: [UInt8] {
+    public var encoded: [UInt8] {
         var writer = JSONWriter()
         writer.value(self)
         return writer.bytes
     }
 
     /// RFC 7396: what `self` becomes when `patch` is merged into it.
-    package func merging(_ patch: JSON) -> JSON {
+    public func merging(_ patch: JSON) -> JSON {
         guard case .object(let changes) = patch else { return patch }
         var result = object ?? JSONObject()
         for member in changes.members {
@@ -73,25 +73,25 @@ package enum JSON: Sendable, Hashable {
 }
 
 /// The members of a JSON object in their written order; names are unique.
-package struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
+public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     /// One name and its value.
-    package struct Member: Sendable, Hashable {
-        package let key: String
-        package var value: JSON
+    public struct Member: Sendable, Hashable {
+        public let key: String
+        public var value: JSON
     }
 
-    package private(set) var members: [Member] = []
+    public private(set) var members: [Member] = []
 
-    package init() {}
+    public init() {}
 
-    package init(dictionaryLiteral elements: (String, JSON)...) {
+    public init(dictionaryLiteral elements: (String, JSON)...) {
         for (key, value) in elements { self[key] = value }
     }
 
     /// Members whose names the caller knows to be unique.
-    package init(unique members: [Member]) { self.members = members }
+    public init(unique members: [Member]) { self.members = members }
 
-    package subscript(_ key: String) -> JSON? {
+    public subscript(_ key: String) -> JSON? {
         get { members.first { $0.key == key }?.value }
         set {
             let index = members.firstIndex { $0.key == key }
@@ -105,21 +105,21 @@ package struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     }
 
     /// Equal if the same names have equal values, in any order.
-    package static func == (left: JSONObject, right: JSONObject) -> Bool {
+    public static func == (left: JSONObject, right: JSONObject) -> Bool {
         left.members.count == right.members.count && left.members.allSatisfy { right[$0.key] == $0.value }
     }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(members.count) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(members.count) }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral
 {
-    package init(stringLiteral value: String) { self = .string(value) }
-    package init(integerLiteral value: Int) { self = .int(value) }
-    package init(booleanLiteral value: Bool) { self = .bool(value) }
-    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    package init(dictionaryLiteral elements: (String, JSON)...) {
+    public init(stringLiteral value: String) { self = .string(value) }
+    public init(integerLiteral value: Int) { self = .int(value) }
+    public init(booleanLiteral value: Bool) { self = .bool(value) }
+    public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    public init(dictionaryLiteral elements: (String, JSON)...) {
         var object = JSONObject()
         for (key, value) in elements { object[key] = value }
         self = .object(object)

@@ -1,34 +1,34 @@
 import CJSON
 
 /// Why a line is not the JSON that was expected: a sentence for people.
-package struct JSONFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
+public struct JSONFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
 }
 
 /// The one strict parser for everything that a worker sends: json-c behind a scan that closes its leniencies.
 ///
 /// Not thread-safe: one reader a link. Refused are invalid UTF-8, duplicate names, lone surrogates, control characters,
 /// integers beyond ±2^53, numbers that overflow, nesting beyond `maximumDepth`, and anything but one value.
-package final class JSONReader {
+public final class JSONReader {
     /// Arrays and objects within each other, at most.
-    package let maximumDepth: Int
+    public let maximumDepth: Int
     private let tokener: UnsafeMutablePointer<json_tokener>?
 
-    package init(maximumDepth: Int = 64) {
+    public init(maximumDepth: Int = 64) {
         self.maximumDepth = maximumDepth
         // The scan counts levels; json-c's own bound, which counts a scalar as a level, must only not be lower.
         tokener = json_tokener_new_ex(Int32(maximumDepth + 1))
-        json_tokener_set_flags(tokener, Int32(JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8))
+        json_tokener_set_flags(tokener, Int32(JSON_TOKENER_STRICT))
     }
 
     deinit { json_tokener_free(tokener) }
 
-    package func read(_ line: [UInt8]) throws(JSONFailure) -> JSON {
+    public func read(_ line: [UInt8]) throws(JSONFailure) -> JSON {
         try line.withUnsafeBytes { bytes in Result { () throws(JSONFailure) in try read(bytes) } }.get()
     }
 
-    package func read(_ line: UnsafeRawBufferPointer) throws(JSONFailure) -> JSON {
+    public func read(_ line: UnsafeRawBufferPointer) throws(JSONFailure) -> JSON {
         var scan = JSONScan(line, maximumDepth: maximumDepth)
         try scan.run()
         guard line.count <= Int32.max - 1 else { throw JSONFailure("the line is longer than 2 GiB") }

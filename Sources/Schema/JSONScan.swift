@@ -55,7 +55,7 @@ struct JSONScan {
     }
 
     private mutating func string() throws(JSONFailure) {
-        index += 1
+        index = text.endOfPlainText(from: index + 1)
         var hasNUL = false
         while let next = byte() {
             if next == UInt8(ascii: "\"") {

@@ -2,20 +2,20 @@
 ///
 /// The caller keeps objects and arrays balanced; commas are the writer's. U+0085, U+2028 and U+2029 are escaped, because
 /// some line readers cut there. Nothing but the strings' own bytes is ever written raw.
-package struct JSONWriter {
-    package private(set) var bytes: [UInt8] = []
+public struct JSONWriter {
+    public private(set) var bytes: [UInt8] = []
     /// True when a value stands before the next one in the same array or object.
     private var needsComma = false
 
-    package init(capacity: Int = 2048) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 2048) { bytes.reserveCapacity(capacity) }
 
-    package mutating func beginObject() { open(UInt8(ascii: "{")) }
-    package mutating func endObject() { close(UInt8(ascii: "}")) }
-    package mutating func beginArray() { open(UInt8(ascii: "[")) }
-    package mutating func endArray() { close(UInt8(ascii: "]")) }
+    public mutating func beginObject() { open(UInt8(ascii: "{")) }
+    public mutating func endObject() { close(UInt8(ascii: "}")) }
+    public mutating func beginArray() { open(UInt8(ascii: "[")) }
+    public mutating func endArray() { close(UInt8(ascii: "]")) }
 
     /// A member's name; the next call writes its value.
-    package mutating func key(_ name: String) {
+    public mutating func key(_ name: String) {
         separate()
         quoted(name)
         bytes.append(UInt8(ascii: ":"))
@@ -23,23 +23,23 @@ package struct JSONWriter {
     }
 
     /// A member's name as `encodedKey` made it.
-    package mutating func key(encoded key: [UInt8]) {
+    public mutating func key(encoded key: [UInt8]) {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         bytes.append(contentsOf: key)
         needsComma = false
     }
 
     /// The name quoted, with its colon.
-    package static func encodedKey(_ name: String) -> [UInt8] {
+    public static func encodedKey(_ name: String) -> [UInt8] {
         var writer = JSONWriter(capacity: name.utf8.count + 3)
         writer.key(name)
         return writer.bytes
     }
 
-    package mutating func null() { literal("null") }
-    package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
+    public mutating func null() { literal("null") }
+    public mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
 
-    package mutating func int(_ value: Int) {
+    public mutating func int(_ value: Int) {
         separate()
         guard value >= 0 else { return bytes.append(contentsOf: String(value).utf8) }
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
@@ -55,18 +55,18 @@ package struct JSONWriter {
     }
 
     /// The shortest text that reads back as the same number; infinities and NaN, which JSON lacks, become null.
-    package mutating func double(_ value: Double) {
+    public mutating func double(_ value: Double) {
         separate()
         bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
     }
 
-    package mutating func string(_ value: String) {
+    public mutating func string(_ value: String) {
         separate()
         quoted(value)
     }
 
     /// A byte string: a JSON string if it is valid UTF-8, else `{"b64": "…"}`.
-    package mutating func byteString(_ value: UnsafeRawBufferPointer) {
+    public mutating func byteString(_ value: UnsafeRawBufferPointer) {
         separate()
         if UTF8Check.isValid(value) {
             quoted(value)
@@ -77,15 +77,15 @@ package struct JSONWriter {
         }
     }
 
-    package mutating func byteString(_ value: [UInt8]) { value.withUnsafeBytes { byteString($0) } }
+    public mutating func byteString(_ value: [UInt8]) { value.withUnsafeBytes { byteString($0) } }
 
     /// Text that is a complete JSON value already.
-    package mutating func fragment(_ json: [UInt8]) {
+    public mutating func fragment(_ json: [UInt8]) {
         separate()
         bytes.append(contentsOf: json)
     }
 
-    package mutating func value(_ value: JSON) {
+    public mutating func value(_ value: JSON) {
         switch value {
         case .null: null()
         case .bool(let value): bool(value)
@@ -107,7 +107,7 @@ package struct JSONWriter {
     }
 
     /// Ends the line: one LF.
-    package mutating func endLine() {
+    public mutating func endLine() {
         bytes.append(0x0A)
         needsComma = false
     }
@@ -142,10 +142,10 @@ package struct JSONWriter {
     private mutating func quoted(_ text: UnsafeRawBufferPointer) {
         bytes.append(UInt8(ascii: "\""))
         var start = 0
-        var index = 0
+        var index = text.endOfPlainText(from: 0)
         while index < text.count {
             let byte = text[index]
-            if Self.plain[Int(byte)] {
+            if Self.isPlain(byte) {
                 index += 1
                 continue
             }
@@ -168,15 +168,16 @@ package struct JSONWriter {
             }
             bytes.append(contentsOf: text[start..<index])
             bytes.append(contentsOf: escape.text.utf8)
-            index += escape.length
-            start = index
+            start = index + escape.length
+            index = text.endOfPlainText(from: start)
         }
         bytes.append(contentsOf: text[start...])
         bytes.append(UInt8(ascii: "\""))
     }
 
     /// True for the bytes that stand for themselves in a JSON string and start no character that this writer escapes.
-    private static let plain: [Bool] = (0..<256).map {
-        $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 != 0x7F && $0 != 0xC2 && $0 != 0xE2
+    @inline(__always)
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != 0x22 && byte != 0x5C && byte != 0x7F && byte != 0xC2 && byte != 0xE2
     }
 }

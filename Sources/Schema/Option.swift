@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A setting, without the type of its value.
-package protocol AnyOption: AnyObject, Sendable {
+public protocol AnyOption: AnyObject, Sendable {
     /// The name in `--set`, in the `configure` event and in documents.
     var name: String { get }
     var doc: String { get }
@@ -16,13 +16,13 @@ package protocol AnyOption: AnyObject, Sendable {
 }
 
 /// A value that cannot be read as the option's type: a sentence for people.
-package struct OptionFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
+public struct OptionFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
 }
 
 /// A type that an option can have.
-package protocol OptionValue: WireValue {
+public protocol OptionValue: WireValue {
     static var typeName: String { get }
     /// The value of the texts given, in order; nil if they are not of the type.
     static func parse(_ texts: [String?]) -> Self?
@@ -30,14 +30,14 @@ package protocol OptionValue: WireValue {
 }
 
 /// A setting: declared once, as a stored property of an `OptionTable`.
-package final class Option<Value: OptionValue>: AnyOption {
-    package let name: String
-    package let doc: String
-    package let choices: [String]
-    package let defaultValue: Value
-    package let index: Int
+public final class Option<Value: OptionValue>: AnyOption {
+    public let name: String
+    public let doc: String
+    public let choices: [String]
+    public let defaultValue: Value
+    public let index: Int
 
-    package init(_ name: String, _ defaultValue: Value, choices: [String] = [], _ doc: String) {
+    public init(_ name: String, _ defaultValue: Value, choices: [String] = [], _ doc: String) {
         self.name = name
         self.doc = doc
         self.choices = choices
@@ -45,11 +45,11 @@ package final class Option<Value: OptionValue>: AnyOption {
         index = OptionCounter.next.add(1, ordering: .relaxed).oldValue
     }
 
-    package var typeName: String { Value.typeName }
-    package var defaultText: String { defaultValue.text }
-    package var defaultJSON: JSON { defaultValue.json }
+    public var typeName: String { Value.typeName }
+    public var defaultText: String { defaultValue.text }
+    public var defaultJSON: JSON { defaultValue.json }
 
-    package func parse(_ texts: [String?]) throws(OptionFailure) -> any OptionValue {
+    public func parse(_ texts: [String?]) throws(OptionFailure) -> any OptionValue {
         let given = texts.map { $0 ?? "" }.joined(separator: ", ")
         guard let value = Value.parse(texts) else {
             throw OptionFailure("option \(name): expected \(Value.typeName), found '\(given)'")
@@ -66,16 +66,16 @@ private enum OptionCounter {
 }
 
 /// A struct whose stored properties are options.
-package protocol OptionTable: Sendable {
+public protocol OptionTable: Sendable {
     init()
 }
 
 extension OptionTable {
-    package var options: [any AnyOption] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyOption } }
+    public var options: [any AnyOption] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyOption } }
 }
 
 extension OptionValue {
-    package var json: JSON {
+    public var json: JSON {
         var writer = JSONWriter(capacity: 64)
         write(to: &writer)
         // What a row writes is valid JSON, so reading it back cannot fail.
@@ -84,48 +84,48 @@ extension OptionValue {
 }
 
 extension Bool: OptionValue {
-    package static var typeName: String { "bool" }
-    package static func parse(_ texts: [String?]) -> Bool? {
+    public static var typeName: String { "bool" }
+    public static func parse(_ texts: [String?]) -> Bool? {
         switch texts.last ?? nil {
         case nil, "true": true
         case "false": false
         default: nil
         }
     }
-    package var text: String { self ? "true" : "false" }
+    public var text: String { self ? "true" : "false" }
 }
 
 extension Int: OptionValue {
-    package static var typeName: String { "int" }
-    package static func parse(_ texts: [String?]) -> Int? { (texts.last ?? nil).flatMap { Int($0) } }
-    package var text: String { String(self) }
+    public static var typeName: String { "int" }
+    public static func parse(_ texts: [String?]) -> Int? { (texts.last ?? nil).flatMap { Int($0) } }
+    public var text: String { String(self) }
 }
 
 extension Double: OptionValue {
-    package static var typeName: String { "number" }
-    package static func parse(_ texts: [String?]) -> Double? {
+    public static var typeName: String { "number" }
+    public static func parse(_ texts: [String?]) -> Double? {
         (texts.last ?? nil).flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
     }
-    package var text: String { self == rounded() ? String(Int(self)) : description }
+    public var text: String { self == rounded() ? String(Int(self)) : description }
 }
 
 extension String: OptionValue {
-    package static var typeName: String { "str" }
-    package static func parse(_ texts: [String?]) -> String? { texts.last ?? nil }
-    package var text: String { self }
+    public static var typeName: String { "str" }
+    public static func parse(_ texts: [String?]) -> String? { texts.last ?? nil }
+    public var text: String { self }
 }
 
 extension Optional: OptionValue where Wrapped: OptionValue {
-    package static var typeName: String { "optional \(Wrapped.typeName)" }
-    package static func parse(_ texts: [String?]) -> Wrapped?? {
+    public static var typeName: String { "optional \(Wrapped.typeName)" }
+    public static func parse(_ texts: [String?]) -> Wrapped?? {
         if texts.last == .some(nil) || texts.last == "" { return .some(nil) }
         return Wrapped.parse(texts).map { .some($0) }
     }
-    package var text: String { self?.text ?? "" }
+    public var text: String { self?.text ?? "" }
 }
 
 extension Array: OptionValue where Element == String {
-    package static var typeName: String { "sequence of str" }
-    package static func parse(_ texts: [String?]) -> [String]? { texts.compactMap { $0 } }
-    package var text: String { joined(separator: ", ") }
+    public static var typeName: String { "sequence of str" }
+    public static func parse(_ texts: [String?]) -> [String]? { texts.compactMap { $0 } }
+    public var text: String { joined(separator: ", ") }
 }

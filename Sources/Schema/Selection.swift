@@ -1,12 +1,12 @@
 /// The rows of a record that a worker wants to be sent, for workers that do not need the whole state.
-package struct Selection: Sendable {
+public struct Selection: Sendable {
     /// Positions among the record's rows, ascending, each with what is wanted of the record that it holds; nil for all of it.
-    package private(set) var rows: [(index: Int, nested: Selection?)] = []
+    public private(set) var rows: [(index: Int, nested: Selection?)] = []
 
-    package init() {}
+    public init() {}
 
     /// Adds what a path such as `flow.response.headers` names; the refusal says which part of it is unknown.
-    package mutating func add(_ path: String, of record: RecordShape) throws(StateRefusal) {
+    public mutating func add(_ path: String, of record: RecordShape) throws(StateRefusal) {
         try add(path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)[...], of: record, path)
     }
 

@@ -1,18 +1,18 @@
 /// The values of all options at one moment; a value not set is the option's default.
-package struct Settings: Sendable {
+public struct Settings: Sendable {
     private var values: [Int: any OptionValue] = [:]
 
-    package init() {}
+    public init() {}
 
-    package subscript<Value>(_ option: Option<Value>) -> Value {
+    public subscript<Value>(_ option: Option<Value>) -> Value {
         get { values[option.index] as? Value ?? option.defaultValue }
         set { values[option.index] = newValue }
     }
 
     /// Sets an option from the texts of the command line.
-    package mutating func set(_ option: any AnyOption, _ texts: [String?]) throws(OptionFailure) {
+    public mutating func set(_ option: any AnyOption, _ texts: [String?]) throws(OptionFailure) {
         values[option.index] = try option.parse(texts)
     }
 
-    package func json(_ option: any AnyOption) -> JSON { values[option.index]?.json ?? option.defaultJSON }
+    public func json(_ option: any AnyOption) -> JSON { values[option.index]?.json ?? option.defaultJSON }
 }

@@ -1,5 +1,5 @@
 /// The JSON form of a value, from which the published schemas are printed.
-package indirect enum Shape: Sendable {
+public indirect enum Shape: Sendable {
     case boolean, integer, number, string, byteString, headers, content, any, object
     case constant([String])
     case array(Shape)
@@ -8,7 +8,7 @@ package indirect enum Shape: Sendable {
     case record(RecordShape)
 
     /// JSON Schema (2020-12) of this shape.
-    package var schema: JSON {
+    public var schema: JSON {
         switch self {
         case .boolean: ["type": "boolean"]
         case .integer: ["type": "integer"]
@@ -29,7 +29,7 @@ package indirect enum Shape: Sendable {
     }
 
     /// The records that this shape names, itself included.
-    package var records: [RecordShape] {
+    public var records: [RecordShape] {
         switch self {
         case .array(let element), .nullable(let element): element.records
         case .tuple(let elements): elements.flatMap(\.records)
@@ -39,7 +39,7 @@ package indirect enum Shape: Sendable {
     }
 
     /// What a table of fields says of this shape.
-    package var text: String {
+    public var text: String {
         switch self {
         case .boolean: "boolean"
         case .integer: "integer"
@@ -60,12 +60,12 @@ package indirect enum Shape: Sendable {
 }
 
 /// A record's name and rows without its type, for schemas and documents.
-package struct RecordShape: Sendable {
-    package let name: String
-    package let doc: String
-    package let fields: @Sendable () -> [FieldShape]
+public struct RecordShape: Sendable {
+    public let name: String
+    public let doc: String
+    public let fields: @Sendable () -> [FieldShape]
 
-    package var schema: JSON {
+    public var schema: JSON {
         var properties = JSONObject()
         for field in fields() {
             var property = field.shape.schema.object ?? JSONObject()
@@ -78,15 +78,15 @@ package struct RecordShape: Sendable {
 }
 
 /// A row without the type of its record.
-package struct FieldShape: Sendable {
-    package let name: String
-    package let doc: String
-    package let shape: Shape
-    package let access: Access
+public struct FieldShape: Sendable {
+    public let name: String
+    public let doc: String
+    public let shape: Shape
+    public let access: Access
 }
 
 /// Whether a worker may change a field.
-package enum Access: Sendable {
+public enum Access: Sendable {
     case readOnly, writable
     /// The worker makes the record anew, so it names every member.
     case creating

@@ -1,12 +1,12 @@
 /// Whether bytes are well-formed UTF-8 (RFC 3629: no surrogates, nothing over-long, at most U+10FFFF).
-package enum UTF8Check {
-    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var index = 0
+public enum UTF8Check {
+    public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var index = bytes.endOfASCII(from: 0)
         let count = bytes.count
         while index < count {
             let lead = bytes[index]
             if lead < 0x80 {
-                index += 1
+                index = bytes.endOfASCII(from: index + 1)
                 continue
             }
             let length: Int

@@ -74,7 +74,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
     private func tell<Payload: HookPayload>(_ listener: Listener, _ payload: Payload) {
         guard let link = listener.link else { return }
         link.notify(
-            EventLine.notification(listener.subscription.name, shown(payload, listener.subscription), listener.subscription.selection))
+            EventLine.notification(
+                listener.subscription.name, shown(payload, listener.subscription), listener.subscription.selection))
     }
 
     /// Asks one worker, twice if its hook wants that and it died.
@@ -123,7 +124,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
         isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> LinkAnswer {
         let message = EventLine.event(
-            subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
+            subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: attempt,
+            capacity: lastSize + 512)
         lastSize = min(message.bytes.count, 1 << 16)
         let pending = Pending<LinkAnswer>(on: loop)
         let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
@@ -172,7 +174,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 if kills { return .killed }
             }
             let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
-            guard mayKill || subscription.content == .decoded, !changes.isEmpty, let old = shown.flow else { return .changes(changes) }
+            guard mayKill || subscription.content == .decoded, !changes.isEmpty, let old = shown.flow else {
+                return .changes(changes)
+            }
             var answered = shown
             for change in changes { change.apply(&answered) }
             guard let new = answered.flow else { return .changes(changes) }

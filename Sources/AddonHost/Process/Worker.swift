@@ -172,7 +172,8 @@ final class Worker: @unchecked Sendable {
                 }
             }
             link.submit(
-                EventLine.event(subscription.name, payload, subscription.selection, timeout: timeout, attempt: 1), timeout: timeout, isLast: isLast,
+                EventLine.event(subscription.name, payload, subscription.selection, timeout: timeout, attempt: 1),
+                timeout: timeout, isLast: isLast,
                 ticket)
             return promise.futureResult
         }
