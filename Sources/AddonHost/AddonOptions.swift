@@ -28,7 +28,7 @@ package struct AddonOptions: OptionTable {
     package let healthyAfter = Option<Double>(
         "addon_healthy_after", 60, "Seconds of work after which a worker's earlier deaths are forgotten.")
     package let breakerFailures = Option<Int>(
-        "addon_breaker_failures", 10, "Deaths within `addon_breaker_window` after which a worker is left alone for a while.")
+        "addon_breaker_failures", 8, "Deaths within `addon_breaker_window` after which a worker is left alone for a while.")
     package let breakerWindow = Option<Double>("addon_breaker_window", 30, "Seconds in which those deaths are counted.")
     package let breakerPause = Option<Double>(
         "addon_breaker_pause", 30, "Seconds until a worker that was left alone is tried once more.")

@@ -69,6 +69,14 @@ package struct HookRequest: Sendable {
         writer.beginObject()
         writer.key("name")
         writer.string(name)
+        if let filter {
+            writer.key("filter")
+            writer.string(filter)
+        }
+        if !fields.isEmpty {
+            writer.key("fields")
+            writer.value(.array(fields.map { .string($0) }))
+        }
         writer.key("content")
         writer.string(content.rawValue)
         writer.key("observe")

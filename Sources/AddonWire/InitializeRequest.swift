@@ -35,8 +35,8 @@ package struct InitializeRequest: Sendable {
             writer.value(["id": .string(workerID), "name": .string(workerName)])
             writer.key("limits")
             writer.value([
-                "max_line": .int(limits.ownLine), "max_inflight": .int(limits.maximumInFlight),
-                "max_extension_ms": .int(Int(limits.maximumExtension)),
+                "max_line": .int(limits.ownLine), "max_depth": .int(limits.maximumDepth),
+                "max_in_flight": .int(limits.maximumInFlight), "max_extension_ms": .int(Int(limits.maximumExtension)),
             ])
             // Reserved: this version offers none.
             writer.key("capabilities")

@@ -1,6 +1,6 @@
 package import Schema
 
-/// What a worker says of itself in its answer to `initialize`. Only `hooks` has to be there; unknown members are ignored.
+/// What a worker says of itself in its answer to `initialize`. No member has to be there; unknown ones are ignored.
 package struct InitializeResult: Sendable {
     package var version: Int
     package var name: String?
@@ -20,16 +20,17 @@ package struct InitializeResult: Sendable {
         }
         name = try object.optional("name", String.self, at: "")
         workerVersion = try object.optional("version", String.self, at: "")
-        guard let list = object["hooks"] else { throw StateRefusal(.badState, at: "hooks", "missing") }
-        guard let list = list.array else { throw .expected("an array", at: "hooks", found: list) }
         hooks = []
-        for (index, entry) in list.enumerated() {
-            hooks.append(try HookRequest(entry, at: "hooks[\(index)]", hooks: known))
+        if let list = object["hooks"], list != .null {
+            guard let list = list.array else { throw .expected("an array", at: "hooks", found: list) }
+            for (index, entry) in list.enumerated() {
+                hooks.append(try HookRequest(entry, at: "hooks[\(index)]", hooks: known))
+            }
         }
         guard let limits = object["limits"], limits != .null else { return }
         guard let limits = limits.object else { throw .expected("an object", at: "limits", found: limits) }
         maximumLine = try limits.positive("max_line", at: "limits")
-        maximumInFlight = try limits.positive("max_inflight", at: "limits")
+        maximumInFlight = try limits.positive("max_in_flight", at: "limits")
         if let maximumLine, maximumLine < 1024 {
             throw StateRefusal(.badState, at: "limits.max_line", "expected at least 1024, found \(maximumLine)")
         }

@@ -7,8 +7,8 @@ package import Schema
 /// Rules. Every event that was accepted ends exactly once, as `.answered`, `.failed` or by its own `cancel`. No event is sent
 /// before the handshake, none above the bounds in flight; those that wait are sent in order. An event fails as `overload` if
 /// it was not written within its timeout, and as `timeout` if it was not answered within its timeout after that; what has
-/// arrived is read before. A worker that stays silent while events run out, or does not answer pings, is given up. A bad line closes the connection, a bad answer costs its event. Ids count from 1 and are never
-/// given out twice.
+/// arrived is read before. A worker that stays silent while events run out, or does not answer pings, is given up. A bad
+/// line closes the connection, a bad answer costs its event. Ids count from 1 and are never given out twice.
 ///
 /// Left to the caller: moving bytes (`takeOutput`, `received`, `wrote`), calling `tick` at `wake`, what the messages mean.
 /// Times are milliseconds of a clock that never goes back.
@@ -76,11 +76,12 @@ package struct LinkCore {
     /// Events that ran out of time since the worker was heard last.
     var silentTimeouts = 0
     var splitter: LineSplitter
-    let reader = JSONReader()
+    let reader: JSONReader
 
     package init(limits: LinkLimits = LinkLimits()) {
         self.limits = limits
         splitter = LineSplitter(limit: limits.ownLine)
+        reader = JSONReader(maximumDepth: limits.maximumDepth)
     }
 
     /// Events that were accepted and have not ended.
@@ -168,6 +169,7 @@ package struct LinkCore {
     /// Takes no new events from now on; `.drained` follows when those at hand have ended.
     package mutating func drain() -> [Action] {
         guard state == .ready else { return [] }
+        notify(LinkMessage("drain", capacity: 64))
         state = .draining
         return drained()
     }

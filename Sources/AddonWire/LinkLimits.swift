@@ -10,6 +10,8 @@ package struct LinkLimits: Sendable, Equatable {
     package var workerLine = 60_000
     /// The longest line that we take, LF not counted.
     package var ownLine = 16 << 20
+    /// Arrays and objects within each other, in a line that we take.
+    package var maximumDepth = 64
     /// From the connection to the answer of `initialize`.
     package var handshakeTimeout: Int64 = 10_000
     /// Silence after which a worker without events is asked whether it lives; 0 never asks.

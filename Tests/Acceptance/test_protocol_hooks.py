@@ -5,6 +5,7 @@ import time
 import pytest
 
 from support.origin import answering
+from support.proxy import free_port, run_to_end
 
 
 def test_initialize_says_what_the_specification_says_and_initialized_what_was_granted(weir, addon, origin):
@@ -64,6 +65,26 @@ def test_the_state_has_the_members_of_mitmproxys_flow_format(weir, addon, origin
     assert flow["client_conn"]["peername"][0] == "127.0.0.1"
     assert flow["client_conn"]["proxy_mode"] == "regular"
     assert before <= request["timestamp_start"] <= response["timestamp_start"] <= response["timestamp_end"] <= time.time()
+
+
+def test_a_hook_that_names_fields_is_sent_these_and_the_id_and_may_change_others(weir, addon, origin):
+    wanted = ["flow.request.method", "flow.response.headers"]
+    code = "@worker.on('response')\ndef response(params): return {'flow': {'response': {'status_code': 404}}}"
+    worker = addon([{"name": "response", "fields": wanted}], code)
+    answer = weir(addons=[worker]).get(origin().url("/p"))
+    params = worker.messages("response")[0]["params"]
+    assert set(params) == {"flow", "timeout_ms", "attempt"}
+    assert set(params["flow"]) == {"id", "request", "response"}
+    assert params["flow"]["request"] == {"method": "GET"} and set(params["flow"]["response"]) == {"headers"}
+    assert answer.status == 404 and answer.body, "what was not sent is kept"
+    assert worker.messages("initialized")[0]["params"]["hooks"][0]["fields"] == wanted
+
+
+def test_fields_that_an_event_does_not_have_fail_the_handshake(addon):
+    worker = addon([{"name": "response", "fields": ["flow.response.colour"]}])
+    done = run_to_end("--listen-host", "127.0.0.1", "-p", str(free_port()), "--addon", worker.spec)
+    assert done.returncode == 1
+    assert "hooks[0].fields[0]: 'flow.response.colour': Response has no member 'colour'" in done.stderr
 
 
 FILTERS = [

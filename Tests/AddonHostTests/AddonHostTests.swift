@@ -235,7 +235,7 @@ import Testing
                 "info: [life] load ['attempt', 'timeout_ms']",
                 "info: [life] configure ['attempt', 'options', 'timeout_ms', 'updated']",
                 "info: [life] running ['attempt', 'timeout_ms']", "info: [life] request ['attempt', 'flow', 'timeout_ms']",
-                "info: [life] done ['attempt', 'timeout_ms']",
+                "info: [life] drain []", "info: [life] done ['attempt', 'timeout_ms']",
             ])
     }
 

@@ -158,7 +158,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
                 ticket.complete(.failure(failure))
             case .call(let id, let method, _):
-                perform(core.refuse(id, code: -32601, kind: "unsupported", "the core has no method '\(method)'"))
+                perform(core.refuse(id, code: -32601, kind: "method_not_found", "the core has no method '\(method)'"))
             case .notification(let method, let params): owner?.notified(self, method: method, params: params)
             case .drained:
                 drained?.succeed()

@@ -3,7 +3,8 @@ package struct SupervisionBounds: Sendable, Equatable {
     package var base: Int64 = 100
     package var maximum: Int64 = 30_000
     package var healthyAfter: Int64 = 60_000
-    package var breakerFailures = 10
+    /// With the delays above, a worker that dies at once gets here in 13 seconds; more than nine deaths do not fit into 30.
+    package var breakerFailures = 8
     package var breakerWindow: Int64 = 30_000
     package var breakerPause: Int64 = 30_000
 
