@@ -2,7 +2,7 @@ import Schema
 
 @testable import AddonWire
 
-/// A link after its handshake, with what it wants to send and to have done as text.
+/// A link, after its handshake if nothing else is said, with what it wants to send and to have done as text.
 struct LinkDialogue {
     var core: LinkCore
     var now: Int64 = 0
@@ -17,6 +17,9 @@ struct LinkDialogue {
         core.accept(LinkMessage("initialized"), workerLine: workerLine, maximumInFlight: maximumInFlight, now: now)
         _ = flush()
     }
+
+    /// A link that has not begun its handshake.
+    init(silent core: LinkCore) { self.core = core }
 
     /// What is written now, a line each; the socket takes it at once.
     mutating func flush() -> [String] {
