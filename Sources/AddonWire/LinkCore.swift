@@ -62,15 +62,15 @@ package struct LinkCore {
     var nextID = 1
     var inFlight = 0
     var bytesInFlight = 0
-    private var queue: [(id: Int, message: LinkMessage)] = []
-    private var queueHead = 0
-    private(set) var queued = 0
-    private var output: [UInt8] = []
+    var queue: [(id: Int, message: LinkMessage)] = []
+    var queueHead = 0
+    var queued = 0
+    var output: [UInt8] = []
     /// Bytes ever put into `output`, and bytes that the socket has taken.
-    private var appended = 0
-    private var written = 0
-    private var unwritten: [Int] = []
-    private var saidDrained = false
+    var appended = 0
+    var written = 0
+    var unwritten: [Int] = []
+    var saidDrained = false
     var lastHeard: Int64 = 0
     var missedPings = 0
     /// Events that ran out of time since the worker was heard last.
@@ -195,35 +195,6 @@ package struct LinkCore {
         return actions
     }
 
-    /// The bytes that are to be sent, in order; empties the store.
-    package mutating func takeOutput() -> [UInt8] {
-        counters.bytesWritten += output.count
-        defer { output = [] }
-        return output
-    }
-
-    /// The socket has taken `count` more bytes: the deadlines of the events among them begin.
-    package mutating func wrote(_ count: Int, now: Int64) -> [Action] {
-        guard state != .closed else { return [] }
-        written += count
-        var ended = 0
-        for id in unwritten {
-            guard var request = requests[id], let end = request.end else {
-                ended += 1
-                continue
-            }
-            guard end <= written else { break }
-            request.writtenAt = now
-            request.deadline = now + request.timeout
-            request.isOverdue = false
-            requests[id] = request
-            wakeBy(request.deadline)
-            ended += 1
-        }
-        unwritten.removeFirst(ended)
-        return queued > 0 ? pump(now: now) : []
-    }
-
     /// Removes a request that has ended and gives its slot free; the caller pumps.
     mutating func remove(_ id: Int) -> Request? {
         guard let request = requests.removeValue(forKey: id) else { return nil }
@@ -238,119 +209,10 @@ package struct LinkCore {
         return request
     }
 
-    /// Sends what waits, as far as the bounds allow, and says whether the connection is drained.
-    mutating func pump(now: Int64) -> [Action] {
-        while queueHead < queue.count {
-            let (id, message) = queue[queueHead]
-            // Those that ended in the queue left their place behind.
-            if let request = requests[id] {
-                guard hasRoom(for: request.size) else { break }
-                queued -= 1
-                transmit(id, message, request)
-            }
-            queueHead += 1
-        }
-        if queueHead == queue.count || queueHead > 1024 {
-            queue.removeFirst(queueHead)
-            queueHead = 0
-        }
-        return drained()
-    }
-
-    private mutating func drained() -> [Action] {
-        guard state == .draining, openEvents == 0, !saidDrained else { return [] }
-        saidDrained = true
-        return [.drained]
-    }
-
-    @discardableResult
-    mutating func send(_ message: LinkMessage, _ kind: Request.Kind, timeout: Int64, now: Int64) -> Int {
-        let id = takeID()
-        transmit(
-            id, message, Request(kind: kind, size: message.length(id: id), timeout: timeout, deadline: now + timeout))
-        wakeBy(now + timeout)
-        return id
-    }
-
-    mutating func sendCancel(_ id: Int, why: String) {
-        notify(
-            LinkMessage("cancel", capacity: 64) { writer in
-                writer.key("id")
-                writer.int(id)
-                writer.key("why")
-                writer.string(why)
-            })
-    }
-
     mutating func wakeBy(_ time: Int64) { wake = min(wake ?? time, time) }
 
-    private mutating func transmit(_ id: Int, _ message: LinkMessage, _ request: Request) {
-        var request = request
-        append(message, id: id)
-        request.end = appended
-        requests[id] = request
-        unwritten.append(id)
-        guard request.kind == .event else { return }
-        inFlight += 1
-        bytesInFlight += request.size
-        counters.eventsSent += 1
-    }
-
-    private mutating func append(_ message: LinkMessage, id: Int?) {
-        let before = output.count
-        message.append(id: id, to: &output)
-        appended += output.count - before
-    }
-
-    private mutating func reply(_ line: [UInt8]) -> [Action] {
-        guard state != .closed else { return [] }
-        // A worker that calls and does not read the answers must not fill our memory.
-        guard hasOutputRoom(for: line.count) else { return close(.notReading) }
-        output += line
-        appended += line.count
-        return []
-    }
-
-    private mutating func takeID() -> Int {
+    mutating func takeID() -> Int {
         defer { nextID += 1 }
         return nextID
-    }
-
-    private func hasRoom(for size: Int) -> Bool {
-        inFlight < limits.maximumInFlight && (inFlight == 0 || bytesInFlight + size <= limits.maximumBytesInFlight)
-            && hasOutputRoom(for: size)
-    }
-
-    private func hasOutputRoom(for size: Int) -> Bool {
-        appended == written || appended - written + size <= limits.maximumBytesInFlight
-    }
-}
-
-/// Why a connection to a worker is over.
-package enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The worker closed it, or died.
-    case ended
-    /// The core closed it in order.
-    case finished
-    case badLine(String)
-    case lineTooLong(limit: Int)
-    /// The worker did not answer two pings, or two events and nothing else for as long as a ping waits.
-    case silent
-    /// The worker does not read what it asked for.
-    case notReading
-    case handshake(String)
-    case broken(String)
-
-    package var description: String {
-        switch self {
-        case .ended: "the connection ended"
-        case .finished: "the connection was closed"
-        case .badLine(let what): "bad line: \(what)"
-        case .lineTooLong(let limit): "a line of more than \(limit) bytes"
-        case .silent: "it does not answer"
-        case .notReading: "it does not read the answers of its calls"
-        case .handshake(let what): what
-        case .broken(let what): what
-        }
     }
 }

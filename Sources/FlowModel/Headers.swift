@@ -19,12 +19,12 @@ package struct Headers: Sendable {
             self.valueEnd = UInt32(valueEnd)
         }
 
-        fileprivate var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
-        fileprivate var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+        var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
+        var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
     }
 
-    private var block: [UInt8]
-    private var lines: [Line]
+    private(set) var block: [UInt8]
+    private(set) var lines: [Line]
 
     /// No lines.
     package init() {
@@ -166,47 +166,6 @@ package struct Headers: Sendable {
         }
     }
 
-    /// The members of a comma-separated list over all lines of that name: small letters, trimmed, empty members left out.
-    ///
-    /// Quoted strings are not understood, so this is for lists of tokens such as `Connection`.
-    package func tokens(_ name: String) -> [String] {
-        var found: [String] = []
-        name.withRawUTF8 { wanted in
-            var from = 0
-            while let index = nextIndex(of: wanted, from: from) {
-                for member in block[lines[index].value].split(separator: UInt8(ascii: ",")) {
-                    guard let start = member.firstIndex(where: { !$0.isOptionalWhitespace }),
-                        let end = member.lastIndex(where: { !$0.isOptionalWhitespace })
-                    else { continue }
-                    found.append(String(decoding: member[start...end].map(\.asciiLowercased), as: UTF8.self))
-                }
-                from = index + 1
-            }
-        }
-        return found
-    }
-
-    /// True when that list has that member, without regard to ASCII case; the same as asking `tokens`, without making strings.
-    package func hasToken(_ token: String, in name: String) -> Bool {
-        guard !token.isEmpty else { return false }
-        var from = 0
-        while let index = index(of: name, from: from) {
-            let isMember = withLine(at: index) { _, value in
-                token.withRawUTF8 { wanted in
-                    value.split(separator: UInt8(ascii: ",")).contains { member in
-                        var member = member
-                        while let first = member.first, first.isOptionalWhitespace { member = member.dropFirst() }
-                        while let last = member.last, last.isOptionalWhitespace { member = member.dropLast() }
-                        return UnsafeRawBufferPointer(rebasing: member).equalsIgnoringCase(wanted)
-                    }
-                }
-            }
-            if isMember { return true }
-            from = index + 1
-        }
-        return false
-    }
-
     /// True when the octets may stand as a field name: a token of at least one character.
     package static func isName(_ name: ByteString) -> Bool { name.bytes.withUnsafeBytes { isName($0) } }
 
@@ -222,7 +181,7 @@ package struct Headers: Sendable {
         return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.allSatisfy(\.isFieldValueCharacter)
     }
 
-    private func nextIndex(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
+    func nextIndex(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
         block.withUnsafeBytes { octets in
             for index in start..<Swift.max(start, lines.count) {
                 let range = lines[index].name
@@ -266,61 +225,5 @@ package struct Headers: Sendable {
         var fresh = Headers()
         for (name, value) in self { fresh.append(name: name, value: value) }
         self = fresh
-    }
-}
-
-extension Headers: Sequence {
-    /// Walks the lines in order.
-    package struct Iterator: IteratorProtocol {
-        private let headers: Headers
-        private var index = 0
-
-        fileprivate init(_ headers: Headers) {
-            self.headers = headers
-        }
-
-        package mutating func next() -> (name: ByteString, value: ByteString)? {
-            guard index < headers.count else { return nil }
-            defer { index += 1 }
-            return (headers.name(at: index), headers.value(at: index))
-        }
-    }
-
-    package func makeIterator() -> Iterator {
-        Iterator(self)
-    }
-
-    package var underestimatedCount: Int { lines.count }
-}
-
-extension Headers: Hashable {
-    /// True when both have the same lines in the same order, octet for octet; the layout of the blocks plays no part.
-    package static func == (left: Headers, right: Headers) -> Bool {
-        guard left.count == right.count else { return false }
-        return left.indices.allSatisfy { index in
-            left.block[left.lines[index].name] == right.block[right.lines[index].name]
-                && left.block[left.lines[index].value] == right.block[right.lines[index].value]
-        }
-    }
-
-    package func hash(into hasher: inout Hasher) {
-        hasher.combine(count)
-        for index in indices {
-            hasher.combine(block[lines[index].name])
-            hasher.combine(block[lines[index].value])
-        }
-    }
-
-    /// The indices that `name(at:)`, `value(at:)` and `withLine(at:)` take.
-    package var indices: Range<Int> { 0..<lines.count }
-}
-
-extension Headers: ExpressibleByDictionaryLiteral, CustomStringConvertible {
-    package init(dictionaryLiteral elements: (String, String)...) {
-        self.init(elements)
-    }
-
-    package var description: String {
-        map { "\($0.name): \($0.value)" }.joined(separator: "\n")
     }
 }

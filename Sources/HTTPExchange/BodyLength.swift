@@ -3,4 +3,7 @@ package enum BodyLength: Hashable, Sendable {
     case none
     case exact(Int)
     case unknown
+
+    /// The length in bytes, if it is known.
+    var count: Int? { if case .exact(let count) = self { count } else { nil } }
 }

@@ -1,0 +1,92 @@
+import AddonWire
+import NIOCore
+import NIOPosix
+
+extension Worker {
+    /// Starts the process or makes the connection; the future succeeds when the handshake is done, and fails with an
+    /// `AddonFailure`. On the worker's loop.
+    func launch() -> EventLoopFuture<Void> {
+        let promise = loop.makePromise(of: Void.self)
+        launched = promise
+        supervision.starting()
+        let life = WorkerLife()
+        self.life = life
+        switch form {
+        case .spawn(let command, let isStdio): spawn(command, isStdio: isStdio, life)
+        case .connect(let path):
+            connected(
+                ClientBootstrap(group: loop).channelInitializer(initializer(life)).connect(unixDomainSocketPath: path), life)
+        case .attached: break
+        }
+        return promise.futureResult
+    }
+
+    /// Takes a connection that a worker has made; instead of `launch`. On the worker's loop, before the channel is active.
+    func adopt(_ channel: any Channel) throws -> EventLoopFuture<Void> {
+        let future = launch()
+        if let life { try channel.pipeline.syncOperations.addHandler(try makeLink(life)) }
+        return future
+    }
+
+    private func spawn(_ command: [String], isStdio: Bool, _ life: WorkerLife) {
+        let handle = NIOLoopBound(life, eventLoop: loop)
+        do {
+            let (child, ends) = try ChildProcess.start(command, isStdio: isStdio, name: name) { [self] exit in
+                loop.execute { self.exited(handle.value, exit) }
+            }
+            life.child = child
+            life.isOutputOver = false
+            readOutput(ends.output, life)
+            connected(
+                ClientBootstrap(group: loop).channelInitializer(initializer(life)).withConnectedSocket(ends.socket), life)
+        } catch {
+            life.refusal = error.description
+            life.end = .ended
+            check(life)
+        }
+    }
+
+    private func readOutput(_ descriptor: CInt, _ life: WorkerLife) {
+        let handle = NIOLoopBound(life, eventLoop: loop)
+        NIOPipeBootstrap(group: loop).channelInitializer { [self] channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(
+                    WorkerOutput(lines: OutputLines(maximumLength: host.bounds.logLine, rate: host.bounds.logRate)) { line in
+                        handle.value.lastLine = line
+                        self.host.log.line(.info, self.name, line)
+                    } finished: {
+                        self.outputEnded(handle.value)
+                    })
+            }
+        }.takingOwnershipOfDescriptor(input: descriptor).whenFailure { _ in self.outputEnded(handle.value) }
+    }
+
+    private func initializer(_ life: WorkerLife) -> @Sendable (any Channel) -> EventLoopFuture<Void> {
+        let handle = NIOLoopBound(life, eventLoop: loop)
+        return { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(try self.makeLink(handle.value))
+            }
+        }
+    }
+
+    private func makeLink(_ life: WorkerLife) throws -> WorkerLink {
+        // The host may have stopped while the connection was being made.
+        guard !isStopping else { throw AddonFailure("the proxy stops") }
+        let link = WorkerLink(loop: loop, limits: host.bounds.link, initialize: host.initialize(self), owner: self)
+        life.link = link
+        return link
+    }
+
+    private func connected(_ channel: EventLoopFuture<any Channel>, _ life: WorkerLife) {
+        let handle = NIOLoopBound(life, eventLoop: loop)
+        channel.whenFailure { error in
+            handle.value.refusal = "no connection\(self.peer): \(AddonFailure.reason(error))"
+            handle.value.end = .ended
+            self.check(handle.value)
+        }
+    }
+
+    /// Where it was to be reached, for messages to people.
+    private var peer: String { if case .connect(let path) = form { " to \(path)" } else { "" } }
+}

@@ -1,0 +1,21 @@
+import FlowModel
+import NIOCore
+import ProxyKernel
+
+extension ClientStream {
+    /// A whole response at once.
+    func sendWhole(_ response: Response, _ content: ByteBuffer) {
+        sendHead(response, length: response.trailers.isPresent ? .unknown : .exact(content.readableBytes))
+        if content.readableBytes > 0 { body(content) }
+        bodyEnded(trailers: response.trailers)
+    }
+
+    /// A response of our own that says what went wrong, after which the connection closes.
+    package func sendError(_ failure: ProxyFailure) {
+        var response = Response()
+        response.statusCode = failure.status
+        response.reason = ByteString(StatusText.of(failure.status))
+        response.headers = Headers([("Server", "weir"), ("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")])
+        sendWhole(response, ByteBuffer(string: "\(failure.status) \(StatusText.of(failure.status)): \(failure.note)\n"))
+    }
+}
