@@ -17,6 +17,9 @@ package final class AddonHost: Sendable {
     let hooks: [any AnyHook]
     let bounds: AddonBounds
     let log: AddonLog
+    let flows: FlowRegistry
+    /// What workers may be granted.
+    private let grantable: Set<String>
     let configuration: ConfigureEvent
     private let state = Mutex(State())
     private let troubles: TroubleLog
@@ -34,10 +37,15 @@ package final class AddonHost: Sendable {
         var attachments: AttachedSocket?
     }
 
-    package init(loops: [any EventLoop], hooks: [any AnyHook], options: [any AnyOption], settings: Settings, logger: Logger) {
+    package init(
+        loops: [any EventLoop], hooks: [any AnyHook], options: [any AnyOption], settings: Settings, logger: Logger,
+        flows: FlowRegistry
+    ) {
         self.loops = loops
         self.hooks = hooks
         bounds = AddonBounds(settings)
+        self.flows = flows
+        grantable = Set(settings[AddonOptions.table.permissions])
         log = AddonLog(logger: logger)
         troubles = TroubleLog(log: log)
         var values = JSONObject()
@@ -115,6 +123,14 @@ package final class AddonHost: Sendable {
         }
         guard let port else { return }
         port.loop.execute { port.notify(LifecycleHooks.table.log, LogEvent(entry: entry)) }
+    }
+
+    /// Those of the wanted permissions that the operator allows; the refusal names one that does not exist.
+    func permissions(_ wanted: [String]) throws(StateRefusal) -> [String] {
+        for (index, word) in wanted.enumerated() where CoreCall.named(word) == nil {
+            throw StateRefusal(.badState, at: "permissions[\(index)]", "there is no permission '\(word)'")
+        }
+        return wanted.filter { grantable.contains("all") || grantable.contains($0) }
     }
 
     private func add(_ spec: AddonSpec) -> Worker {

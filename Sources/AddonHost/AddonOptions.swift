@@ -3,6 +3,9 @@ import Schema
 
 /// The bounds of addon processes and of the connections to them.
 package struct AddonOptions: OptionTable {
+    package let permissions = Option<[String]>(
+        "addon_permissions", ["all"],
+        "Calls that addons are granted when they ask for them, such as `flow.kill`; `all` grants every one.")
     package let timeout = Option<Double>(
         "addon_timeout", 5, "Seconds in which a worker must answer an event, if its hook does not say.")
     package let onFailure = Option<String>(

@@ -91,7 +91,7 @@ package struct HookRequest: Sendable {
 
 extension JSONObject {
     /// The member's value; nil if it is absent or null.
-    func optional<Value: WireValue>(_ key: String, _: Value.Type, at path: String) throws(StateRefusal) -> Value? {
+    package func optional<Value: WireValue>(_ key: String, _: Value.Type, at path: String) throws(StateRefusal) -> Value? {
         guard let json = self[key], json != .null else { return nil }
         return try Value.read(json, at: path.isEmpty ? key : "\(path).\(key)")
     }
@@ -104,7 +104,7 @@ extension JSONObject {
         return value
     }
 
-    func word<Word: RawRepresentable<String> & CaseIterable>(
+    package func word<Word: RawRepresentable<String> & CaseIterable>(
         _ key: String, _: Word.Type, at path: String
     ) throws(StateRefusal) -> Word? {
         guard let text = try optional(key, String.self, at: path) else { return nil }

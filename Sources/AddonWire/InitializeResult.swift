@@ -6,6 +6,8 @@ package struct InitializeResult: Sendable {
     package var name: String?
     package var workerVersion: String?
     package var hooks: [HookRequest]
+    /// The calls of the core that it wants to make.
+    package var permissions: [String] = []
     /// The longest line that the worker takes; at least 1024.
     package var maximumLine: Int?
     package var maximumInFlight: Int?
@@ -27,6 +29,7 @@ package struct InitializeResult: Sendable {
                 hooks.append(try HookRequest(entry, at: "hooks[\(index)]", hooks: known))
             }
         }
+        permissions = try object.optional("permissions", [String].self, at: "") ?? []
         guard let limits = object["limits"], limits != .null else { return }
         guard let limits = limits.object else { throw .expected("an object", at: "limits", found: limits) }
         maximumLine = try limits.positive("max_line", at: "limits")
@@ -37,14 +40,16 @@ package struct InitializeResult: Sendable {
     }
 
     /// The notification that ends the handshake: what was granted.
-    package static func initialized(_ granted: [(hook: HookRequest, timeout: Int64, policy: FailurePolicy)]) -> LinkMessage {
+    package static func initialized(
+        _ granted: [(hook: HookRequest, timeout: Int64, policy: FailurePolicy)], permissions: [String]
+    ) -> LinkMessage {
         LinkMessage("initialized", capacity: 512) { writer in
             writer.key("hooks")
             writer.beginArray()
             for grant in granted { grant.hook.write(to: &writer, timeout: grant.timeout, policy: grant.policy) }
             writer.endArray()
             writer.key("permissions")
-            writer.value([])
+            writer.value(.array(permissions.map { .string($0) }))
             writer.key("redacted")
             writer.value([])
         }

@@ -158,12 +158,20 @@ package struct LinkCore {
         return pump(now: now)
     }
 
-    /// Answers a worker's call.
-    package mutating func answer(_ id: JSON, _ result: JSON) -> [Action] { reply(LinkMessage.answer(to: id, result)) }
+    /// Answers a worker's call, or refuses it if the worker cannot take a line as long as that.
+    package mutating func answer(_ id: JSON, _ result: JSON) -> [Action] {
+        let line = LinkMessage.answer(to: id, result)
+        guard line.count <= limits.workerLine + 1 else {
+            return refuse(
+                id, code: -32006, kind: "too_large",
+                "the answer has \(line.count - 1) bytes; the worker takes \(limits.workerLine)")
+        }
+        return reply(line)
+    }
 
     /// Refuses a worker's call; `kind` is the stable word.
-    package mutating func refuse(_ id: JSON, code: Int, kind: String, _ message: String) -> [Action] {
-        reply(LinkMessage.refusal(to: id, code: code, kind: kind, message: message))
+    package mutating func refuse(_ id: JSON, code: Int, kind: String, _ message: String, path: String? = nil) -> [Action] {
+        reply(LinkMessage.refusal(to: id, code: code, kind: kind, message: message, path: path))
     }
 
     /// Takes no new events from now on; `.drained` follows when those at hand have ended.

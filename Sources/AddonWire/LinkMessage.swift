@@ -67,8 +67,10 @@ package struct LinkMessage: Sendable {
     }
 
     /// A refusal of a worker's call, as a whole line. `kind` is the stable word.
-    static func refusal(to id: JSON, code: Int, kind: String, message: String) -> [UInt8] {
-        let error: JSON = ["code": .int(code), "message": .string(message), "data": ["kind": .string(kind)]]
+    static func refusal(to id: JSON, code: Int, kind: String, message: String, path: String? = nil) -> [UInt8] {
+        var data: JSONObject = ["kind": .string(kind)]
+        data["path"] = path.map { .string($0) }
+        let error: JSON = ["code": .int(code), "message": .string(message), "data": .object(data)]
         var line = JSON.object(["jsonrpc": "2.0", "id": id, "error": error]).encoded
         line.append(0x0A)
         return line

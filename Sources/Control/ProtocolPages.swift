@@ -4,13 +4,13 @@ import Schema
 /// The generated part of `Protocol/`: what the tables of hooks, records and options say, for people and for machines.
 package enum ProtocolPages {
     /// `--output DIR` writes the pages; the result is the exit status.
-    package static func run(_ arguments: [String], _ tables: (hooks: [any AnyHook], options: [any AnyOption])) -> Int32 {
+    package static func run(_ arguments: [String], _ tables: Tables) -> Int32 {
         guard arguments.count == 2, arguments[0] == "--output" else {
             Terminal.write("usage: weir protocol-schemas --output DIR\n", to: STDERR_FILENO)
             return 2
         }
         let pages = [
-            ("hooks.md", hooksPage(tables.hooks)), ("options.md", optionsPage(tables.options)),
+            ("hooks.md", hooksPage(tables.hooks, tables.calls)), ("options.md", optionsPage(tables.options)),
             ("schema.json", schema(tables.hooks)),
         ]
         for (name, text) in pages {
@@ -25,15 +25,33 @@ package enum ProtocolPages {
         return 0
     }
 
-    static func hooksPage(_ hooks: [any AnyHook]) -> String {
+    /// What is to be documented.
+    package struct Tables {
+        package let hooks: [any AnyHook]
+        package let options: [any AnyOption]
+        let calls: [(method: String, params: String, doc: String)]
+
+        package init(
+            hooks: [any AnyHook], options: [any AnyOption], calls: [(method: String, params: String, doc: String)]
+        ) {
+            self.hooks = hooks
+            self.options = options
+            self.calls = calls
+        }
+    }
+
+    static func hooksPage(_ hooks: [any AnyHook], _ calls: [(method: String, params: String, doc: String)]) -> String {
         var text =
-            "# Events and records\n\nGenerated from the tables in the source (`scripts/protocol`). The specification is `README.md`.\n\n## Events\n\n"
+            "# Events, calls and records\n\nGenerated from the tables in the source (`scripts/protocol`). The specification is `README.md`.\n\n## Events\n\n"
         text += "| event | also called | waits for the answer | params | meaning |\n|---|---|---|---|---|\n"
         for hook in hooks {
             let members = hook.payload.fields().map { "`\($0.name)`" }.joined(separator: ", ")
             let aliases = hook.aliases.map { "`\($0)`" }.joined(separator: ", ")
             text += "| `\(hook.name)` | \(aliases) | \(hook.pauses ? "yes" : "no") | \(members) | \(hook.doc) |\n"
         }
+        text += "\n## Calls\n\nWhat a worker may ask of the core, if it was granted the permission of the same name.\n\n"
+        text += "| method | params | result |\n|---|---|---|\n"
+        for call in calls { text += "| `\(call.method)` | \(call.params) | \(call.doc) |\n" }
         text += "\n## Records\n"
         for record in records(hooks) where !record.fields().isEmpty {
             text +=

@@ -103,7 +103,7 @@ final class ClientConnection: ByteConsumer {
             return session.tell { await exchange.run(on: session) }
         }
         let exchange = Exchange(
-            flow: flow, client: stream, requestBody: body, requestLength: framing.bodyLength,
+            flow: flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
             asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
             makeStream: { server, session in ServerHTTP1Stream(server, session) })
         clientLeft = { exchange.clientLeft() }

@@ -7,8 +7,9 @@ import Schema
 /// One request and what comes of it, from its head to its record. Confined to its session's loop.
 ///
 /// `run` is the story. The flow is paused exactly while it is suspended, in `waiter`'s one wait.
-package final class Exchange {
-    package private(set) var flow: HTTPFlow
+package final class Exchange: @unchecked Sendable {
+    package internal(set) var flow: HTTPFlow
+    package let loop: any EventLoop
     let client: any ClientStream
     let requestBody: BodyPipe
     let requestLength: BodyLength
@@ -16,14 +17,18 @@ package final class Exchange {
     let asksUpgrade: Bool
     let makeStream: ServerStreamFactory
     package let waiter = Waiter()
+    /// While the flow is intercepted: ended by its resumption.
+    var held: Pending<Void>?
     private var sizes = BodySizes()
     private var upstream: (server: ServerConnection, stream: any ServerStream)?
 
     package init(
-        flow: HTTPFlow, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength, asksUpgrade: Bool,
+        flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
+        asksUpgrade: Bool,
         makeStream: @escaping ServerStreamFactory
     ) {
         self.flow = flow
+        self.loop = loop
         self.client = client
         self.requestBody = requestBody
         self.requestLength = requestLength
@@ -32,10 +37,12 @@ package final class Exchange {
     }
 
     package func run(on session: isolated Session) async {
+        session.services.flows.add(self, id: flow.id)
         do throws(ProxyFailure) {
             try await fire(HTTPHooks.table.requestheaders, on: session)
             try await takeRequestBody(on: session)
             try await fireRequest(on: session)
+            try await intercept(on: session)
             if flow.response == nil {
                 try await askServer(on: session)
                 try await fire(HTTPHooks.table.responseheaders, on: session)
@@ -45,6 +52,7 @@ package final class Exchange {
                 try await fire(HTTPHooks.table.responseheaders, on: session)
             }
             try await fire(HTTPHooks.table.response, on: session)
+            try await intercept(on: session)
             try await answer(on: session)
         } catch {
             await fail(error, on: session)
@@ -78,7 +86,8 @@ package final class Exchange {
 
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
     private func keepsContent(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool {
-        session.services.recorder.wantsContent || session.hooks.needsContent(hook, of: flow)
+        session.services.recorder.wantsContent || session.services.interception?.needsContent == true
+            || session.hooks.needsContent(hook, of: flow)
     }
 
     /// *request*; a worker that moved the request to another host without touching Host means both.
@@ -257,6 +266,7 @@ package final class Exchange {
     }
 
     private func finish(on session: isolated Session) {
+        session.services.flows.remove(flow.id)
         sizes.request = requestBody.size
         if case .bytes(let bytes) = flow.response?.content {
             sizes.response = bytes.readableBytes
@@ -275,11 +285,5 @@ package final class Exchange {
         for change in outcome.changes { change.apply(&event) }
         flow = event.http
         if flow.intercepted, hook !== HTTPHooks.table.error { try await hold(on: session) }
-    }
-
-    /// An intercepted flow stands still until its client leaves.
-    private func hold(on session: isolated Session) async throws(ProxyFailure) {
-        session.log(.info, "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url) is intercepted")
-        _ = try await Pending<Bool>(on: session.loop).wait(as: waiter)
     }
 }

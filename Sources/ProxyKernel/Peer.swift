@@ -85,5 +85,9 @@ package final class Peer {
     }
 
     func sawInputClosed() { inputIsClosed = true }
-    func sawClosed() { isOpen = false }
+    func sawClosed() {
+        isOpen = false
+        // The handler holds the session, which holds this.
+        handler = nil
+    }
 }

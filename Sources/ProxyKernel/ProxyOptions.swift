@@ -21,6 +21,12 @@ package struct ProxyOptions: OptionTable {
         "keep_host_header", false, "Reverse mode: send the client's Host field, not the server's name.")
     package let bodySizeLimit = Option<Int>(
         "body_buffer_limit", 256 << 20, "Bytes of a body that are held at most for a worker that asked for the whole of it.")
+    package let intercept = Option<String?>(
+        "intercept", nil,
+        "Filter: flows that match stand still at *request* and at *response*, until somebody resumes or kills them.")
+    package let interceptActive = Option<Bool>("intercept_active", true, "Whether `intercept` is followed.")
+    package let interceptTimeout = Option<Double>(
+        "intercept_timeout", 0, "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
 
     package let upstreamCert = Option<Bool>(
         "upstream_cert", true, "Connect to the server first and copy the names of its certificate into ours.")

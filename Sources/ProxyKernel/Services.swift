@@ -17,10 +17,14 @@ package final class Services: Sendable {
     /// Our own listening addresses, to which no request is forwarded.
     package let ownAddresses: OwnAddresses
     package let sessions = SessionRegistry()
+    package let flows: FlowRegistry
+    /// Nil if no flow is intercepted by a filter.
+    package let interception: Interception?
 
     package init(
         settings: Settings, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
-        upstream: UpstreamSettings, protocols: [ProtocolLayer], recorder: any FlowRecorder, ownAddresses: OwnAddresses
+        upstream: UpstreamSettings, protocols: [ProtocolLayer], recorder: any FlowRecorder, ownAddresses: OwnAddresses,
+        flows: FlowRegistry, interception: Interception?
     ) {
         self.settings = settings
         self.logger = logger
@@ -31,6 +35,8 @@ package final class Services: Sendable {
         self.protocols = protocols
         self.recorder = recorder
         self.ownAddresses = ownAddresses
+        self.flows = flows
+        self.interception = interception
     }
 }
 

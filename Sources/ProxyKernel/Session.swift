@@ -29,6 +29,7 @@ package actor Session {
     /// What the server of a tunnel said before its client said anything.
     package var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()
+    private var idleness: Scheduled<Void>?
     private var isEnded = false
     /// Exchanges that are not over.
     package var openExchanges = 0
@@ -107,7 +108,7 @@ package actor Session {
     private func watchIdleness() {
         let timeout = TimeAmount.seconds(Int64(services.settings[ProxyOptions.table.tcpTimeout]))
         let next = lastActivity + timeout
-        loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
+        idleness = loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
             self?.assumeIsolated { session in
                 guard !session.isEnded else { return }
                 if session.lastActivity + timeout <= .now() { return session.client.close() }
@@ -150,6 +151,7 @@ package actor Session {
 
     private func clientEnded(_ consumer: (any ByteConsumer)?) {
         isEnded = true
+        idleness?.cancel()
         services.sessions.remove(self)
         log(.debug, "\(clientRecord.peername): client disconnect")
         clientRecord.timestampEnd = WallClock.now

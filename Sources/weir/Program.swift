@@ -16,13 +16,12 @@ import TLSEngine
 struct Program {
     static let version = "0.1.0"
     static let protocols = [HTTP1Layer.registration, RawTCPLayer.registration]
-    static let tables = (
+    static let tables = ProtocolPages.Tables(
         hooks: [
             LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
             HTTPHooks.table.hooks,
         ].flatMap { $0 },
-        options: options.options
-    )
+        options: options.options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = OptionRegistry([ProxyOptions.table, AddonOptions.table, TerminalOptions.table])
 
     private let command: WeirCommand
@@ -62,7 +61,8 @@ struct Program {
         let loops = Array(group.makeIterator())
         let services = try services(settings, logger, printer)
         let host = AddonHost(
-            loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger)
+            loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger,
+            flows: services.flows)
         tap.connect { host.logged($0) }
         do {
             try await host.start(addons, attachedSocket: command.addonSocket)
@@ -124,6 +124,18 @@ struct Program {
         return addons
     }
 
+    private func interception(_ settings: Settings) throws(Refusal) -> Interception? {
+        guard let text = settings[ProxyOptions.table.intercept], settings[ProxyOptions.table.interceptActive] else { return nil }
+        do throws(FilterError) {
+            let filter = try Filter(text)
+            return Interception(needsContent: filter.needsRequestContent || filter.needsResponseContent) {
+                filter.matches(FilteredFlow($0))
+            }
+        } catch {
+            throw Refusal(status: 2, text: "option intercept: \(error)")
+        }
+    }
+
     private func printer(_ settings: Settings) throws(Refusal) -> FlowPrinter {
         var admits: @Sendable (HTTPFlow) -> Bool = { _ in true }
         if command.quiet {
@@ -141,13 +153,13 @@ struct Program {
     }
 
     private func services(_ settings: Settings, _ logger: Logger, _ printer: FlowPrinter) throws(Refusal) -> Services {
+        let interception = try interception(settings)
         do throws(TLSFailure) {
             let certificates = try Certificates(settings)
             return Services(
                 settings: settings, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
-                recorder: printer,
-                ownAddresses: OwnAddresses())
+                recorder: printer, ownAddresses: OwnAddresses(), flows: FlowRegistry(), interception: interception)
         } catch {
             throw Refusal(status: 1, text: error.reason)
         }

@@ -177,7 +177,7 @@ struct DialoguePlay {
             hooks = Set(result.hooks.map(\.name))
             let granted = result.hooks.map { (hook: $0, timeout: $0.timeout ?? 5000, policy: $0.policy ?? .continue) }
             link.core.accept(
-                InitializeResult.initialized(granted), workerLine: result.maximumLine,
+                InitializeResult.initialized(granted, permissions: []), workerLine: result.maximumLine,
                 maximumInFlight: result.maximumInFlight, now: link.now)
         } catch {
             actions = link.core.close(.handshake("\(error)"))

@@ -8,6 +8,8 @@ protocol LinkOwner: AnyObject, Sendable {
     /// `initialize` was answered; the owner accepts or closes.
     func initialized(_ link: WorkerLink, _ result: JSON)
     func notified(_ link: WorkerLink, method: String, params: JSON)
+    /// To be met with `answer`.
+    func called(_ link: WorkerLink, _ id: JSON, method: String, params: JSON)
     /// Answers came that nobody waits for, or that never had a request.
     func droppedAnswers(_ link: WorkerLink, _ counters: LinkCounters)
     /// The connection is over and took events with it, counted by their hooks' policies. Called once, last.
@@ -69,6 +71,16 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         guard loop.inEventLoop else { return loop.execute { self.notify(message) } }
         core.notify(message)
         afterwards()
+    }
+
+    /// Answers a call of the worker's; may be called from any loop.
+    func answer(_ id: JSON, _ result: Result<JSON, CallFailure>) {
+        guard loop.inEventLoop else { return loop.execute { self.answer(id, result) } }
+        switch result {
+        case .success(let json): perform(core.answer(id, json))
+        case .failure(let failure):
+            perform(core.refuse(id, code: failure.code, kind: failure.kind, failure.message, path: failure.path))
+        }
     }
 
     /// Sends the request after which the worker ends; on the link's loop. Succeeds also if it is not answered.
@@ -157,8 +169,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
                 guard let ticket = tickets.removeValue(forKey: id) else { break }
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
                 ticket.complete(.failure(failure))
-            case .call(let id, let method, _):
-                perform(core.refuse(id, code: -32601, kind: "method_not_found", "the core has no method '\(method)'"))
+            case .call(let id, let method, let params): owner?.called(self, id, method: method, params: params)
             case .notification(let method, let params): owner?.notified(self, method: method, params: params)
             case .drained:
                 drained?.succeed()

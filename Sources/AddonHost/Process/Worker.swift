@@ -132,9 +132,10 @@ extension Worker: LinkOwner {
                 subscriptions.append(try Subscription(request, at: "hooks[\(index)]", worker: self, bounds: host.bounds))
             }
             life.subscriptions = subscriptions
+            life.permissions = try host.permissions(result.permissions)
             life.isReady = true
             let granted = zip(result.hooks, subscriptions).map { (hook: $0, timeout: $1.timeout, policy: $1.policy) }
-            link.accept(result, InitializeResult.initialized(granted))
+            link.accept(result, InitializeResult.initialized(granted, permissions: life.permissions))
             launched?.succeed()
             launched = nil
         } catch {
@@ -144,6 +145,19 @@ extension Worker: LinkOwner {
 
     func notified(_ link: WorkerLink, method: String, params: JSON) {
         if method == "log" { logEntry(params) }
+    }
+
+    func called(_ link: WorkerLink, _ id: JSON, method: String, params: JSON) {
+        guard let life, life.link === link, life.isReady else { return link.answer(id, .failure(.notReady)) }
+        guard let call = CoreCall.named(method) else { return link.answer(id, .failure(.unknown(method))) }
+        guard life.permissions.contains(method) else { return link.answer(id, .failure(.denied(method))) }
+        do throws(CallFailure) {
+            try call.answer(params, host.flows, loop).whenComplete { result in
+                link.answer(id, result.mapError { $0 as? CallFailure ?? .conflict("\($0)") })
+            }
+        } catch {
+            link.answer(id, .failure(error))
+        }
     }
 
     func droppedAnswers(_ link: WorkerLink, _ counters: LinkCounters) {

@@ -8,6 +8,8 @@ final class WorkerLife {
     var child: ChildProcess?
     var link: WorkerLink?
     var subscriptions: [Subscription] = []
+    /// The calls that it may make.
+    var permissions: [String] = []
     /// What the handshake found wrong.
     var refusal: String?
     var isReady = false

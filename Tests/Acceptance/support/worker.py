@@ -3,8 +3,10 @@
 Every line that arrives is appended to the record file, with the process id and the time, before it is handled.
 """
 
+import itertools
 import json
 import os
+import queue
 import socket
 import sys
 import threading
@@ -24,6 +26,7 @@ class Worker:
         self.extra = result or {}
         self.handlers = {}
         self.lock = threading.Lock()
+        self.numbers, self.calls = itertools.count(1), {}
         self.record = open(record, "ab", buffering=0)
         if stdio:
             self.incoming, self.outgoing = sys.stdin.buffer, sys.stdout.buffer
@@ -68,12 +71,21 @@ class Worker:
     def notify(self, method, **params):
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
+    def call(self, method, **params):
+        """Asks the core and waits for the answer; from a thread of its own, because `run` reads it."""
+        number = f"call {next(self.numbers)}"
+        answer = self.calls[number] = queue.Queue()
+        self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        return answer.get(timeout=10)
+
     def run(self):
         for line in self.incoming:
             message = json.loads(line)
             self.note(message=message)
             if message.get("method") == "initialize":
                 self.send({"jsonrpc": "2.0", "id": message["id"], "result": {"hooks": self.hooks, **self.extra}})
+            elif "method" not in message and message.get("id") in self.calls:
+                self.calls.pop(message["id"]).put(message)
             elif self.threads and "method" in message:
                 threading.Thread(target=self.handle, args=(message,), daemon=True).start()
             else:
@@ -90,7 +102,10 @@ class Worker:
         except Failure as failure:
             reply["error"] = {"code": -32000, "message": str(failure)}
         if message.get("id") is not None and "method" in message:
-            self.send(reply)
+            try:
+                self.send(reply)
+            except BrokenPipeError:
+                pass  # The core has ended meanwhile; `run` sees it.
 
 
 def path(message):
