@@ -8,7 +8,7 @@ import time
 import pytest
 
 from support.origin import OK, answering
-from support.proxy import eventually, free_port, run_to_end
+from support.proxy import ROOT, eventually, free_port, run_to_end
 from support.wire import Closed
 from support.worker import Worker
 
@@ -267,6 +267,21 @@ def test_a_permission_that_does_not_exist_fails_the_handshake(addon):
     worker = addon([], result={"permissions": ["flow.paint"]})
     done = run_to_end("--listen-host", "127.0.0.1", "-p", str(free_port()), "--addon", worker.spec)
     assert done.returncode == 1 and "permissions[0]: there is no permission 'flow.paint'" in done.stderr
+
+
+@pytest.mark.parametrize("example", ["python/hold/hold.py", "node/hold/hold.js"])
+def test_the_examples_hold_flows_for_a_second_and_let_them_go_on_or_kill_them(example, weir, origin):
+    server = origin()
+    proxy = weir(addons=[str(ROOT / "addon-examples" / example)])
+    begun = time.monotonic()
+    assert proxy.get(server.url("/")).status == 200
+    assert time.monotonic() - begun < 0.9, "without the header nothing is held"
+    assert proxy.get(server.url("/"), "x-hold: go").status == 200
+    assert 1 <= time.monotonic() - begun < 5
+    assert server.received[1].one("x-held") == example.split("/")[0].encode()
+    with pytest.raises(Closed) as closed:
+        proxy.get(server.url("/"), "x-hold: kill")
+    assert closed.value.seen == b"" and len(server.received) == 2
 
 
 def resident(pid):
