@@ -109,7 +109,7 @@ package enum ProtocolPages {
     /// Every record that an event can carry, each once, by name.
     private static func records(_ hooks: [any AnyHook]) -> [RecordShape] {
         var seen: [String: RecordShape] = [:]
-        for hook in hooks { for record in Shape.record(hook.payload).records { seen[record.name] = record } }
+        for hook in hooks { Shape.record(hook.payload).collectRecords(into: &seen) }
         return seen.values.sorted { $0.name < $1.name }
     }
 

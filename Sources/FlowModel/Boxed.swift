@@ -34,6 +34,9 @@ extension Boxed: WireValue {
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Boxed {
         Boxed(wrappedValue: try Value.read(json, at: path()))
     }
+    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Boxed {
+        Boxed(wrappedValue: try Value.restored(from: json, at: path()))
+    }
     package static func changes(from old: Boxed, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Boxed>]
     {

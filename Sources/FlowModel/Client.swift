@@ -30,7 +30,7 @@ package struct Client: Record, TLSEndpoint {
             Field("peername", \.peername, .readOnly, "The client's address."),
             Field("sockname", \.sockname, .readOnly, "Our address that the client connected to."),
             Field("id", \.id, .readOnly, "UUID of the connection."),
-            Field("transport_protocol", \.transportProtocol, .readOnly, "`tcp` or `udp`."),
+            Field("transport_protocol", \.transportProtocol, .readOnly, words: ["tcp", "udp"], "`tcp` or `udp`."),
             Field("error", \.error, .writable, "What went wrong. Set in `client_connected`, it closes the connection."),
         ] + TLSDetails.rows() + [
             Field("timestamp_start", \.timestampStart, .readOnly, "When the connection was accepted; seconds since 1970, UTC."),

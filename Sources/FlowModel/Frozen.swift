@@ -33,6 +33,10 @@ extension Frozen: WireValue {
         Frozen(try Value.read(json, at: path()))
     }
 
+    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Frozen {
+        Frozen(try Value.restored(from: json, at: path()))
+    }
+
     package static func changes(from old: Frozen, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Frozen>]
     {

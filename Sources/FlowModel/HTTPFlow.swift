@@ -17,7 +17,7 @@ package struct HTTPFlow: Record {
     package var metadata = Metadata()
     package var comment = ""
     package var timestampCreated: Double
-    package var backup: JSON = .null
+    package var backup: Boxed<HTTPFlow>?
     @Boxed package var request = Request()
     @Boxed package var response: Response? = nil
     package var websocket: JSON = .null
@@ -33,14 +33,16 @@ package struct HTTPFlow: Record {
     package static let doc = "One request and what came of it."
     package static let blank = HTTPFlow(id: "", client: Frozen(.blank), server: Frozen(.blank), timestampCreated: 0)
     package static let fields: [Field<HTTPFlow>] = [
-        Field("version", \.version, .readOnly, "The flow format, 21."),
-        Field("type", \.type, .readOnly, "`http`."),
+        Field("version", \.version, .readOnly, words: [formatVersion], "The flow format, 21."),
+        Field("type", \.type, .readOnly, words: ["http"], "`http`."),
         Field("id", \.id, .readOnly, "UUID of the flow."),
         Field("error", \.error, "What ended the flow, or null."),
         Field("client_conn", \.client, .readOnly, "The client's connection."),
         Field("server_conn", \.server, .readOnly, "The server's connection; not yet made while its `timestamp_start` is null."),
         Field("intercepted", \.intercepted, "Whether the flow is held until somebody resumes it."),
-        Field("is_replay", \.isReplay, .readOnly, "`request` or `response` if that side was replayed."),
+        Field(
+            "is_replay", \.isReplay, .readOnly, words: [nil, "request", "response"],
+            "`request` or `response` if that side was replayed."),
         Field("marked", \.marked, "A marker, or empty."),
         Field("metadata", \.metadata, "The addons' own members; merged, not replaced."),
         Field("comment", \.comment, "A person's comment."),

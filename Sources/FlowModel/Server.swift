@@ -27,7 +27,7 @@ package struct Server: Record, TLSEndpoint {
             Field("peername", \.peername, .readOnly, "The server's resolved address."),
             Field("sockname", \.sockname, .readOnly, "Our address towards the server."),
             Field("id", \.id, .readOnly, "UUID of the connection."),
-            Field("transport_protocol", \.transportProtocol, .readOnly, "`tcp` or `udp`."),
+            Field("transport_protocol", \.transportProtocol, .readOnly, words: ["tcp", "udp"], "`tcp` or `udp`."),
             Field("error", \.error, .writable, "What went wrong. Set in `server_connect`, it keeps the proxy from connecting."),
         ] + TLSDetails.rows() + [
             Field("timestamp_start", \.timestampStart, .readOnly, "When the proxy began to connect; seconds since 1970, UTC."),

@@ -17,6 +17,11 @@ package struct TLSDetails: Sendable, Equatable {
 
     package init() {}
 
+    /// The versions by OpenSSL's names, and QUIC's by mitmproxy's.
+    private static let versions: [String?] = [
+        "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", "DTLSv0.9", "DTLSv1", "DTLSv1.2", "QUICv1",
+    ]
+
     package static func rows<Root: TLSEndpoint>() -> [Field<Root>] {
         [
             Field("tls", \.tls.isUsed, .readOnly, "Whether TLS is used, or to be used."),
@@ -25,7 +30,7 @@ package struct TLSDetails: Sendable, Equatable {
             Field("alpn_offers", \.tls.alpnOffers, .writable, "The protocols offered by the connecting side."),
             Field("cipher", \.tls.cipher, .readOnly, "The negotiated cipher suite, by OpenSSL's name."),
             Field("cipher_list", \.tls.cipherList, .readOnly, "The cipher suites that were asked for, if not the default."),
-            Field("tls_version", \.tls.version, .readOnly, "`TLSv1.2` or `TLSv1.3`, say."),
+            Field("tls_version", \.tls.version, .readOnly, words: [nil] + versions, "`TLSv1.2` or `TLSv1.3`, say."),
             Field("sni", \.tls.sni, .writable, "The server name that the connecting side asks for."),
         ]
     }

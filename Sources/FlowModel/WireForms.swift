@@ -52,6 +52,14 @@ extension Headers: WireValue {
     }
 
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
+        try read(json, at: path(), isForWire: true)
+    }
+
+    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
+        try read(json, at: path(), isForWire: false)
+    }
+
+    private static func read(_ json: JSON, at path: @autoclosure () -> String, isForWire: Bool) throws(StateRefusal) -> Headers {
         guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
         var headers = Headers()
         headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
@@ -60,12 +68,12 @@ extension Headers: WireValue {
                 throw .expected("a [name, value] pair", at: "\(path())[\(index)]", found: pair)
             }
             try ByteString.lend(parts[0], at: "\(path())[\(index)][0]") { (name) throws(StateRefusal) in
-                guard Headers.isName(name) else {
+                guard !isForWire || Headers.isName(name) else {
                     let name = String(decoding: name, as: UTF8.self)
                     throw StateRefusal(.badState, at: "\(path())[\(index)][0]", "'\(name)' is not a field name (RFC 9110 5.1)")
                 }
                 try ByteString.lend(parts[1], at: "\(path())[\(index)][1]") { (value) throws(StateRefusal) in
-                    guard Headers.isValue(value) else {
+                    guard !isForWire || Headers.isValue(value) else {
                         let name = String(decoding: name, as: UTF8.self)
                         throw StateRefusal(
                             .badState, at: "\(path())[\(index)][1]",
@@ -110,6 +118,12 @@ extension Content: WireValue {
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
         if json == .null { return .missing }
         return .bytes(ByteBuffer(bytes: try ByteString.octets(json, at: path())))
+    }
+
+    /// A body that was not kept stays so: of a state that is restored, `{"omitted": …}` says what `write` said.
+    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
+        guard let object = json.object, let size = object["omitted"] else { return try read(json, at: path()) }
+        return .omitted(try Int?.read(size, at: "\(path()).omitted"))
     }
 
     /// `{"omitted": …}` in an answer means unchanged, whatever its size says.

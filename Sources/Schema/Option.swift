@@ -47,7 +47,7 @@ public final class Option<Value: OptionValue>: AnyOption {
 
     public var typeName: String { Value.typeName }
     public var defaultText: String { defaultValue.text }
-    public var defaultJSON: JSON { defaultValue.json }
+    public var defaultJSON: JSON { defaultValue.wireJSON }
 
     public func parse(_ texts: [String?]) throws(OptionFailure) -> any OptionValue {
         let given = texts.map { $0 ?? "" }.joined(separator: ", ")
@@ -72,15 +72,6 @@ public protocol OptionTable: Sendable {
 
 extension OptionTable {
     public var options: [any AnyOption] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyOption } }
-}
-
-extension OptionValue {
-    public var json: JSON {
-        var writer = JSONWriter(capacity: 64)
-        write(to: &writer)
-        // What a row writes is valid JSON, so reading it back cannot fail.
-        return (try? JSONReader().read(writer.bytes)) ?? .null
-    }
 }
 
 extension Bool: OptionValue {

@@ -12,7 +12,7 @@ extension Record {
 
     public static var recordShape: RecordShape {
         RecordShape(name: name, doc: doc) {
-            fields.map { FieldShape(name: $0.name, doc: $0.doc, shape: $0.shape(), access: $0.access) }
+            fields.map { FieldShape(name: $0.name, doc: $0.doc, shape: $0.shape(), access: $0.access, words: $0.words) }
         }
     }
 
@@ -78,23 +78,39 @@ public final class Field<Root: Sendable>: Sendable {
     public let shape: @Sendable () -> Shape
     /// `"name":`, ready to be written.
     public let key: [UInt8]
+    /// The values that the member can have, if not every one of its shape.
+    public let words: [JSON]
     public let write: @Sendable (UnsafePointer<Root>, Selection?, inout JSONWriter) -> Void
     /// Old record, the member's JSON, its path, and the access of the place that holds the record.
     public let changes: @Sendable (UnsafePointer<Root>, JSON, () -> String, Access) throws(StateRefusal) -> [Change<Root>]
+    /// Puts in the value that the JSON stands for, whole.
+    let restore: @Sendable (inout Root, JSON, () -> String) throws(StateRefusal) -> Void
 
     /// `Value` may be a record of its own: then the row's access bounds that of its rows. `refuse` says what is wrong with a
-    /// value of the right type that the wire could not carry.
+    /// value of the right type that the wire could not carry; `words` are all values that there are.
     ///
     /// A stored property is reached by its offset, because every event goes through every row.
     public init<Value: WireValue>(
         _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable, _ access: Access,
-        refuse: (@Sendable (Value) -> String?)? = nil, _ doc: String
+        words: [Value] = [], refuse: (@Sendable (Value) -> String?)? = nil, _ doc: String
     ) {
         self.name = name
         self.doc = doc
         self.access = access
         shape = { Value.shape }
         key = JSONWriter.encodedKey(name)
+        self.words = words.map(\.wireJSON)
+        let check = { @Sendable (value: Value, path: () -> String) throws(StateRefusal) in
+            guard !words.isEmpty, !words.contains(value) else { return }
+            let expected = words.map { String(decoding: $0.wireJSON.encoded, as: UTF8.self) }.joined(separator: " or ")
+            let found = String(decoding: value.wireJSON.encoded, as: UTF8.self)
+            throw StateRefusal(.badState, at: path(), "expected \(expected), found \(found)")
+        }
+        restore = { (root, json, path) throws(StateRefusal) in
+            let value = try Value.restored(from: json, at: path())
+            try check(value, path)
+            root[keyPath: place] = value
+        }
         let offset = MemoryLayout<Root>.offset(of: place)
         write = { root, selection, writer in
             guard let offset else { return root.pointee[keyPath: place].write(selection, to: &writer) }
@@ -107,10 +123,11 @@ public final class Field<Root: Sendable>: Sendable {
                 ?? root.pointee[keyPath: place]
             let changes = try Value.changes(from: old, to: json, at: path(), access: bound)
             if changes.isEmpty { return [] }
-            if let refuse {
+            if refuse != nil || !words.isEmpty {
                 var new = old
                 for change in changes { change.apply(&new) }
-                if let reason = refuse(new) { throw StateRefusal(.badState, at: path(), reason) }
+                try check(new, path)
+                if let reason = refuse?(new) { throw StateRefusal(.badState, at: path(), reason) }
             }
             return changes.map { change in Change(path: change.path) { change.apply(&$0[keyPath: place]) } }
         }
@@ -121,9 +138,9 @@ extension Field {
     /// A row that workers may change.
     public convenience init<Value: WireValue>(
         _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable,
-        refuse: (@Sendable (Value) -> String?)? = nil, _ doc: String
+        words: [Value] = [], refuse: (@Sendable (Value) -> String?)? = nil, _ doc: String
     ) {
-        self.init(name, place, .writable, refuse: refuse, doc)
+        self.init(name, place, .writable, words: words, refuse: refuse, doc)
     }
 }
 

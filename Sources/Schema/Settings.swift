@@ -14,5 +14,5 @@ public struct Settings: Sendable {
         values[option.index] = try option.parse(texts)
     }
 
-    public func json(_ option: any AnyOption) -> JSON { values[option.index]?.json ?? option.defaultJSON }
+    public func json(_ option: any AnyOption) -> JSON { values[option.index]?.wireJSON ?? option.defaultJSON }
 }

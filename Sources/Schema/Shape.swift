@@ -1,7 +1,6 @@
 /// The JSON form of a value, from which the published schemas are printed.
 public indirect enum Shape: Sendable {
     case boolean, integer, number, string, byteString, headers, content, any, object
-    case constant([String])
     case array(Shape)
     case tuple([Shape])
     case nullable(Shape)
@@ -19,7 +18,6 @@ public indirect enum Shape: Sendable {
         case .content: ["$ref": "#/$defs/Content"]
         case .any: [:]
         case .object: ["type": "object"]
-        case .constant(let words): ["enum": .array(words.map { .string($0) })]
         case .array(let element): ["type": "array", "items": element.schema]
         case .tuple(let elements):
             ["type": "array", "prefixItems": .array(elements.map(\.schema)), "minItems": .int(elements.count), "items": false]
@@ -28,13 +26,16 @@ public indirect enum Shape: Sendable {
         }
     }
 
-    /// The records that this shape names, itself included.
-    public var records: [RecordShape] {
+    /// The records that this shape names, itself included, by their names. A record may hold another of its kind.
+    public func collectRecords(into records: inout [String: RecordShape]) {
         switch self {
-        case .array(let element), .nullable(let element): element.records
-        case .tuple(let elements): elements.flatMap(\.records)
-        case .record(let record): [record] + record.fields().flatMap { $0.shape.records }
-        default: []
+        case .array(let element), .nullable(let element): element.collectRecords(into: &records)
+        case .tuple(let elements): for element in elements { element.collectRecords(into: &records) }
+        case .record(let record):
+            guard records[record.name] == nil else { return }
+            records[record.name] = record
+            for field in record.fields() { field.shape.collectRecords(into: &records) }
+        default: break
         }
     }
 
@@ -50,7 +51,6 @@ public indirect enum Shape: Sendable {
         case .content: "content"
         case .any: "any"
         case .object: "object"
-        case .constant(let words): words.map { "`\"\($0)\"`" }.joined(separator: " or ")
         case .array(let element): "array of \(element.text)"
         case .tuple(let elements): "[" + elements.map(\.text).joined(separator: ", ") + "]"
         case .nullable(let wrapped): wrapped.text + " or null"
@@ -71,6 +71,7 @@ public struct RecordShape: Sendable {
             var property = field.shape.schema.object ?? JSONObject()
             property["description"] = .string(field.doc)
             if field.access == .readOnly { property["readOnly"] = true }
+            if !field.words.isEmpty { property["enum"] = .array(field.words) }
             properties[field.name] = .object(property)
         }
         return ["type": "object", "description": .string(doc), "properties": .object(properties)]
@@ -83,6 +84,8 @@ public struct FieldShape: Sendable {
     public let doc: String
     public let shape: Shape
     public let access: Access
+    /// All values that the member can have, if not every one of its shape.
+    public let words: [JSON]
 }
 
 /// Whether a worker may change a field.

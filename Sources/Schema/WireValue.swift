@@ -8,10 +8,24 @@ public protocol WireValue: Equatable, Sendable {
     /// The changes that turn `old` into what `json` says, each naming its path; none if they are equal.
     static func changes(from old: Self, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Self>]
+    /// The value that `json` is the whole state of: the inverse of `write`, where `read` takes what a worker may make.
+    static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self
 }
 
 extension WireValue {
     public func write(to writer: inout JSONWriter) { write(nil, to: &writer) }
+
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self {
+        try read(json, at: path())
+    }
+
+    /// The value as JSON, for messages and small values.
+    public var wireJSON: JSON {
+        var writer = JSONWriter(capacity: 64)
+        write(to: &writer)
+        // What a row writes is valid JSON, so reading it back cannot fail.
+        return (try? JSONReader().read(writer.bytes)) ?? .null
+    }
 
     public static func changes(from old: Self, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Self>]
@@ -116,6 +130,12 @@ extension Array: WireValue where Element: WireValue {
         for (index, value) in values.enumerated() { result.append(try Element.read(value, at: "\(path())[\(index)]")) }
         return result
     }
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [Element] {
+        guard let values = json.array else { throw .expected("an array", at: path(), found: json) }
+        var result: [Element] = []
+        for (index, value) in values.enumerated() { result.append(try Element.restored(from: value, at: "\(path())[\(index)]")) }
+        return result
+    }
 }
 
 extension Optional: WireValue where Wrapped: WireValue {
@@ -125,6 +145,9 @@ extension Optional: WireValue where Wrapped: WireValue {
     }
     public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Wrapped? {
         json == .null ? nil : try Wrapped.read(json, at: path())
+    }
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Wrapped? {
+        json == .null ? nil : try Wrapped.restored(from: json, at: path())
     }
     public static func changes(from old: Wrapped?, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Wrapped?>]
