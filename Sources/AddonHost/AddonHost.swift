@@ -18,6 +18,8 @@ package final class AddonHost: Sendable {
     let bounds: AddonBounds
     let log: AddonLog
     let flows: FlowRegistry
+    /// Sends requests again for workers, once the host was started with one.
+    var replays: (any FlowReplays)? { state.withLock { $0.replays } }
     /// What workers may be granted.
     private let grantable: Set<String>
     let configuration: ConfigureEvent
@@ -35,6 +37,7 @@ package final class AddonHost: Sendable {
         var isStopping = false
         var tick: RepeatedTask?
         var attachments: AttachedSocket?
+        var replays: (any FlowReplays)?
     }
 
     package init(
@@ -57,7 +60,10 @@ package final class AddonHost: Sendable {
 
     /// Starts every addon, makes the handshakes, and sends `start` and `configure` in the order given. If one fails, those that
     /// were started are stopped, and the error names it and the reason.
-    package func start(_ addons: [AddonSpec], attachedSocket: String? = nil) async throws(AddonFailure) {
+    package func start(_ addons: [AddonSpec], attachedSocket: String? = nil, replays: (any FlowReplays)? = nil)
+        async throws(AddonFailure)
+    {
+        state.withLock { $0.replays = replays }
         let workers = addons.map { add($0) }
         do {
             let launches = workers.map { worker in worker.loop.flatSubmit { worker.launch() } }

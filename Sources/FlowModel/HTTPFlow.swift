@@ -43,7 +43,9 @@ package struct HTTPFlow: Record {
         Field(
             "is_replay", \.isReplay, .readOnly, words: [nil, "request", "response"],
             "`request` or `response` if that side was replayed."),
-        Field("marked", \.marked, "A marker, or empty."),
+        Field(
+            "marked", \.marked, refuse: { Marker.refusal($0) }, "Empty, one character, or an emoji's name such as `:red_circle:`."
+        ),
         Field("metadata", \.metadata, "The addons' own members; merged, not replaced."),
         Field("comment", \.comment, "A person's comment."),
         Field("timestamp_created", \.timestampCreated, .readOnly, "Seconds since 1970, UTC."),

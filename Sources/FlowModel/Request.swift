@@ -44,6 +44,13 @@ package struct Request: Record {
     /// What may stand in a request target: no control characters, no space.
     private static let isTargetOctet: @Sendable (UInt8) -> Bool = { $0 > 0x20 && $0 != 0x7F }
 
+    /// The host as the Host field has it, without a port; `host` if there is none.
+    package var prettyHost: String {
+        guard let field = headers.first("Host")?.string, !field.isEmpty else { return host }
+        let end = field.hasPrefix("[") ? field.lastIndex(of: "]") : field.lastIndex(of: ":")
+        return field[..<(end ?? field.endIndex)].filter { $0 != "[" && $0 != "]" }
+    }
+
     /// `scheme://host[:port]path`, the port left out if it is the scheme's own.
     package var url: String {
         if method == "CONNECT" { return Address(host: host, port: port).description }

@@ -180,17 +180,17 @@ package struct Metadata: Sendable, Equatable, WireValue {
         metadata.json = json
         return metadata
     }
-    /// The whole object is merged (RFC 7396), so that two addons may each keep members of their own.
+    /// An object is merged (RFC 7396), so that two addons may each keep members of their own; that of a whole state replaces.
     package static func changes(from old: Metadata, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Metadata>]
     {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
-        let merged = old.json.merging(json)
+        let merged = access == .replacing ? json : old.json.merging(json)
         if merged == old.json { return [] }
         guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
         guard merged.encoded.count <= maximumBytes else {
             throw StateRefusal(.tooLarge, at: path(), "more than \(maximumBytes) bytes of metadata")
         }
-        return [Change(path: path()) { $0.json = $0.json.merging(json) }]
+        return [Change(path: path()) { $0.json = access == .replacing ? json : $0.json.merging(json) }]
     }
 }

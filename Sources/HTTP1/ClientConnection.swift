@@ -105,7 +105,7 @@ final class ClientConnection: ByteConsumer {
         let exchange = Exchange(
             flow: flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
             asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
-            makeStream: { server, session in ServerHTTP1Stream(server, session) })
+            makeStream: HTTP1Layer.makeServerStream)
         clientLeft = { exchange.clientLeft() }
         // A request without a body is complete with its head.
         if framing == .none, case .end = parser.next() {

@@ -61,7 +61,7 @@ final class ClientHTTP1Stream: ClientStream {
     }
 
     private func write(_ head: ResponseHead) {
-        var bytes = peer.channel.allocator.buffer(capacity: 512)
+        var bytes = peer.buffer(capacity: 512)
         MessageWriter.write(head, into: &bytes)
         peer.write(bytes)
     }
@@ -71,7 +71,7 @@ final class ClientHTTP1Stream: ClientStream {
         case .none: break
         case .length, .untilClose: peer.write(bytes)
         case .chunked:
-            var chunk = peer.channel.allocator.buffer(capacity: bytes.readableBytes + 16)
+            var chunk = peer.buffer(capacity: bytes.readableBytes + 16)
             MessageWriter.writeChunk(bytes, into: &chunk)
             peer.write(chunk)
         }
@@ -79,7 +79,7 @@ final class ClientHTTP1Stream: ClientStream {
 
     func bodyEnded(trailers: Headers?) {
         if framing == .chunked {
-            var end = peer.channel.allocator.buffer(capacity: 64)
+            var end = peer.buffer(capacity: 64)
             MessageWriter.writeLastChunk(trailers: trailers, into: &end)
             peer.write(end)
         }

@@ -12,4 +12,7 @@ package enum HTTP1Layer {
             session.client.consumer = connection
             connection.received(bytes, on: session)
         })
+
+    /// Starts an exchange on a server's connection that speaks HTTP/1.
+    package static let makeServerStream: ServerStreamFactory = { server, session in ServerHTTP1Stream(server, session) }
 }

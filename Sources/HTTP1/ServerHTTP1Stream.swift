@@ -43,7 +43,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         }
         self.framing = framing
         if !head.headers.contains("Host") { head.headers.append(name: "Host", value: ByteString(request.hostField)) }
-        var bytes = server.peer.channel.allocator.buffer(capacity: 512)
+        var bytes = server.peer.buffer(capacity: 512)
         MessageWriter.write(head, into: &bytes)
         parser.expectResponse(toMethod: request.method)
         server.peer.write(bytes)
@@ -51,7 +51,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
 
     func body(_ bytes: ByteBuffer) {
         guard framing == .chunked else { return server.peer.write(bytes) }
-        var chunk = server.peer.channel.allocator.buffer(capacity: bytes.readableBytes + 16)
+        var chunk = server.peer.buffer(capacity: bytes.readableBytes + 16)
         MessageWriter.writeChunk(bytes, into: &chunk)
         server.peer.write(chunk)
     }
@@ -59,7 +59,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     func bodyEnded(trailers: Headers?) {
         requestIsComplete = true
         guard framing == .chunked else { return }
-        var end = server.peer.channel.allocator.buffer(capacity: 64)
+        var end = server.peer.buffer(capacity: 64)
         MessageWriter.writeLastChunk(trailers: trailers, into: &end)
         server.peer.write(end)
     }

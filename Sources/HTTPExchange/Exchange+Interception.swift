@@ -4,7 +4,7 @@ import ProxyKernel
 import Schema
 
 /// A flow that stands still, and what others do to a flow while it lives.
-extension Exchange: LiveFlow {
+extension Exchange: TrackedFlow {
     /// Holds the flow if the operator's filter says so.
     func intercept(on session: isolated Session) async throws(ProxyFailure) {
         guard let interception = session.services.interception, interception.admits(flow) else { return }
@@ -17,7 +17,11 @@ extension Exchange: LiveFlow {
         session.log(.info, "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url) is intercepted")
         let pending = Pending<Void>(on: loop)
         held = pending
-        defer { held = nil }
+        defer {
+            held = nil
+            for promise in awaitingResumption { promise.succeed() }
+            awaitingResumption = []
+        }
         let seconds = session.services.settings[ProxyOptions.table.interceptTimeout]
         let alarm = seconds > 0 ? resume(pending, after: .milliseconds(Int64(min(seconds, 1e9) * 1000))) : nil
         defer { alarm?.cancel() }
@@ -29,8 +33,18 @@ extension Exchange: LiveFlow {
         loop.scheduleTask(in: time) { pending.resume(()) }
     }
 
-    package func apply(_ changes: [Change<HTTPFlow>]) {
-        for change in changes { change.apply(&flow) }
+    package var isLive: Bool { true }
+    package var isKillable: Bool { waiter.ended == nil && flow.error == nil }
+
+    package func whenResumed() -> EventLoopFuture<Void> {
+        guard held != nil else { return loop.makeSucceededVoidFuture() }
+        let promise = loop.makePromise(of: Void.self)
+        awaitingResumption.append(promise)
+        return promise.futureResult
+    }
+
+    package func edit(_ change: (inout HTTPFlow) -> Void) {
+        change(&flow)
         if flow.error?.message == FlowError.killedMessage {
             flow.error = nil
             _ = kill()
@@ -46,7 +60,7 @@ extension Exchange: LiveFlow {
     }
 
     package func kill() -> Bool {
-        guard waiter.ended == nil, flow.error == nil else { return false }
+        guard isKillable else { return false }
         waiter.end(.killed("the flow was killed"))
         return true
     }

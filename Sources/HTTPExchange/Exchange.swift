@@ -15,17 +15,20 @@ package final class Exchange: @unchecked Sendable {
     let requestLength: BodyLength
     /// Whether the request asks for another protocol on this connection.
     let asksUpgrade: Bool
+    /// Whether the flow keeps its bodies, whoever wants them.
+    private let keepsContent: Bool
     let makeStream: ServerStreamFactory
     package let waiter = Waiter()
     /// While the flow is intercepted: ended by its resumption.
     var held: Pending<Void>?
+    /// Who asked to be told when it goes on.
+    var awaitingResumption: [EventLoopPromise<Void>] = []
     private var sizes = BodySizes()
     private var upstream: (server: ServerConnection, stream: any ServerStream)?
 
     package init(
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
-        asksUpgrade: Bool,
-        makeStream: @escaping ServerStreamFactory
+        asksUpgrade: Bool, keepsContent: Bool = false, makeStream: @escaping ServerStreamFactory
     ) {
         self.flow = flow
         self.loop = loop
@@ -33,6 +36,7 @@ package final class Exchange: @unchecked Sendable {
         self.requestBody = requestBody
         self.requestLength = requestLength
         self.asksUpgrade = asksUpgrade
+        self.keepsContent = keepsContent
         self.makeStream = makeStream
     }
 
@@ -86,8 +90,7 @@ package final class Exchange: @unchecked Sendable {
 
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
     private func keepsContent(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool {
-        session.services.recorder.wantsContent || session.services.interception?.needsContent == true
-            || session.hooks.needsContent(hook, of: flow)
+        keepsContent || session.services.keepsContent || session.hooks.needsContent(hook, of: flow)
     }
 
     /// *request*; a worker that moved the request to another host without touching Host means both.
@@ -266,7 +269,7 @@ package final class Exchange: @unchecked Sendable {
     }
 
     private func finish(on session: isolated Session) {
-        session.services.flows.remove(flow.id)
+        session.services.flows.finish(flow, on: loop)
         sizes.request = requestBody.size
         if case .bytes(let bytes) = flow.response?.content {
             sizes.response = bytes.readableBytes

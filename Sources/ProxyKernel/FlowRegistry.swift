@@ -1,40 +1,89 @@
 import FlowModel
 import NIOCore
-import Schema
 import Synchronization
 
-/// A flow that has not ended, for those who act upon it from outside. Confined to `loop`.
-package protocol LiveFlow: AnyObject, Sendable {
-    var loop: any EventLoop { get }
-    var flow: HTTPFlow { get }
-    /// Changes the state as it is now. What was sent already stays sent.
-    func apply(_ changes: [Change<HTTPFlow>])
-    /// Lets an intercepted flow go on; false if it does not stand still.
-    func resume() -> Bool
-    /// Ends the flow wherever it stands, without a response; false if it is ending already.
-    func kill() -> Bool
-}
-
-/// All flows that have not ended, by their ids. From any thread.
+/// All flows that can be named: those that live, and of those that have ended as many as the bounds allow. From any thread.
 package final class FlowRegistry: Sendable {
-    private let flows = Mutex<[String: any LiveFlow]>([:])
+    private struct State {
+        var flows: [String: any TrackedFlow] = [:]
+        var finished = Bounded()
+    }
 
-    package init() {}
+    /// Ended flows in the order of their ends, and what they take.
+    private struct Bounded {
+        var order: [FinishedFlow?] = []
+        var head = 0
+        var count = 0
+        var bytes = 0
+        var evicted = 0
+    }
 
-    package func add(_ flow: any LiveFlow, id: String) { flows.withLock { $0[id] = flow } }
-    package func remove(_ id: String) { _ = flows.withLock { $0.removeValue(forKey: id) } }
-    package func find(_ id: String) -> (any LiveFlow)? { flows.withLock { $0[id] } }
-    package var all: [any LiveFlow] { flows.withLock { Array($0.values) } }
-}
+    private let state = Mutex(State())
+    private let maximumCount: Int
+    private let maximumBytes: Int
+    /// Called when the first flow had to go.
+    private let whenFull: @Sendable () -> Void
 
-/// Which flows stand still until somebody lets them go on.
-package struct Interception: Sendable {
-    package let admits: @Sendable (HTTPFlow) -> Bool
-    /// Whether `admits` looks at bodies.
-    package let needsContent: Bool
+    package init(maximumCount: Int, maximumBytes: Int, whenFull: @escaping @Sendable () -> Void = {}) {
+        self.maximumCount = maximumCount
+        self.maximumBytes = maximumBytes
+        self.whenFull = whenFull
+    }
 
-    package init(needsContent: Bool, admits: @escaping @Sendable (HTTPFlow) -> Bool) {
-        self.needsContent = needsContent
-        self.admits = admits
+    package func add(_ flow: any TrackedFlow, id: String) { state.withLock { $0.flows[id] = flow } }
+
+    package func find(_ id: String) -> (any TrackedFlow)? { state.withLock { $0.flows[id] } }
+
+    package var all: [any TrackedFlow] { state.withLock { Array($0.flows.values) } }
+
+    /// How many ended flows had to go.
+    package var evicted: Int { state.withLock { $0.finished.evicted } }
+
+    /// Takes in a flow that has ended, in the place of the live one of that id. The oldest ended ones go when there are too many.
+    package func finish(_ flow: HTTPFlow, on loop: any EventLoop) {
+        let size = flow.footprint
+        let finished = FinishedFlow(flow, loop: loop, registry: self)
+        let isFirst = state.withLock { state in
+            let before = state.finished.evicted
+            state.flows[flow.id] = finished
+            state.finished.order.append(finished)
+            state.finished.count += 1
+            account(finished, size, &state)
+            evict(&state)
+            return before == 0 && state.finished.evicted > 0
+        }
+        if isFirst { whenFull() }
+    }
+
+    /// An ended flow was edited and takes another size now.
+    func resized(_ flow: FinishedFlow, to size: Int) {
+        state.withLock { state in
+            guard flow.accountedSize != nil else { return }
+            account(flow, size, &state)
+            evict(&state)
+        }
+    }
+
+    private func account(_ flow: FinishedFlow, _ size: Int?, _ state: inout State) {
+        state.finished.bytes += (size ?? 0) - (flow.accountedSize ?? 0)
+        flow.accountedSize = size
+    }
+
+    private func evict(_ state: inout State) {
+        while state.finished.count > maximumCount || state.finished.bytes > maximumBytes {
+            let head = state.finished.head
+            guard head < state.finished.order.count, let flow = state.finished.order[head].take() else { break }
+            state.finished.head += 1
+            state.finished.count -= 1
+            account(flow, nil, &state)
+            // One that is replayed has a live one in its place.
+            guard state.flows[flow.id] === flow else { continue }
+            state.flows[flow.id] = nil
+            state.finished.evicted += 1
+        }
+        if state.finished.head > 1024, state.finished.head > state.finished.order.count / 2 {
+            state.finished.order.removeFirst(state.finished.head)
+            state.finished.head = 0
+        }
     }
 }

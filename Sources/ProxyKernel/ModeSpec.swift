@@ -21,6 +21,16 @@ package struct ModeSpec: Sendable, Hashable, CustomStringConvertible {
         package let description: String
     }
 
+    /// The plain forward proxy.
+    package static let regular = ModeSpec(kind: .regular, listenHost: nil, listenPort: nil, description: "regular")
+
+    private init(kind: Kind, listenHost: String?, listenPort: Int?, description: String) {
+        self.kind = kind
+        self.listenHost = listenHost
+        self.listenPort = listenPort
+        self.description = description
+    }
+
     package init(_ text: String) throws(Failure) {
         func refuse(_ why: String) -> Failure { Failure(description: "mode '\(text)': \(why)") }
         description = text

@@ -16,9 +16,10 @@ package protocol ByteConsumer: AnyObject {
 
 /// One end of the proxy: the client's connection or one to a server. Confined to its session's loop.
 package final class Peer {
-    package let channel: any Channel
+    /// Nil for the client of a request that is replayed: nobody is there.
+    private let channel: (any Channel)?
     package var consumer: (any ByteConsumer)?
-    package private(set) var isOpen = true
+    package private(set) var isOpen: Bool
     package private(set) var inputIsClosed = false
     private let executor: LoopExecutor
     private var isUnsent = false
@@ -27,23 +28,33 @@ package final class Peer {
     /// The handler that reports to the session; TLS goes in front of it.
     private(set) var handler: PeerHandler?
 
-    init(_ channel: any Channel, _ executor: LoopExecutor) {
+    init(_ channel: (any Channel)?, _ executor: LoopExecutor) {
         self.channel = channel
+        isOpen = channel != nil
         self.executor = executor
     }
 
     func attach(_ handler: PeerHandler) throws {
-        try channel.pipeline.syncOperations.addHandler(handler)
+        try channel?.pipeline.syncOperations.addHandler(handler)
         self.handler = handler
     }
 
+    /// Puts a handler between the socket and the session.
+    func insert(_ inner: any ChannelHandler) throws {
+        guard let handler, let channel else { throw ChannelError.ioOnClosedChannel }
+        try channel.pipeline.syncOperations.addHandler(inner, position: .before(handler))
+    }
+
     /// False while so much waits to be sent that producers should pause.
-    package var isWritable: Bool { channel.isWritable }
+    package var isWritable: Bool { channel?.isWritable ?? true }
+
+    /// An empty buffer for what is to be written.
+    package func buffer(capacity: Int) -> ByteBuffer { (channel?.allocator ?? ByteBufferAllocator()).buffer(capacity: capacity) }
 
     /// Queues bytes; they leave at the end of the loop's turn together with all others.
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }
-        channel.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
+        channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
         guard !isUnsent else { return }
         isUnsent = true
         executor.sendLater(self)
@@ -51,22 +62,22 @@ package final class Peer {
 
     func send() {
         isUnsent = false
-        if isOpen { channel.pipeline.syncOperations.flush() }
+        if isOpen { channel?.pipeline.syncOperations.flush() }
     }
 
     /// Stops or resumes reading from the socket: how a slow side holds up a fast one.
     package func setReading(_ reads: Bool) {
         guard isOpen, isPaused == reads else { return }
         isPaused = !reads
-        try? channel.syncOptions?.setOption(.autoRead, value: reads)
+        try? channel?.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     /// Sends what is queued, then closes.
     package func close() {
         guard isOpen else { return }
-        channel.pipeline.syncOperations.flush()
+        channel?.pipeline.syncOperations.flush()
         isOpen = false
-        channel.close(mode: .all, promise: nil)
+        channel?.close(mode: .all, promise: nil)
     }
 
     /// Closes so that the other side cannot take what it got for complete: a reset rather than an orderly end.
@@ -74,14 +85,14 @@ package final class Peer {
         guard isOpen else { return }
         isOpen = false
         _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        channel.close(mode: .all, promise: nil)
+        channel?.close(mode: .all, promise: nil)
     }
 
     /// Sends what is queued, then says that no more will come.
     package func closeOutput() {
         guard isOpen else { return }
-        channel.pipeline.syncOperations.flush()
-        channel.close(mode: .output, promise: nil)
+        channel?.pipeline.syncOperations.flush()
+        channel?.close(mode: .output, promise: nil)
     }
 
     func sawInputClosed() { inputIsClosed = true }

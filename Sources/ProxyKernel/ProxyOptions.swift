@@ -27,6 +27,13 @@ package struct ProxyOptions: OptionTable {
     package let interceptActive = Option<Bool>("intercept_active", true, "Whether `intercept` is followed.")
     package let interceptTimeout = Option<Double>(
         "intercept_timeout", 0, "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
+    package let storeFlows = Option<Int>(
+        "store_flows", 1000, "Ended flows that are kept for `flow.list` and `flow.get`; the oldest go first. 0 keeps none.")
+    package let storeBytes = Option<Int>("store_bytes", 64 << 20, "Bytes of memory that those flows take at most, about.")
+    package let storeContent = Option<Bool>(
+        "store_content", false, "Keep the bodies of flows for those calls, also where nothing else needs them.")
+    package let replayConcurrency = Option<Int>(
+        "client_replay_concurrency", 1, "Requests that are replayed at a time; -1 replays all at once.")
 
     package let upstreamCert = Option<Bool>(
         "upstream_cert", true, "Connect to the server first and copy the names of its certificate into ours.")

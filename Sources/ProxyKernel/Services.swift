@@ -20,6 +20,8 @@ package final class Services: Sendable {
     package let flows: FlowRegistry
     /// Nil if no flow is intercepted by a filter.
     package let interception: Interception?
+    /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
+    package let keepsContent: Bool
 
     package init(
         settings: Settings, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
@@ -37,6 +39,8 @@ package final class Services: Sendable {
         self.ownAddresses = ownAddresses
         self.flows = flows
         self.interception = interception
+        keepsContent =
+            recorder.wantsContent || interception?.needsContent == true || settings[ProxyOptions.table.storeContent]
     }
 }
 

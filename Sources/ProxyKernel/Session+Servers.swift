@@ -176,8 +176,7 @@ extension Session {
         let watch = HandshakeWatch(handshake)
         let handler = TLSHandler(connection: tls, delegate: watch)
         do {
-            guard let last = peer.handler else { throw ChannelError.ioOnClosedChannel }
-            try peer.channel.pipeline.syncOperations.addHandler(handler, position: .before(last))
+            try peer.insert(handler)
         } catch {
             throw ProxyFailure(.closed, fault: .server, "the connection was closed before the TLS handshake")
         }

@@ -48,10 +48,19 @@ package actor Session {
         try session.assumeIsolated { try $0.begin() }
     }
 
-    private init(
-        _ channel: any Channel, record: Client, ground: Ground, services: Services, hooks: any HookPort, executor: LoopExecutor
+    /// Makes a session without a client, for a request that is replayed: `record` is of the client that sent it once. Nothing comes from
+    /// its client, which counts as closed; `endReplay` ends it.
+    package init(
+        replayingFor record: Client, ground: Ground, services: Services, hooks: any HookPort, executor: LoopExecutor
     ) {
-        loop = channel.eventLoop
+        self.init(nil, record: record, ground: ground, services: services, hooks: hooks, executor: executor)
+    }
+
+    private init(
+        _ channel: (any Channel)?, record: Client, ground: Ground, services: Services, hooks: any HookPort,
+        executor: LoopExecutor
+    ) {
+        loop = executor.loop
         client = Peer(channel, executor)
         clientRecord = record
         self.ground = ground
@@ -164,6 +173,12 @@ package actor Session {
     private func serverEnded(_ server: ServerConnection) {
         server.record.timestampEnd = WallClock.now
         hooks.notify(ConnectionHooks.table.serverDisconnected, ServerEvent(server: server.record, client: frozenClientRecord))
+    }
+
+    /// Closes the connections that a replayed request has left behind.
+    package func endReplay() {
+        isEnded = true
+        for server in servers { server.peer.close() }
     }
 
     func drain() {

@@ -22,4 +22,12 @@ extension Record {
         }
         return record
     }
+
+    /// The changes that make `old` what the whole state `json` says; strict as `restored`, and read-only rows must be as they are.
+    public static func changes(from old: Self, toWhole json: JSON, at path: @autoclosure () -> String)
+        throws(StateRefusal) -> [Change<Self>]
+    {
+        _ = try restored(from: json, at: path())
+        return try changes(from: old, to: json, at: path(), access: .replacing)
+    }
 }

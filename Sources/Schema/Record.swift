@@ -117,7 +117,7 @@ public final class Field<Root: Sendable>: Sendable {
             UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee.write(selection, to: &writer)
         }
         changes = { (root, json, path, outer) throws(StateRefusal) in
-            let bound: Access = outer == .creating ? .creating : outer == .readOnly || access == .readOnly ? .readOnly : .writable
+            let bound: Access = outer != .creating && access == .readOnly ? .readOnly : outer
             let old =
                 offset.map { UnsafeRawPointer(root).advanced(by: $0).assumingMemoryBound(to: Value.self).pointee }
                 ?? root.pointee[keyPath: place]

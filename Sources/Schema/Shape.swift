@@ -91,6 +91,8 @@ public struct FieldShape: Sendable {
 /// Whether a worker may change a field.
 public enum Access: Sendable {
     case readOnly, writable
+    /// Writable, by a state that is whole: what it does not name is not there.
+    case replacing
     /// The worker makes the record anew, so it names every member.
     case creating
 }

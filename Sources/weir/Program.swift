@@ -64,8 +64,10 @@ struct Program {
             loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger,
             flows: services.flows)
         tap.connect { host.logged($0) }
+        let replay = ClientReplay(
+            loop: loops[0], services: services, hooks: host.port(on: loops[0]), makeStream: HTTP1Layer.makeServerStream)
         do {
-            try await host.start(addons, attachedSocket: command.addonSocket)
+            try await host.start(addons, attachedSocket: command.addonSocket, replays: replay)
         } catch {
             await host.shutdown()
             throw Refusal(status: 1, text: "\(error)")
@@ -85,6 +87,7 @@ struct Program {
         await signals.wait()
         logger.info("shutting down")
         await listener.close()
+        try? await replay.stop().get()
         await listener.drain()
         await host.shutdown()
         try? await group.shutdownGracefully()
@@ -159,9 +162,19 @@ struct Program {
             return Services(
                 settings: settings, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
-                recorder: printer, ownAddresses: OwnAddresses(), flows: FlowRegistry(), interception: interception)
+                recorder: printer, ownAddresses: OwnAddresses(), flows: flows(settings, logger), interception: interception)
         } catch {
             throw Refusal(status: 1, text: error.reason)
+        }
+    }
+
+    private func flows(_ settings: Settings, _ logger: Logger) -> FlowRegistry {
+        let options = ProxyOptions.table
+        let (count, bytes) = (settings[options.storeFlows], settings[options.storeBytes])
+        return FlowRegistry(maximumCount: count, maximumBytes: bytes) {
+            guard count > 0 else { return }
+            logger.info(
+                "the store of ended flows is full (store_flows=\(count), store_bytes=\(bytes)): the oldest go from now on")
         }
     }
 

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.addon import Addon
+from support.calls import ALL
 from support.certificates import Authority
 from support.nginx import Nginx
 from support.origin import OK, Origin, answering
 from support.proxy import BINARY, Weir, free_port
+from support.worker import Worker
 
 
 def pytest_sessionstart(session):
@@ -144,3 +147,27 @@ def nginx(tmp_path):
     yield make
     for one in made:
         one.stop()
+
+
+def attach(weir, folder, *arguments, hooks=(), permissions=ALL, **options):
+    """A proxy and a worker in the test's own process, attached to it and ready."""
+    path = folder / "attached"
+    proxy = weir("--addon-socket", str(path), *arguments, **options)
+    worker = Worker(folder / "caller.jsonl", list(hooks), threads=True, attach=path, result={"permissions": list(permissions)})
+    ready = threading.Event()
+    worker.on("initialized")(lambda message: ready.set())
+    threading.Thread(target=worker.run, daemon=True).start()
+    assert ready.wait(5), proxy.log
+    return proxy, worker
+
+
+@pytest.fixture
+def caller(weir, tmp_path):
+    """`caller(*arguments)` attaches a worker, see `attach`."""
+    return lambda *arguments, **options: attach(weir, tmp_path, *arguments, **options)
+
+
+@pytest.fixture(scope="module")
+def module_caller(module_weir, tmp_path_factory):
+    """As `caller`, for a table of cases that share one run."""
+    return lambda *arguments, **options: attach(module_weir, tmp_path_factory.mktemp("caller"), *arguments, **options)

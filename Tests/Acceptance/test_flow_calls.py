@@ -7,74 +7,10 @@ import time
 
 import pytest
 
+from support.calls import Getting, asked, flows, refused, standing
 from support.origin import OK, answering
 from support.proxy import ROOT, eventually, free_port, run_to_end
 from support.wire import Closed
-from support.worker import Worker
-
-ALL = ["flow.list", "flow.get", "flow.set", "flow.resume", "flow.kill"]
-
-
-@pytest.fixture
-def caller(weir, tmp_path, monkeypatch):
-    """`caller(hooks, *arguments)` is a proxy and a worker in the test's own process, attached to it and ready."""
-
-    def make(*arguments, hooks=(), permissions=ALL, **options):
-        path = tmp_path / "attached"
-        proxy = weir("--addon-socket", str(path), *arguments, **options)
-        monkeypatch.setenv("WEIR_ADDON_SOCKET", str(path))
-        monkeypatch.delenv("WEIR_ADDON_FD", raising=False)
-        worker = Worker(tmp_path / "caller.jsonl", list(hooks), threads=True, result={"permissions": list(permissions)})
-        ready = threading.Event()
-        worker.on("initialized")(lambda message: ready.set())
-        threading.Thread(target=worker.run, daemon=True).start()
-        assert ready.wait(5), proxy.log
-        return proxy, worker
-
-    return make
-
-
-def asked(worker, method, **params):
-    answer = worker.call(method, **params)
-    assert "result" in answer, answer
-    return answer["result"]
-
-
-def refused(worker, method, **params):
-    answer = worker.call(method, **params)
-    assert "error" in answer, answer
-    return answer["error"]
-
-
-def flows(worker, **params):
-    return asked(worker, "flow.list", **params)["flows"]
-
-
-def standing(worker):
-    """The one flow, once it stands still."""
-    return eventually(lambda: [flow for flow in flows(worker) if flow["intercepted"]], what="an intercepted flow")[0]
-
-
-class Getting(threading.Thread):
-    """A client in the background; `answer` is its response, None if the connection ended instead."""
-
-    def __init__(self, proxy, url, **options):
-        super().__init__(daemon=True)
-        self.answer = None
-        self.ask = lambda: proxy.get(url, **options)
-        self.start()
-
-    def run(self):
-        try:
-            self.answer = self.ask()
-        except (Closed, ConnectionError):
-            pass
-
-    def end(self):
-        self.join(10)
-        assert not self.is_alive()
-        return self.answer
-
 
 def test_an_intercepted_flow_is_listed_changed_and_resumed(caller, origin):
     server = origin()
@@ -245,7 +181,8 @@ def test_what_is_wrong_with_a_call_is_said_and_changes_nothing(caller, origin):
     assert asked(worker, "flow.get", id=flow["id"])["flow"] == flow
     asked(worker, "flow.resume", id=flow["id"])
     assert client.end().status == 200
-    assert refused(worker, "flow.resume", id=flow["id"])["data"]["kind"] == "no_flow"
+    for method in ("flow.resume", "flow.kill"):
+        assert refused(worker, method, id=flow["id"])["data"]["kind"] == "conflict"
 
 
 def test_a_flow_that_does_not_stand_still_cannot_be_resumed(caller, origin):
@@ -258,7 +195,7 @@ def test_a_flow_that_does_not_stand_still_cannot_be_resumed(caller, origin):
 
 def test_permissions_are_what_was_asked_for_and_allowed(caller, origin):
     proxy, worker = caller("--set", "addon_permissions=flow.list", permissions=["flow.list", "flow.kill"])
-    assert flows(worker) == []
+    assert asked(worker, "flow.list") == {"flows": [], "evicted": 0}
     assert refused(worker, "flow.kill", id="x")["data"]["kind"] == "denied"
     assert refused(worker, "flow.get", id="x")["data"]["kind"] == "denied"
 
@@ -270,7 +207,7 @@ def test_a_permission_that_does_not_exist_fails_the_handshake(addon):
 
 
 @pytest.mark.parametrize("example", ["python/hold/hold.py", "node/hold/hold.js"])
-def test_the_examples_hold_flows_for_a_second_and_let_them_go_on_or_kill_them(example, weir, origin):
+def test_the_examples_hold_flows_for_a_second_and_let_them_go_on_kill_them_or_send_them_again(example, weir, origin):
     server = origin()
     proxy = weir(addons=[str(ROOT / "addon-examples" / example)])
     begun = time.monotonic()
@@ -282,6 +219,11 @@ def test_the_examples_hold_flows_for_a_second_and_let_them_go_on_or_kill_them(ex
     with pytest.raises(Closed) as closed:
         proxy.get(server.url("/"), "x-hold: kill")
     assert closed.value.seen == b"" and len(server.received) == 2
+    assert proxy.get(server.url("/again"), "x-hold: twice").status == 200
+    once, again = server.wait(4)[2:]
+    assert (once.target, once.one("x-hold")) == (again.target, again.one("x-hold")) == (b"/again", b"twice")
+    eventually(lambda: proxy.printed.count("/again") == 2, what="the record of both")
+    assert len(server.received) == 4, "what was replayed is not replayed again"
 
 
 def resident(pid):
@@ -304,9 +246,10 @@ def test_ten_thousand_intercepted_flows_whose_clients_leave_cost_nothing(caller,
             wire.close()
         assert eventually(lambda: not flows(worker, fields=["intercepted"]), 20, "their end")
 
-    batch(250)
-    batch(250)
+    for _ in range(5):
+        batch(250)  # The store of ended flows is full then, too.
     before = resident(proxy.process.pid)
     for _ in range(40):
         batch(250)
+    assert asked(worker, "flow.list", filter="~c 999")["evicted"] == 45 * 250 - 1000
     assert resident(proxy.process.pid) < before * 1.1

@@ -68,7 +68,7 @@ final class Rig: Sendable {
         let store = log
         host = AddonHost(
             loops: loops, hooks: TestHooks.table.hooks + LifecycleHooks.table.hooks, options: options, settings: values,
-            logger: Logger(label: "test") { _ in LogStore(store: store) }, flows: FlowRegistry())
+            logger: Logger(label: "test") { _ in LogStore(store: store) }, flows: FlowRegistry(maximumCount: 0, maximumBytes: 0))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -10,10 +10,12 @@ package struct CoreCall: Sendable {
     /// What `params` holds, for documents.
     package let params: String
     package let doc: String
-    /// Answers on any loop, with a `CallFailure` where it cannot.
-    let answer: @Sendable (JSON, FlowRegistry, any EventLoop) throws(CallFailure) -> EventLoopFuture<JSON>
+    /// Answers the worker that asks, called on its loop, with a `CallFailure` where it cannot. The answer may come from any loop.
+    let answer: Answer
 
-    package static let table: [CoreCall] = FlowCalls.table
+    typealias Answer = @Sendable (JSON, Worker) throws(CallFailure) -> EventLoopFuture<JSON>
+
+    package static let table: [CoreCall] = FlowCalls.table + FlowEdits.table
 
     static func named(_ method: String) -> CoreCall? { table.first { $0.method == method } }
 }
@@ -42,7 +44,7 @@ struct CallFailure: Error, Sendable, Equatable {
         CallFailure(code: -32602, kind: "invalid_params", message: what)
     }
     static func noFlow(_ id: String) -> CallFailure {
-        CallFailure(code: -32012, kind: "no_flow", message: "there is no flow '\(id)', or it has ended")
+        CallFailure(code: -32012, kind: "no_flow", message: "there is no flow '\(id)', or it has left the store")
     }
     static func conflict(_ what: String) -> CallFailure { CallFailure(code: -32013, kind: "conflict", message: what) }
     static func unknown(_ method: String) -> CallFailure {

@@ -4,84 +4,141 @@ import NIOCore
 import ProxyKernel
 import Schema
 
-/// The calls about flows that have not ended. Each works on the flow's state as it is now, on the flow's own loop.
+/// The calls that list flows, read them and decide about those that live. Each works on the flow's state as it is now, on the flow's
+/// own loop.
 enum FlowCalls {
     static let table: [CoreCall] = [
         CoreCall(
             method: "flow.list",
-            params: "`filter`: an expression; all flows without it. `fields`: as in a hook, without `flow.` before them",
-            doc: "The live flows, oldest first: `{\"flows\": [state, …]}`. Bodies are left out.",
+            params:
+                "`filter`: an expression; all flows without it. `fields`: as in a hook, without `flow.` before them. `live`: true for live flows only, false for ended ones. `after`: the `next` of an earlier answer",
+            doc:
+                "The live flows and the ended ones that are in the store, oldest first: `{\"flows\": [state, …], \"evicted\": n}`, with the number of flows that have left the store; with `next` if more follow than the worker's line has room for. Bodies are left out.",
             answer: list),
         CoreCall(
             method: "flow.get", params: "`id`; `content`: `none`, `whole` or `decoded`, as in a hook",
-            doc: "The state of a live flow: `{\"flow\": state}`.",
+            doc:
+                "The state of a flow and what is not in it: `{\"flow\": state, \"live\": b, \"killable\": b, \"modified\": b}`. A flow is modified if it differs from its backup.",
             answer: get),
         CoreCall(
-            method: "flow.set", params: "`id`; `flow`: what is to change, as in a reply",
-            doc: "Changes a live flow, whole or not at all. What was sent already stays sent.",
-            answer: set),
-        CoreCall(
             method: "flow.resume", params: "`id`", doc: "Lets an intercepted flow go on; `conflict` if it does not stand still.",
-            answer: { (params, flows, loop) throws(CallFailure) in
-                try onFlow(params, flows) { (flow) throws(CallFailure) in
+            answer: { (params, worker) throws(CallFailure) in
+                try onFlow(params, worker) { (flow) throws(CallFailure) in
                     guard flow.resume() else { throw .conflict("the flow is not intercepted") }
                     return [:]
                 }
             }),
         CoreCall(
-            method: "flow.kill", params: "`id`", doc: "Ends a live flow wherever it stands; `conflict` if it is ending already.",
-            answer: { (params, flows, loop) throws(CallFailure) in
-                try onFlow(params, flows) { (flow) throws(CallFailure) in
-                    guard flow.kill() else { throw .conflict("the flow is ending") }
+            method: "flow.wait", params: "`id`",
+            doc: "Answers as soon as the flow does not stand still, like `flow.get` without the state.", answer: wait),
+        CoreCall(
+            method: "flow.kill", params: "`id`",
+            doc: "Ends a live flow wherever it stands; `conflict` if it is ending or has ended.",
+            answer: { (params, worker) throws(CallFailure) in
+                try onFlow(params, worker) { (flow) throws(CallFailure) in
+                    guard flow.kill() else { throw .conflict(flow.isLive ? "the flow is ending" : "the flow has ended") }
                     return [:]
                 }
             }),
     ]
 
-    private static let list: @Sendable (JSON, FlowRegistry, any EventLoop) throws(CallFailure) -> EventLoopFuture<JSON> = {
-        (params, flows, loop) throws(CallFailure) in
+    private static let list: CoreCall.Answer = { (params, worker) throws(CallFailure) in
         let filter = try filter(params["filter"])
         let selection = try selection(params["fields"])
-        let states = flows.all.map { flow in flow.loop.submit { flow.flow } }
-        return EventLoopFuture.whenAllSucceed(states, on: loop).map { states in
-            let admitted = states.filter { filter?.matches(FilteredFlow($0)) ?? true }.sorted {
-                $0.timestampCreated < $1.timestampCreated
+        let isLive: Bool? = try optional(params, "live")
+        let after = try (optional(params, "after") as String?).map { text throws(CallFailure) in try Place(text) }
+        let flows = worker.host.flows
+        let states = flows.all.map { flow in flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.flow : nil } }
+        return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
+            let admitted = states.compactMap { $0 }.filter { filter?.matches(FilteredFlow($0)) ?? true }
+                .map { (place: Place($0), flow: $0) }.filter { entry in after.map { $0 < entry.place } ?? true }
+                .sorted { $0.place < $1.place }
+            // What the answer has besides the flows, the worker's own id included.
+            var room = worker.lineLimit - 1024
+            var result: [JSON] = []
+            for (_, flow) in admitted {
+                let bytes = encoded(flow, .none, selection)
+                room -= bytes.count + 1
+                guard room >= 0 || result.isEmpty else { break }
+                result.append(parsed(bytes))
             }
-            return ["flows": .array(admitted.map { json($0, .none, selection) })]
+            var answer: JSONObject = ["flows": .array(result), "evicted": .int(flows.evicted)]
+            if result.count < admitted.count { answer["next"] = .string(admitted[result.count - 1].place.text) }
+            return .object(answer)
         }
     }
 
-    private static let get: @Sendable (JSON, FlowRegistry, any EventLoop) throws(CallFailure) -> EventLoopFuture<JSON> = {
-        (params, flows, loop) throws(CallFailure) in
+    /// Where a flow stands in lists: by its time, and by its id among those of the same time.
+    private struct Place: Comparable {
+        let time: Double
+        let id: String
+
+        init(_ flow: HTTPFlow) { (time, id) = (flow.timestampCreated, flow.id) }
+
+        init(_ text: String) throws(CallFailure) {
+            let parts = text.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, let time = Double(parts[0]) else { throw .missing("after: expected the `next` of an answer") }
+            (self.time, id) = (time, String(parts[1]))
+        }
+
+        var text: String { "\(time) \(id)" }
+
+        static func < (left: Place, right: Place) -> Bool { (left.time, left.id) < (right.time, right.id) }
+    }
+
+    private static let get: CoreCall.Answer = { (params, worker) throws(CallFailure) in
         let mode: HookRequest.ContentMode
         do throws(StateRefusal) {
             mode = try params.object?.word("content", HookRequest.ContentMode.self, at: "") ?? .none
         } catch {
             throw .parameters(error)
         }
-        return try onFlow(params, flows) { flow in ["flow": json(flow.flow, mode, nil)] }
-    }
-
-    private static let set: @Sendable (JSON, FlowRegistry, any EventLoop) throws(CallFailure) -> EventLoopFuture<JSON> = {
-        (params, flows, loop) throws(CallFailure) in
-        guard let state = params["flow"] else { throw .missing("flow: missing") }
-        return try onFlow(params, flows) { (flow) throws(CallFailure) in
-            do throws(StateRefusal) {
-                flow.apply(try HTTPFlow.changes(from: flow.flow, to: state, at: "flow", access: .writable))
-                return [:]
-            } catch {
-                throw .parameters(error)
-            }
+        return try onFlow(params, worker) { flow in
+            var result = standing(flow)
+            result["flow"] = json(flow.flow, mode, nil)
+            return .object(result)
         }
     }
 
+    private static let wait: CoreCall.Answer = { (params, worker) throws(CallFailure) in
+        let flow = try named(params, worker)
+        return flow.loop.flatSubmit { flow.whenResumed() }.flatMap {
+            // It may have ended meanwhile, and another stands for it then.
+            let present = worker.host.flows.find(flow.flow.id) ?? flow
+            return present.loop.submit { .object(standing(present)) }
+        }
+    }
+
+    /// What is true of a flow besides its state.
+    private static func standing(_ flow: any TrackedFlow) -> JSONObject {
+        ["live": .bool(flow.isLive), "killable": .bool(flow.isKillable), "modified": .bool(flow.flow.isModified)]
+    }
+
+    /// The flow that `params` names.
+    static func named(_ params: JSON, _ worker: Worker) throws(CallFailure) -> any TrackedFlow {
+        let id: String = try required(params, "id", "a flow's id, a string")
+        guard let flow = worker.host.flows.find(id) else { throw .noFlow(id) }
+        return flow
+    }
+
     /// Runs `body` with the flow that `params` names, on that flow's loop.
-    private static func onFlow(
-        _ params: JSON, _ flows: FlowRegistry, _ body: @escaping @Sendable (any LiveFlow) throws(CallFailure) -> JSON
+    static func onFlow(
+        _ params: JSON, _ worker: Worker, _ body: @escaping @Sendable (any TrackedFlow) throws(CallFailure) -> JSON
     ) throws(CallFailure) -> EventLoopFuture<JSON> {
-        guard let id = params["id"]?.string else { throw .missing("id: expected a flow's id, a string") }
-        guard let flow = flows.find(id) else { throw .noFlow(id) }
+        let flow = try named(params, worker)
         return flow.loop.submit { try body(flow) }
+    }
+
+    static func required<Value: WireValue>(_ params: JSON, _ name: String, _ what: String) throws(CallFailure) -> Value {
+        guard let json = params[name], let value = try? Value.read(json, at: name) else {
+            throw .missing("\(name): expected \(what), found \(params[name]?.kind ?? "nothing")")
+        }
+        return value
+    }
+
+    private static func optional<Value: WireValue>(_ params: JSON, _ name: String) throws(CallFailure) -> Value? {
+        guard let json = params[name], json != .null else { return nil }
+        do throws(StateRefusal) { return try Value.read(json, at: name) } catch { throw .parameters(error) }
     }
 
     private static func filter(_ json: JSON?) throws(CallFailure) -> Filter? {
@@ -106,9 +163,15 @@ enum FlowCalls {
     }
 
     private static func json(_ flow: HTTPFlow, _ mode: HookRequest.ContentMode, _ selection: Selection?) -> JSON {
+        parsed(encoded(flow, mode, selection))
+    }
+
+    private static func encoded(_ flow: HTTPFlow, _ mode: HookRequest.ContentMode, _ selection: Selection?) -> [UInt8] {
         var writer = JSONWriter()
         ContentView.shown(flow, mode) { _ in }.write(selection, to: &writer)
-        // What the writer writes, the reader reads: it is the one form that workers know.
-        return (try? JSONReader().read(writer.bytes)) ?? .null
+        return writer.bytes
     }
+
+    /// What the writer writes, the reader reads: it is the one form that workers know.
+    private static func parsed(_ bytes: [UInt8]) -> JSON { (try? JSONReader().read(bytes)) ?? .null }
 }

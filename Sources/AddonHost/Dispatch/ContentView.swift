@@ -18,6 +18,10 @@ enum ContentView {
         if let response = flow.response, case .bytes = response.content {
             flow.response?.content = shown(response.content, response.headers, mode, "response", undecodable)
         }
+        // What the state was before is shown whole or without its bodies.
+        if let backup = flow.backup {
+            flow.backup = Boxed(wrappedValue: shown(backup.wrappedValue, .none, undecodable: undecodable))
+        }
         return flow
     }
 

@@ -17,14 +17,8 @@ package struct FilteredFlow: FilterSubject {
     package var method: [UInt8]? { flow.request.method.bytes }
 
     package var url: String? {
-        guard let host = values("host", flow.request.headers).first, flow.request.method != "CONNECT" else {
-            return flow.request.url
-        }
         var request = flow.request
-        let name = ByteString(host).string
-        // A port in the Host field is the one that the URL names already.
-        let end = name.hasPrefix("[") ? name.lastIndex(of: "]").map { name.index(after: $0) } : name.lastIndex(of: ":")
-        request.host = String(name[..<(end ?? name.endIndex)]).filter { $0 != "[" && $0 != "]" }
+        if request.method != "CONNECT" { request.host = request.prettyHost }
         return request.url
     }
 

@@ -147,12 +147,15 @@ extension Worker: LinkOwner {
         if method == "log" { logEntry(params) }
     }
 
+    /// The longest line that the worker takes. On its loop.
+    var lineLimit: Int { (life?.link?.core.limits ?? host.bounds.link).workerLine }
+
     func called(_ link: WorkerLink, _ id: JSON, method: String, params: JSON) {
         guard let life, life.link === link, life.isReady else { return link.answer(id, .failure(.notReady)) }
         guard let call = CoreCall.named(method) else { return link.answer(id, .failure(.unknown(method))) }
         guard life.permissions.contains(method) else { return link.answer(id, .failure(.denied(method))) }
         do throws(CallFailure) {
-            try call.answer(params, host.flows, loop).whenComplete { result in
+            try call.answer(params, self).whenComplete { result in
                 link.answer(id, result.mapError { $0 as? CallFailure ?? .conflict("\($0)") })
             }
         } catch {

@@ -21,7 +21,7 @@ class Failure(Exception):
 
 
 class Worker:
-    def __init__(self, record, hooks, threads=False, stdio=False, listen=None, result=None, on_other=None):
+    def __init__(self, record, hooks, threads=False, stdio=False, listen=None, attach=None, result=None, on_other=None):
         self.record_path, self.hooks, self.threads = record, hooks, threads
         self.extra = result or {}
         self.handlers = {}
@@ -31,21 +31,21 @@ class Worker:
         if stdio:
             self.incoming, self.outgoing = sys.stdin.buffer, sys.stdout.buffer
         else:
-            self.socket = self._connected(listen)
+            self.socket = self._connected(listen, attach)
             self.incoming = self.socket.makefile("rb")
             self.outgoing = self.socket.makefile("wb")
 
     @staticmethod
-    def _connected(listen):
+    def _connected(listen, attach):
         if listen:
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(listen)
                 listener.listen(1)
                 return listener.accept()[0]
-        if "WEIR_ADDON_FD" in os.environ:
+        if not attach and "WEIR_ADDON_FD" in os.environ:
             return socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"]))
         connected = socket.socket(socket.AF_UNIX)
-        connected.connect(os.environ["WEIR_ADDON_SOCKET"])
+        connected.connect(str(attach or os.environ["WEIR_ADDON_SOCKET"]))
         return connected
 
     def on(self, *names):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds requests with `x-hold: go` or `x-hold: kill` for a second; then they go on with `x-held: python`, or are killed."""
+"""Holds requests with `x-hold` for a second; then they go on with `x-held: python`, with `x-hold: kill` are killed, with `twice` sent again."""
 import json
 import os
 import socket
@@ -8,7 +8,8 @@ import time
 
 link = socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"])).makefile("rwb")
 lock = threading.Lock()  # two threads write
-hello = {"hooks": [{"name": "request", "filter": "~hq x-hold"}], "permissions": ["flow.list", "flow.set", "flow.resume", "flow.kill"]}
+hello = {"hooks": [{"name": "request", "filter": "~hq x-hold"}], "permissions": ["flow.list", "flow.set", "flow.resume", "flow.kill", "flow.replay"]}
+fields = ["intercepted", "is_replay", "timestamp_created", "request.headers", "response.status_code"]
 answers = {"initialize": hello, "request": {"flow": {"intercepted": True}}}
 
 
@@ -20,7 +21,7 @@ def send(**message):
 
 def watch():
     while not time.sleep(0.2):
-        send(id="list", method="flow.list", params={"filter": "~hq x-hold", "fields": ["intercepted", "timestamp_created", "request.headers"]})
+        send(id="list", method="flow.list", params={"filter": "~hq x-hold", "fields": fields})
 
 
 def decide(flow):
@@ -39,3 +40,5 @@ for message in map(json.loads, link):
     for flow in message.get("result", {}).get("flows", []):
         if flow["intercepted"] and flow["timestamp_created"] < time.time() - 1:
             decide(flow)
+        elif flow["response"] and not flow["is_replay"] and ["x-hold", "twice"] in flow["request"]["headers"]:
+            send(id="replay", method="flow.replay", params={"id": flow["id"]})

@@ -1,0 +1,52 @@
+import FlowModel
+import NIOCore
+import Schema
+
+/// A flow as those see it who act upon it from outside. Confined to `loop`.
+package protocol TrackedFlow: AnyObject, Sendable {
+    var loop: any EventLoop { get }
+    var flow: HTTPFlow { get }
+    /// Whether it has not ended.
+    var isLive: Bool { get }
+    /// Whether `kill` would do something.
+    var isKillable: Bool { get }
+    /// Changes the state as it is now. What was sent already stays sent.
+    func edit(_ change: (inout HTTPFlow) -> Void)
+    /// Lets an intercepted flow go on; false if it does not stand still.
+    func resume() -> Bool
+    /// Ends the flow wherever it stands, without a response; false if it is ending already.
+    func kill() -> Bool
+    /// Succeeds when the flow does not stand still, at once or later.
+    func whenResumed() -> EventLoopFuture<Void>
+}
+
+/// A flow that has ended: a state that can be read, edited and copied.
+package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
+    package let loop: any EventLoop
+    let id: String
+    package private(set) var flow: HTTPFlow
+    /// Its share of the registry's bytes, under the registry's lock; nil once it has gone from there.
+    var accountedSize: Int?
+    private weak var registry: FlowRegistry?
+
+    init(_ flow: HTTPFlow, loop: any EventLoop, registry: FlowRegistry) {
+        self.loop = loop
+        self.flow = flow
+        self.registry = registry
+        id = flow.id
+        self.flow.intercepted = false
+    }
+
+    package var isLive: Bool { false }
+    package var isKillable: Bool { false }
+
+    package func edit(_ change: (inout HTTPFlow) -> Void) {
+        change(&flow)
+        flow.intercepted = false
+        registry?.resized(self, to: flow.footprint)
+    }
+
+    package func resume() -> Bool { false }
+    package func kill() -> Bool { false }
+    package func whenResumed() -> EventLoopFuture<Void> { loop.makeSucceededVoidFuture() }
+}
