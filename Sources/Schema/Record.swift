@@ -99,7 +99,8 @@ public final class Field<Root: Sendable>: Sendable {
         self.access = access
         shape = { Value.shape }
         key = JSONWriter.encodedKey(name)
-        self.words = words.map(\.wireJSON)
+        // No key path here: the literal would keep the optimiser from specialising this in other targets.
+        self.words = words.map { $0.wireJSON }
         let check = { @Sendable (value: Value, path: () -> String) throws(StateRefusal) in
             guard !words.isEmpty, !words.contains(value) else { return }
             let expected = words.map { String(decoding: $0.wireJSON.encoded, as: UTF8.self) }.joined(separator: " or ")
