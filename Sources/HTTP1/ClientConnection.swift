@@ -98,7 +98,7 @@ final class ClientConnection: ByteConsumer {
             return refuse(error, on: session)
         }
         if head.method == "CONNECT" {
-            let exchange = ConnectExchange(flow: flow, client: stream)
+            let exchange = ConnectExchange(flow: flow, loop: session.loop, client: stream)
             clientLeft = { exchange.waiter.end(.clientGone) }
             return session.tell { await exchange.run(on: session) }
         }

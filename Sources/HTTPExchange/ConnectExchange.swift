@@ -3,18 +3,24 @@ import NIOCore
 import ProxyKernel
 import Schema
 
-/// A CONNECT request: granted, it turns the client's connection into a tunnel that is inspected anew.
-package final class ConnectExchange {
-    private var flow: HTTPFlow
+/// A CONNECT request: granted, it turns the client's connection into a tunnel that is inspected anew. Confined to its session's loop.
+///
+/// It can be named and killed while it lasts, and is not kept afterwards: what matters goes through the tunnel.
+package final class ConnectExchange: @unchecked Sendable {
+    package private(set) var flow: HTTPFlow
+    package let loop: any EventLoop
     private let client: any ClientStream
     package let waiter = Waiter()
 
-    package init(flow: HTTPFlow, client: any ClientStream) {
+    package init(flow: HTTPFlow, loop: any EventLoop, client: any ClientStream) {
         self.flow = flow
+        self.loop = loop
         self.client = client
     }
 
     package func run(on session: isolated Session) async {
+        session.services.flows.add(self, id: flow.id)
+        defer { session.services.flows.remove(flow.id) }
         do throws(ProxyFailure) {
             try await fire(HTTPHooks.table.connect, on: session)
             if let response = flow.response, !(200..<300).contains(response.statusCode) {
@@ -58,7 +64,7 @@ package final class ConnectExchange {
     }
 
     private func fail(_ failure: ProxyFailure, on session: isolated Session) async {
-        flow.error = FlowError(failure.note, at: WallClock.now)
+        flow.error = FlowError(failure.what == .killed ? FlowError.killedMessage : failure.note, at: WallClock.now)
         session.log(.info, "\(flow.client.value.peername): CONNECT \(flow.request.url): \(failure.note)")
         waiter.reopen()
         _ = try? await fire(HTTPHooks.table.connectError, on: session)
@@ -75,5 +81,26 @@ package final class ConnectExchange {
         var event = FlowEvent(flow)
         try await session.hooks.run(hook, &event, waiter: waiter)
         flow = event.http
+    }
+}
+
+extension ConnectExchange: TrackedFlow {
+    package var isLive: Bool { true }
+    package var isKillable: Bool { waiter.ended == nil && flow.error == nil }
+    package func edit(_ change: (inout HTTPFlow) -> Void) {
+        change(&flow)
+        guard flow.error?.message == FlowError.killedMessage else { return }
+        flow.error = nil
+        _ = kill()
+    }
+
+    /// It never stands still.
+    package func resume() -> Bool { false }
+    package func whenResumed() -> EventLoopFuture<Void> { loop.makeSucceededVoidFuture() }
+
+    package func kill() -> Bool {
+        guard isKillable else { return false }
+        waiter.end(.killed("the flow was killed"))
+        return true
     }
 }

@@ -32,6 +32,9 @@ package final class FlowRegistry: Sendable {
 
     package func add(_ flow: any TrackedFlow, id: String) { state.withLock { $0.flows[id] = flow } }
 
+    /// Forgets a live flow that is not to be kept.
+    package func remove(_ id: String) { _ = state.withLock { $0.flows.removeValue(forKey: id) } }
+
     package func find(_ id: String) -> (any TrackedFlow)? { state.withLock { $0.flows[id] } }
 
     package var all: [any TrackedFlow] { state.withLock { Array($0.flows.values) } }

@@ -122,6 +122,26 @@ def test_a_kill_ends_the_flow_wherever_it_stands_with_one_error_event(stage, cal
     assert errors == ["Connection killed."] and not flows(worker)
 
 
+@pytest.mark.parametrize("by", ["call", "state"])
+def test_a_connect_request_is_killed_in_the_middle_of_its_event(by, caller, origin):
+    server, errors = origin(), []
+    proxy, worker = caller(hooks=[{"name": "http_connect", "timeout_ms": 9000}, "http_connect_error"])
+    worker.on("http_connect")(lambda message: time.sleep(3))
+    worker.on("http_connect_error")(lambda message: errors.append(message["params"]["flow"]["error"]["msg"]))
+    with proxy.connect() as wire:
+        wire.send(f"CONNECT {server.authority} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        (flow,) = eventually(lambda: flows(worker), what="the flow")
+        assert flow["request"]["method"] == "CONNECT"
+        begun = time.monotonic()
+        if by == "call":
+            asked(worker, "flow.kill", id=flow["id"])
+        else:
+            asked(worker, "flow.set", id=flow["id"], flow={"error": {"msg": "Connection killed.", "timestamp": 1}})
+        assert wire.to_end() == b"" and time.monotonic() - begun < 1
+    assert eventually(lambda: errors, what="the error event") == ["Connection killed."]
+    assert flows(worker, live=None) == [] and server.connections == 0
+
+
 def test_setting_the_killed_error_kills(caller, origin):
     proxy, worker = caller("--set", "intercept=~q")
     client = Getting(proxy, origin().url("/"))
