@@ -53,6 +53,8 @@ let package = Package(
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        // Row 2: flows in the formats of other programs.
+        layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
         // Row 2: sessions, detection, upstream connections, the hook port.
         layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", nio, posix, logging]),
         // Row 1: TLS, flow records, content codings, the sans-io addon link.
@@ -73,6 +75,7 @@ let package = Package(
         tests("FlowModel", ["Schema", nio]),
         tests("Codings", []),
         tests("AddonWire", ["Schema"]),
+        tests("FlowExport", ["Schema", "FlowModel", nio]),
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),

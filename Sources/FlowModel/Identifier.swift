@@ -21,7 +21,22 @@ package enum Identifier {
     /// A random UUID (RFC 9562, version 4) as text.
     package static func uuid4() -> String {
         let (first, second) = randomPair()
-        let high = (first & ~0xF000) | 0x4000
+        return text(first, second, version: 4)
+    }
+
+    /// The UUID (version 8) of something that has none: the same for the same octets and number, and not made against malice.
+    package static func hashed(_ octets: [UInt8], _ number: Int) -> String {
+        // FNV-1a, twice from different beginnings.
+        var (first, second): (UInt64, UInt64) = (0xCBF2_9CE4_8422_2325, 0x8422_2325_CBF2_9CE4 ^ UInt64(bitPattern: Int64(number)))
+        for octet in octets {
+            first = (first ^ UInt64(octet)) &* 0x100_0000_01B3
+            second = (second ^ UInt64(octet)) &* 0x100_0000_01B3
+        }
+        return text(first ^ second &* 0x9E37_79B9_7F4A_7C15, second, version: 8)
+    }
+
+    private static func text(_ first: UInt64, _ second: UInt64, version: UInt64) -> String {
+        let high = (first & ~0xF000) | version << 12
         let low = (second >> 2) | 1 << 63
         return String(unsafeUninitializedCapacity: 36) { text in
             var position = 0

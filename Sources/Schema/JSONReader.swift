@@ -42,7 +42,7 @@ public final class JSONReader {
             status = json_tokener_get_error(tokener)
         } else if status == json_tokener_success {
             let end = json_tokener_get_parse_end(tokener)
-            if line[min(end, line.count)...].contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
+            if line[min(end, line.count)...].contains(where: { !$0.isJSONSpace }) {
                 json_object_put(root)
                 throw JSONFailure("more than one value in a line, at byte \(end)")
             }

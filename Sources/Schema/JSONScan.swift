@@ -23,7 +23,7 @@ struct JSONScan {
         while index < text.count {
             let byte = text[index]
             switch byte {
-            case 0x20, 0x09, 0x0D, UInt8(ascii: ","):
+            case 0x20, 0x09, 0x0A, 0x0D, UInt8(ascii: ","):
                 index += 1
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
@@ -72,7 +72,7 @@ struct JSONScan {
     /// json-c cuts a member's name at U+0000, so that two readers could disagree about it.
     private func refuseNULInName() throws(JSONFailure) {
         var next = index
-        while next < text.count, text[next] == 0x20 || text[next] == 0x09 || text[next] == 0x0D { next += 1 }
+        while next < text.count, text[next].isJSONSpace { next += 1 }
         if next < text.count, text[next] == UInt8(ascii: ":") { throw failure("U+0000 in a member's name") }
     }
 
@@ -137,4 +137,9 @@ struct JSONScan {
         while let next = byte(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) { index += 1 }
         return index - start
     }
+}
+
+extension UInt8 {
+    /// White space between tokens (RFC 8259 2).
+    var isJSONSpace: Bool { self == 0x20 || self == 0x09 || self == 0x0A || self == 0x0D }
 }
