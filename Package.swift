@@ -42,12 +42,13 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost", "Control",
+                "FlowExport",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         // Row 5: addon processes; what the operator sees and sets.
         layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
-        layer("Control", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", logging]),
+        layer("Control", ["Schema", "FlowModel", "FlowExport", "ProxyKernel", "HTTPExchange", logging]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         // Row 3: the version-free life of a request; the relay.

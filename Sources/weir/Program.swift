@@ -1,5 +1,6 @@
 import AddonHost
 import Control
+import FlowExport
 import FlowModel
 import Glibc
 import HTTP1
@@ -22,7 +23,7 @@ struct Program {
             HTTPHooks.table.hooks,
         ].flatMap { $0 },
         options: options.options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
-    static let options = OptionRegistry([ProxyOptions.table, AddonOptions.table, TerminalOptions.table])
+    static let options = OptionRegistry([ProxyOptions.table, AddonOptions.table, TerminalOptions.table, ArchiveOptions.table])
 
     private let command: WeirCommand
 
@@ -59,7 +60,9 @@ struct Program {
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings[ProxyOptions.table.threads]))
         let loops = Array(group.makeIterator())
-        let services = try services(settings, logger, printer)
+        let archive = try archive(settings, logger)
+        defer { archive?.finish() }
+        let services = try services(settings, logger, FlowRecorders([printer] + (archive.map { [$0] } ?? [])))
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger,
             flows: services.flows)
@@ -155,14 +158,23 @@ struct Program {
             detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
     }
 
-    private func services(_ settings: Settings, _ logger: Logger, _ printer: FlowPrinter) throws(Refusal) -> Services {
+    private func archive(_ settings: Settings, _ logger: Logger) throws(Refusal) -> HARRecorder? {
+        let path = settings[ArchiveOptions.table.hardump]
+        do throws(HARFile.Failure) {
+            return path.isEmpty ? nil : try HARRecorder(path: path, version: Self.version, logger: logger)
+        } catch {
+            throw Refusal(status: 1, text: "option hardump: \(error)")
+        }
+    }
+
+    private func services(_ settings: Settings, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal) -> Services {
         let interception = try interception(settings)
         do throws(TLSFailure) {
             let certificates = try Certificates(settings)
             return Services(
                 settings: settings, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
-                recorder: printer, ownAddresses: OwnAddresses(), flows: flows(settings, logger), interception: interception)
+                recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), interception: interception)
         } catch {
             throw Refusal(status: 1, text: error.reason)
         }

@@ -1,0 +1,12 @@
+import FlowModel
+
+/// Several takers of flows as one; each gets every flow, in their order.
+package struct FlowRecorders: FlowRecorder {
+    private let recorders: [any FlowRecorder]
+
+    package init(_ recorders: [any FlowRecorder]) { self.recorders = recorders }
+
+    package func record(_ flow: HTTPFlow, sizes: BodySizes) { for recorder in recorders { recorder.record(flow, sizes: sizes) } }
+
+    package var wantsContent: Bool { recorders.contains { $0.wantsContent } }
+}
