@@ -42,7 +42,7 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost", "Control",
-                "FlowExport",
+                "FlowExport", "CoreClient",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -54,8 +54,9 @@ let package = Package(
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
-        // Row 2: flows in the formats of other programs.
+        // Row 2: flows in the formats of other programs; a client of a running core.
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
+        layer("CoreClient", ["Schema", "AddonWire"]),
         // Row 2: sessions, detection, upstream connections, the hook port.
         layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", nio, posix, logging]),
         // Row 1: TLS, flow records, content codings, the sans-io addon link.

@@ -22,7 +22,7 @@ package struct FlowPrinter: FlowRecorder {
         Terminal.write(lines(of: flow, sizes))
     }
 
-    func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
+    package func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
         let client = flow.client.value.peername.description
         let request = flow.request
         let url = Self.safe(request.url)
@@ -71,7 +71,7 @@ package struct FlowPrinter: FlowRecorder {
     }
 
     /// Text of the network with its control characters made visible, so that none of them reaches the terminal.
-    private static func safe(_ text: String) -> String {
+    package static func safe(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
@@ -85,7 +85,7 @@ package struct FlowPrinter: FlowRecorder {
     }
 
     /// "12b", "1.5k", "3.2m": as mitmdump prints sizes.
-    static func size(_ bytes: Int) -> String {
+    package static func size(_ bytes: Int) -> String {
         if bytes < 1024 { return "\(bytes)b" }
         var value = Double(bytes)
         for unit in ["k", "m", "g"] {

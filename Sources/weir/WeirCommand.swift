@@ -35,7 +35,9 @@ struct WeirCommand: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "weir", abstract: "An intercepting HTTP proxy whose addons are processes.",
-            discussion: "Options for --set, with their defaults:\n\n\(Program.options.help)")
+            discussion:
+                "weir flow … works on the flows of a running core or of a file: see weir flow --help. A filter expression that begins with the word flow is given as weir -- flow …\n\nOptions for --set, with their defaults:\n\n\(Program.options.help)"
+        )
     }
 
     /// What the flags say, as assignments to options; explicit `--set`s come later and win.
@@ -53,6 +55,7 @@ struct WeirCommand: ParsableCommand {
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.first == "protocol-schemas" { Glibc.exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
+        if arguments.first == "flow" { Glibc.exit(FlowCommand.execute(Array(arguments.dropFirst()))) }
         let command: WeirCommand
         do {
             command = try parse(arguments)

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Control
+import Glibc
+
+/// `weir flow …`: the flows of a running core or of a file.
+struct FlowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weir flow", abstract: "Lists, shows, exports and changes flows, of a running core or of a file.",
+        discussion: """
+            A flow is named by its id or the beginning of it. What is not made of hexadecimal digits and dashes alone is a filter \
+            expression, in the language that `weir` itself takes; to look for such a word in URLs write `~u cafe`.
+
+            Exit statuses: 0, 1 if something went wrong or there is no such flow, 2 for a wrong argument or filter.
+            """,
+        subcommands: [
+            FlowListing.self, FlowShowing.self, FlowExporting.self, FlowResuming.self, FlowKilling.self, FlowMarking.self,
+            FlowCommenting.self, FlowReverting.self, FlowDuplicating.self, FlowReplaying.self,
+        ])
+
+    /// Runs the command with the arguments behind `flow`; the result is the exit status.
+    static func execute(_ arguments: [String]) -> Int32 {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot(arguments.isEmpty ? ["--help"] : arguments)
+            try command.run()
+            return 0
+        } catch let failure as FlowFailure {
+            Terminal.write("weir: \(failure.text)\n", to: STDERR_FILENO)
+            return failure.status
+        } catch {
+            let isHelp = exitCode(for: error) == .success
+            let text =
+                isHelp ? fullMessage(for: error, columns: 110) : "weir: \(message(for: error)) (weir flow --help says more)"
+            Terminal.write(text + "\n", to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
+            return isHelp ? 0 : 2
+        }
+    }
+}
+
+/// Where the flows are.
+struct FlowPlaceOptions: ParsableArguments {
+    @Option(help: "Addon socket of a running core, as given to --addon-socket. (default: $WEIR_ADDON_SOCKET)")
+    var socket: String?
+    @Option(help: "File of flows: HAR, or .zhar; - is the standard input.")
+    var file: String?
+
+    func validate() throws {
+        if socket != nil, file != nil { throw ValidationError("give --socket or --file, not both") }
+    }
+
+    func open() throws(FlowFailure) -> any FlowPlace {
+        if let file { return FlowFile(path: file) }
+        return try CoreSocketOptions.open(socket)
+    }
+}
+
+/// A running core, for commands that files have no answer to.
+struct CoreSocketOptions: ParsableArguments {
+    @Option(help: "Addon socket of a running core, as given to --addon-socket. (default: $WEIR_ADDON_SOCKET)")
+    var socket: String?
+
+    func open(_ methods: String...) throws(FlowFailure) -> LiveFlows { try Self.open(socket, methods) }
+
+    static func open(_ socket: String?, _ methods: [String] = []) throws(FlowFailure) -> LiveFlows {
+        guard let path = socket ?? getenv("WEIR_ADDON_SOCKET").map({ String(cString: $0) }), !path.isEmpty else {
+            throw FlowFailure(status: 2, "which flows? Give --socket PATH for a running core, or --file FILE")
+        }
+        return try LiveFlows(socket: path, methods: methods)
+    }
+}
