@@ -15,6 +15,7 @@ let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let posix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -35,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // Row 6: the program.
@@ -48,7 +50,7 @@ let package = Package(
             swiftSettings: settings),
         // Row 5: addon processes; what the operator sees and sets.
         layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
-        layer("Control", ["Schema", "FlowModel", "FlowExport", "ProxyKernel", "HTTPExchange", logging]),
+        layer("Control", ["Schema", "FlowModel", "FlowExport", "ProxyKernel", "HTTPExchange", logging, yams]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         // Row 3: the version-free life of a request; the relay.
@@ -81,6 +83,7 @@ let package = Package(
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
+        tests("Control", ["Schema"]),
         tests("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "Codings", nio, posix, logging]),
     ],
     swiftLanguageModes: [.v6]

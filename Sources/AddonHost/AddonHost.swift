@@ -22,8 +22,11 @@ package final class AddonHost: Sendable {
     var replays: (any FlowReplays)? { state.withLock { $0.replays } }
     /// What workers may be granted.
     private let grantable: Set<String>
-    let configuration: ConfigureEvent
-    private let state = Mutex(State())
+    let options: OptionStore
+    let commands = CommandRegistry()
+    let metrics = Metrics()
+    let reconfiguration: Reconfiguration
+    private let state: Mutex<State>
     private let troubles: TroubleLog
 
     struct State {
@@ -41,35 +44,46 @@ package final class AddonHost: Sendable {
     }
 
     package init(
-        loops: [any EventLoop], hooks: [any AnyHook], options: [any AnyOption], settings: Settings, logger: Logger,
-        flows: FlowRegistry
+        loops: [any EventLoop], hooks: [any AnyHook], options: OptionStore, logger: Logger, flows: FlowRegistry
     ) {
         self.loops = loops
+        self.options = options
+        let settings = options.settings
         self.hooks = hooks
         bounds = AddonBounds(settings)
         self.flows = flows
         grantable = Set(settings[AddonOptions.table.permissions])
         log = AddonLog(logger: logger)
         troubles = TroubleLog(log: log)
-        var values = JSONObject()
-        for option in options { values[option.name] = settings.json(option) }
-        configuration = ConfigureEvent(options: .object(values), updated: options.map(\.name))
+        reconfiguration = Reconfiguration(options: options, loop: loops[0])
+        state = Mutex(State())
         let ports = loops.map { LoopPort(loop: $0, host: self) }
         state.withLock { $0.ports = ports }
     }
 
-    /// Starts every addon, makes the handshakes, and sends `start` and `configure` in the order given. If one fails, those that
-    /// were started are stopped, and the error names it and the reason.
-    package func start(_ addons: [AddonSpec], attachedSocket: String? = nil, replays: (any FlowReplays)? = nil)
-        async throws(AddonFailure)
-    {
-        state.withLock { $0.replays = replays }
+    /// Starts every addon and makes the handshakes: what they declare is known then. If one fails, those that were started are
+    /// stopped, and the error names it and the reason.
+    package func launch(_ addons: [AddonSpec]) async throws(AddonFailure) {
         let workers = addons.map { add($0) }
         do {
             let launches = workers.map { worker in worker.loop.flatSubmit { worker.launch() } }
             for launch in launches { try await launch.get() }
+        } catch {
+            await stopAll(workers)
+            throw error as? AddonFailure ?? AddonFailure("\(error)")
+        }
+    }
+
+    /// Sends `start` and `configure` to the addons that were launched, in their order. If one fails or refuses the options, all
+    /// are stopped, and the error names it and the reason.
+    package func start(attachedSocket: String? = nil, replays: (any FlowReplays)? = nil) async throws(AddonFailure) {
+        let workers = state.withLock { state in
+            state.replays = replays
+            return state.workers
+        }
+        do {
             for worker in workers { try await worker.onLoop { $0.tell(LifecycleHooks.table.start, EmptyEvent()) } }
-            for worker in workers { try await worker.onLoop { $0.tell(LifecycleHooks.table.configure, self.configuration) } }
+            for worker in workers { try await worker.onLoop { $0.configureFirst() } }
             if let attachedSocket {
                 let attachments = try await AttachedSocket.open(attachedSocket, loop: loops[0], host: self)
                 state.withLock { $0.attachments = attachments }
@@ -117,6 +131,14 @@ package final class AddonHost: Sendable {
             try? await worker.onLoop { $0.tell(LifecycleHooks.table.done, EmptyEvent(), isLast: true) }
         }
         await stopAll(workers)
+    }
+
+    /// Ends what was launched and not started.
+    package func abandon() async { await stopAll(state.withLock { $0.workers }) }
+
+    /// The commands that addons offer, with what they take and give, by name.
+    package var offeredCommands: [(name: String, arguments: String, result: String, help: String)] {
+        commands.all.map { ($0.command.name, $0.command.arguments, $0.command.result, $0.command.help) }
     }
 
     /// A line of the proxy's log, for those who subscribed to `log`. From any thread, also while the line is being logged.
@@ -182,7 +204,7 @@ extension AddonHost {
     func initialize(_ worker: Worker) -> LinkMessage {
         InitializeRequest(
             coreName: Self.coreName, coreVersion: Self.coreVersion, workerID: "\(worker.name).\(worker.place)",
-            workerName: worker.name, limits: bounds.link, options: configuration.options
+            workerName: worker.name, limits: bounds.link, options: .object(options.json)
         ).message
     }
 
@@ -190,7 +212,7 @@ extension AddonHost {
     func greet(_ worker: Worker) -> EventLoopFuture<Void> {
         let isRunning = state.withLock { $0.isRunning }
         return worker.tell(LifecycleHooks.table.start, EmptyEvent())
-            .flatMap { worker.tell(LifecycleHooks.table.configure, self.configuration) }
+            .flatMap { worker.configureFirst() }
             .flatMap {
                 isRunning ? worker.tell(LifecycleHooks.table.running, EmptyEvent()) : worker.loop.makeSucceededVoidFuture()
             }
@@ -207,6 +229,9 @@ extension AddonHost {
         updateTick()
     }
 
+    /// The workers at hand, in the order of the chain as the command line gives it.
+    var workers: [Worker] { state.withLock { $0.workers.sorted { $0.place < $1.place } } }
+
     /// Takes a worker out for good.
     func forget(_ worker: Worker) {
         state.withLock { state in
@@ -214,6 +239,7 @@ extension AddonHost {
             state.listeners[worker.place] = nil
             rebuild(&state)
         }
+        commands.forget(worker)
         updateTick()
     }
 

@@ -3,6 +3,7 @@ import Schema
 
 /// The bounds of addon processes and of the connections to them.
 package struct AddonOptions: OptionTable {
+    package let scripts = Option<[String]>("scripts", [], "The addons, as `--addon` takes them.")
     package let permissions = Option<[String]>(
         "addon_permissions", ["all"],
         "Calls that addons are granted when they ask for them, such as `flow.kill`; `all` grants every one.")

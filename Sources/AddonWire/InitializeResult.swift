@@ -8,6 +8,8 @@ package struct InitializeResult: Sendable {
     package var hooks: [HookRequest]
     /// The calls of the core that it wants to make.
     package var permissions: [String] = []
+    package var options: [OptionDeclaration] = []
+    package var commands: [CommandDeclaration] = []
     /// The longest line that the worker takes; at least 1024.
     package var maximumLine: Int?
     package var maximumInFlight: Int?
@@ -30,6 +32,12 @@ package struct InitializeResult: Sendable {
             }
         }
         permissions = try object.optional("permissions", [String].self, at: "") ?? []
+        for (index, entry) in (try object.optional("options", [JSON].self, at: "") ?? []).enumerated() {
+            options.append(try OptionDeclaration(entry, at: "options[\(index)]"))
+        }
+        for (index, entry) in (try object.optional("commands", [JSON].self, at: "") ?? []).enumerated() {
+            commands.append(try CommandDeclaration(entry, at: "commands[\(index)]"))
+        }
         guard let limits = object["limits"], limits != .null else { return }
         guard let limits = limits.object else { throw .expected("an object", at: "limits", found: limits) }
         maximumLine = try limits.positive("max_line", at: "limits")

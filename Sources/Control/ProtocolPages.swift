@@ -65,10 +65,13 @@ package enum ProtocolPages {
 
     static func optionsPage(_ options: [any AnyOption]) -> String {
         var text = "# Options\n\nGenerated from the tables in the source (`scripts/protocol`). Set with `--set NAME=VALUE`.\n\n"
-        text += "| option | type | default | meaning |\n|---|---|---|---|\n"
+        text +=
+            "An option that is read when used may be changed while the proxy runs (`options.set`), for the connections and flows that come then; another cannot be.\n\n"
+        text += "| option | type | default | read | meaning |\n|---|---|---|---|---|\n"
         for option in options {
             let choices = option.choices.isEmpty ? "" : " (\(option.choices.joined(separator: ", ")))"
-            text += "| `\(option.name)` | \(option.typeName)\(choices) | `\(option.defaultText)` | \(option.doc) |\n"
+            text +=
+                "| `\(option.name)` | \(option.typeName)\(choices) | `\(option.defaultText)` | \(option.reading.text) | \(option.doc) |\n"
         }
         return text
     }

@@ -1,3 +1,4 @@
+import FlowModel
 import Schema
 
 /// The settings of connections and TLS.
@@ -12,26 +13,28 @@ package struct ProxyOptions: OptionTable {
         "threads", 1, "Event loops. A worker is served by one of them; events of the others hop to it.")
 
     package let connectionStrategy = Option<String>(
-        "connection_strategy", "eager", choices: ["eager", "lazy"],
+        "connection_strategy", "eager", choices: ["eager", "lazy"], read: .whenUsed,
         "Whether to connect to the server at CONNECT and before the client's TLS handshake, or when a request needs it.")
     package let connectTimeout = Option<Int>(
-        "connect_timeout", 30, "Seconds until an attempt to connect to a server is given up.")
-    package let tcpTimeout = Option<Int>("tcp_timeout", 600, "Seconds until an idle client connection is closed.")
+        "connect_timeout", 30, read: .whenUsed, "Seconds until an attempt to connect to a server is given up.")
+    package let tcpTimeout = Option<Int>(
+        "tcp_timeout", 600, read: .whenUsed, "Seconds until an idle client connection is closed.")
     package let keepHostHeader = Option<Bool>(
-        "keep_host_header", false, "Reverse mode: send the client's Host field, not the server's name.")
+        "keep_host_header", false, read: .whenUsed, "Reverse mode: send the client's Host field, not the server's name.")
     package let bodySizeLimit = Option<Int>(
-        "body_buffer_limit", 256 << 20, "Bytes of a body that are held at most for a worker that asked for the whole of it.")
+        "body_buffer_limit", 256 << 20, read: .whenUsed,
+        "Bytes of a body that are held at most for a worker that asked for the whole of it.")
     package let intercept = Option<String?>(
-        "intercept", nil,
+        "intercept", nil, read: .whenUsed, objection: filterObjection,
         "Filter: flows that match stand still at *request* and at *response*, until somebody resumes or kills them.")
-    package let interceptActive = Option<Bool>("intercept_active", true, "Whether `intercept` is followed.")
+    package let interceptActive = Option<Bool>("intercept_active", true, read: .whenUsed, "Whether `intercept` is followed.")
     package let interceptTimeout = Option<Double>(
-        "intercept_timeout", 0, "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
+        "intercept_timeout", 0, read: .whenUsed, "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
     package let storeFlows = Option<Int>(
         "store_flows", 1000, "Ended flows that are kept for `flow.list` and `flow.get`; the oldest go first. 0 keeps none.")
     package let storeBytes = Option<Int>("store_bytes", 64 << 20, "Bytes of memory that those flows take at most, about.")
     package let storeContent = Option<Bool>(
-        "store_content", false, "Keep the bodies of flows for those calls, also where nothing else needs them.")
+        "store_content", false, read: .whenUsed, "Keep the bodies of flows for those calls, also where nothing else needs them.")
     package let replayConcurrency = Option<Int>(
         "client_replay_concurrency", 1, "Requests that are replayed at a time; -1 replays all at once.")
 
@@ -62,5 +65,14 @@ package struct ProxyOptions: OptionTable {
 
     package init() {}
     package static let table = ProxyOptions()
+    private static let filterObjection: @Sendable (String?) -> String? = { text in
+        guard let text else { return nil }
+        do throws(FilterError) {
+            _ = try Filter(text)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
     private static let versions = ["UNBOUNDED", "SSL3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3"]
 }

@@ -2,11 +2,13 @@ import FlowModel
 import Logging
 import NIOCore
 import Schema
+import Synchronization
 import TLSEngine
 
 /// What all sessions share: settings, certificates, the protocols, and where finished flows go.
 package final class Services: Sendable {
-    package let settings: Settings
+    /// As they are now: they may change while the proxy runs.
+    package var settings: Settings { current.withLock { $0.settings } }
     package let logger: Logger
     package let contexts: TLSContexts
     package let leaves: LeafCache
@@ -19,16 +21,19 @@ package final class Services: Sendable {
     package let sessions = SessionRegistry()
     package let flows: FlowRegistry
     /// Nil if no flow is intercepted by a filter.
-    package let interception: Interception?
+    package var interception: Interception? { current.withLock { $0.interception } }
+    private let current: Mutex<(settings: Settings, interception: Interception?)>
     /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
-    package let keepsContent: Bool
+    package var keepsContent: Bool {
+        let (settings, interception) = current.withLock { $0 }
+        return recorder.wantsContent || interception?.needsContent == true || settings[ProxyOptions.table.storeContent]
+    }
 
     package init(
-        settings: Settings, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
+        options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
         upstream: UpstreamSettings, protocols: [ProtocolLayer], recorder: any FlowRecorder, ownAddresses: OwnAddresses,
-        flows: FlowRegistry, interception: Interception?
+        flows: FlowRegistry, interception: @escaping @Sendable (Settings) -> Interception?
     ) {
-        self.settings = settings
         self.logger = logger
         self.contexts = contexts
         self.leaves = leaves
@@ -38,9 +43,12 @@ package final class Services: Sendable {
         self.recorder = recorder
         self.ownAddresses = ownAddresses
         self.flows = flows
-        self.interception = interception
-        keepsContent =
-            recorder.wantsContent || interception?.needsContent == true || settings[ProxyOptions.table.storeContent]
+        let settings = options.settings
+        current = Mutex((settings, interception(settings)))
+        options.observe { [weak self] settings in
+            let interception = interception(settings)
+            self?.current.withLock { $0 = (settings, interception) }
+        }
     }
 }
 

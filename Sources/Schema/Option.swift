@@ -8,11 +8,25 @@ public protocol AnyOption: AnyObject, Sendable {
     /// The words that are accepted, if not any.
     var choices: [String] { get }
     var typeName: String { get }
+    var reading: OptionReading { get }
     var defaultText: String { get }
     var index: Int { get }
     var defaultJSON: JSON { get }
-    /// Reads the texts given by `--set name=text`, in order; no text means the name alone was given.
-    func parse(_ texts: [String?]) throws(OptionFailure) -> any OptionValue
+    /// Reads the texts given by `--set name=text`, in order; none means that the name alone was given.
+    func parse(_ texts: [String], current: (any OptionValue)?) throws(OptionFailure) -> any OptionValue
+    /// Reads a value that has a type already: from the configuration file or a worker.
+    func read(_ json: JSON) throws(OptionFailure) -> any OptionValue
+}
+
+/// When an option's value is looked at, which decides whether it may be changed while the proxy runs.
+public enum OptionReading: Sendable {
+    /// Once. A change would do nothing, and so is refused.
+    case atStart
+    /// For each connection or flow anew.
+    case whenUsed
+
+    /// For documents.
+    public var text: String { self == .atStart ? "at start" : "when used" }
 }
 
 /// A value that cannot be read as the option's type: a sentence for people.
@@ -21,27 +35,27 @@ public struct OptionFailure: Error, Sendable, Equatable, CustomStringConvertible
     public init(_ description: String) { self.description = description }
 }
 
-/// A type that an option can have.
-public protocol OptionValue: WireValue {
-    static var typeName: String { get }
-    /// The value of the texts given, in order; nil if they are not of the type.
-    static func parse(_ texts: [String?]) -> Self?
-    var text: String { get }
-}
-
-/// A setting: declared once, as a stored property of an `OptionTable`.
+/// A setting: declared once, as a stored property of an `OptionTable`, or by a worker while the proxy runs.
 public final class Option<Value: OptionValue>: AnyOption {
     public let name: String
     public let doc: String
     public let choices: [String]
+    public let reading: OptionReading
     public let defaultValue: Value
     public let index: Int
+    /// Says what is wrong with a value of the right type, if something is.
+    private let objection: @Sendable (Value) -> String?
 
-    public init(_ name: String, _ defaultValue: Value, choices: [String] = [], _ doc: String) {
+    public init(
+        _ name: String, _ defaultValue: Value, choices: [String] = [], read reading: OptionReading = .atStart,
+        objection: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
+    ) {
         self.name = name
         self.doc = doc
         self.choices = choices
+        self.reading = reading
         self.defaultValue = defaultValue
+        self.objection = objection
         index = OptionCounter.next.add(1, ordering: .relaxed).oldValue
     }
 
@@ -49,15 +63,40 @@ public final class Option<Value: OptionValue>: AnyOption {
     public var defaultText: String { defaultValue.text }
     public var defaultJSON: JSON { defaultValue.wireJSON }
 
-    public func parse(_ texts: [String?]) throws(OptionFailure) -> any OptionValue {
-        let given = texts.map { $0 ?? "" }.joined(separator: ", ")
-        guard let value = Value.parse(texts) else {
-            throw OptionFailure("option \(name): expected \(Value.typeName), found '\(given)'")
+    public func parse(_ texts: [String], current: (any OptionValue)?) throws(OptionFailure) -> any OptionValue {
+        guard texts.count < 2 || Value.isSequence else {
+            throw OptionFailure("option \(name): expected one \(Value.typeName), found \(texts.count): \(Self.quoted(texts))")
         }
-        if !choices.isEmpty, !choices.contains(value.text) {
-            throw OptionFailure("option \(name): expected one of \(choices.joined(separator: ", ")), found '\(value.text)'")
+        guard let value = Value.parse(texts, current: current as? Value ?? defaultValue) else {
+            throw OptionFailure("option \(name): expected \(expectation), found \(Self.quoted(texts))")
         }
+        return try checked(value)
+    }
+
+    public func read(_ json: JSON) throws(OptionFailure) -> any OptionValue {
+        guard let value = try? Value.read(json, at: name) else {
+            throw OptionFailure("option \(name): expected \(expectation), found \(json.kind), \(Self.excerpt(json))")
+        }
+        return try checked(value)
+    }
+
+    private func checked(_ value: Value) throws(OptionFailure) -> Value {
+        if !choices.isEmpty, let word = value.words.first(where: { !choices.contains($0) }) {
+            throw OptionFailure("option \(name): expected \(expectation), found '\(word)'")
+        }
+        if let objection = objection(value) { throw OptionFailure("option \(name): \(objection)") }
         return value
+    }
+
+    private var expectation: String { choices.isEmpty ? Value.typeName : "one of \(choices.joined(separator: ", "))" }
+
+    private static func quoted(_ texts: [String]) -> String {
+        texts.isEmpty ? "no value" : texts.map { "'\($0)'" }.joined(separator: ", ")
+    }
+
+    private static func excerpt(_ json: JSON) -> String {
+        let text = String(decoding: json.encoded, as: UTF8.self)
+        return text.count > 60 ? text.prefix(60) + "…" : text
     }
 }
 
@@ -72,51 +111,4 @@ public protocol OptionTable: Sendable {
 
 extension OptionTable {
     public var options: [any AnyOption] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnyOption } }
-}
-
-extension Bool: OptionValue {
-    public static var typeName: String { "bool" }
-    public static func parse(_ texts: [String?]) -> Bool? {
-        switch texts.last ?? nil {
-        case nil, "true": true
-        case "false": false
-        default: nil
-        }
-    }
-    public var text: String { self ? "true" : "false" }
-}
-
-extension Int: OptionValue {
-    public static var typeName: String { "int" }
-    public static func parse(_ texts: [String?]) -> Int? { (texts.last ?? nil).flatMap { Int($0) } }
-    public var text: String { String(self) }
-}
-
-extension Double: OptionValue {
-    public static var typeName: String { "number" }
-    public static func parse(_ texts: [String?]) -> Double? {
-        (texts.last ?? nil).flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
-    }
-    public var text: String { self == rounded() ? String(Int(self)) : description }
-}
-
-extension String: OptionValue {
-    public static var typeName: String { "str" }
-    public static func parse(_ texts: [String?]) -> String? { texts.last ?? nil }
-    public var text: String { self }
-}
-
-extension Optional: OptionValue where Wrapped: OptionValue {
-    public static var typeName: String { "optional \(Wrapped.typeName)" }
-    public static func parse(_ texts: [String?]) -> Wrapped?? {
-        if texts.last == .some(nil) || texts.last == "" { return .some(nil) }
-        return Wrapped.parse(texts).map { .some($0) }
-    }
-    public var text: String { self?.text ?? "" }
-}
-
-extension Array: OptionValue where Element == String {
-    public static var typeName: String { "sequence of str" }
-    public static func parse(_ texts: [String?]) -> [String]? { texts.compactMap { $0 } }
-    public var text: String { joined(separator: ", ") }
 }

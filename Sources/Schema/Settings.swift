@@ -10,9 +10,16 @@ public struct Settings: Sendable {
     }
 
     /// Sets an option from the texts of the command line.
-    public mutating func set(_ option: any AnyOption, _ texts: [String?]) throws(OptionFailure) {
-        values[option.index] = try option.parse(texts)
+    public mutating func set(_ option: any AnyOption, _ texts: [String]) throws(OptionFailure) {
+        values[option.index] = try option.parse(texts, current: values[option.index])
+    }
+
+    /// Sets an option from a value of the configuration file, or from a worker's.
+    public mutating func set(_ option: any AnyOption, _ json: JSON) throws(OptionFailure) {
+        values[option.index] = try option.read(json)
     }
 
     public func json(_ option: any AnyOption) -> JSON { values[option.index]?.wireJSON ?? option.defaultJSON }
+    /// The value for people.
+    public func text(_ option: any AnyOption) -> String { values[option.index]?.text ?? option.defaultText }
 }

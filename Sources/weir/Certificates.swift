@@ -35,7 +35,7 @@ struct Certificates {
     /// The option's choices are the type's own names.
     private static func version(_ name: String) -> TLSVersion { TLSVersion(rawValue: name) ?? .unbounded }
 
-    private static func expanded(_ path: String) -> String {
+    static func expanded(_ path: String) -> String {
         guard path == "~" || path.hasPrefix("~/") else { return path }
         let home = getenv("HOME").map { String(cString: $0) } ?? String(cString: getpwuid(getuid()).pointee.pw_dir)
         return home + path.dropFirst()

@@ -22,12 +22,23 @@ struct Program {
             LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
             HTTPHooks.table.hooks,
         ].flatMap { $0 },
-        options: options.options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
-    static let options = OptionRegistry([ProxyOptions.table, AddonOptions.table, TerminalOptions.table, ArchiveOptions.table])
+        options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
+    static let options = [
+        ProxyOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options, ArchiveOptions.table.options,
+    ].flatMap { $0 }
 
     private let command: WeirCommand
 
-    init(_ command: WeirCommand) { self.command = command }
+    /// Whether it is to print help, the addons' options with it.
+    private let showsHelp: Bool
+
+    /// Whether the run is for what it prints about itself.
+    private var isListing: Bool { showsHelp || command.options || command.commands }
+
+    init(_ command: WeirCommand, showsHelp: Bool = false) {
+        self.command = command
+        self.showsHelp = showsHelp
+    }
 
     /// Why the program cannot start: the exit status and a line for people.
     private struct Refusal: Error {
@@ -49,9 +60,10 @@ struct Program {
 
     private func serve() async throws(Refusal) {
         let signals = Signals()
-        let settings = try settings()
+        let options = try options()
+        let settings = options.settings
         let modes = try modes(settings)
-        let addons = try addons()
+        let addons = try addons(settings)
         let printer = try printer(settings)
         let tap = TerminalLog.Tap()
         let level = Self.level(settings[TerminalOptions.table.verbosity])
@@ -60,20 +72,27 @@ struct Program {
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings[ProxyOptions.table.threads]))
         let loops = Array(group.makeIterator())
-        let archive = try archive(settings, logger)
+        let archive = isListing ? nil : try archive(settings, logger)
         defer { archive?.finish() }
-        let services = try services(settings, logger, FlowRecorders([printer] + (archive.map { [$0] } ?? [])))
+        let services = try services(options, logger, FlowRecorders([printer] + (archive.map { [$0] } ?? [])))
         let host = AddonHost(
-            loops: loops, hooks: Self.tables.hooks, options: Self.tables.options, settings: settings, logger: logger,
-            flows: services.flows)
+            loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows)
         tap.connect { host.logged($0) }
         let replay = ClientReplay(
             loop: loops[0], services: services, hooks: host.port(on: loops[0]), makeStream: HTTP1Layer.makeServerStream)
         do {
-            try await host.start(addons, attachedSocket: command.addonSocket, replays: replay)
+            try await host.launch(addons)
+            try options.settle(expectingMore: command.addonSocket != nil)
+            if isListing {
+                Terminal.write(listing(options, host), to: STDOUT_FILENO)
+                await host.abandon()
+                return
+            }
+            for name in options.waiting { logger.warning("option \(name): no addon has declared it yet") }
+            try await host.start(attachedSocket: command.addonSocket, replays: replay)
         } catch {
-            await host.shutdown()
-            throw Refusal(status: 1, text: "\(error)")
+            await host.abandon()
+            throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
         let listener = Listener(group: group, services: services, port: { host.port(on: $0) })
         do {
@@ -96,14 +115,35 @@ struct Program {
         try? await group.shutdownGracefully()
     }
 
-    private func settings() throws(Refusal) -> Settings {
-        var settings = Settings()
+    /// The configuration file's values, then those of the flags, then those of `--set`: later ones win.
+    private func options() throws(Refusal) -> OptionStore {
+        let options = OptionStore(Self.options)
         do throws(OptionFailure) {
-            try Self.options.apply(command.allAssignments, to: &settings)
+            // The folder of the file is an option too, which only the command line can give.
+            let flags = OptionAssignment.grouped(command.flagAssignments, source: "command line")
+            let sets = OptionAssignment.grouped(command.assignments, source: "--set")
+            let folder = OptionStore(Self.options)
+            try folder.assign((flags + sets).filter { $0.name == ProxyOptions.table.confdir.name })
+            let confdir = Certificates.expanded(folder.settings[ProxyOptions.table.confdir])
+            try options.assign(try ConfigFile.load(directory: confdir) + flags + sets)
         } catch {
             throw Refusal(status: 2, text: "\(error)")
         }
-        return settings
+        return options
+    }
+
+    /// What `--help`, `--options` or `--commands` prints, once the addons have said what they declare.
+    private func listing(_ options: OptionStore, _ host: AddonHost) -> String {
+        if showsHelp {
+            let declared = OptionListing.help(options.declared.map(\.option))
+            return WeirCommand.helpMessage(columns: 110) + (declared.isEmpty ? "\n" : "\nOptions of the addons:\n\n\(declared)\n")
+        }
+        if command.options { return OptionListing.yaml(options.options, options.settings) }
+        return host.offeredCommands.map { command in
+            let signature = [command.name, command.arguments].filter { !$0.isEmpty }.joined(separator: " ")
+            let result = command.result.isEmpty ? "" : " -> \(command.result)"
+            return "\(command.help.isEmpty ? "" : "# \(command.help)\n")\(signature)\(result)\n"
+        }.joined(separator: "\n")
     }
 
     private func modes(_ settings: Settings) throws(Refusal) -> [ModeSpec] {
@@ -118,9 +158,9 @@ struct Program {
         return modes
     }
 
-    private func addons() throws(Refusal) -> [AddonSpec] {
+    private func addons(_ settings: Settings) throws(Refusal) -> [AddonSpec] {
         var addons: [AddonSpec] = []
-        for text in command.addon {
+        for text in settings[AddonOptions.table.scripts] {
             do {
                 addons.append(try AddonSpec.parse(text))
             } catch {
@@ -130,15 +170,13 @@ struct Program {
         return addons
     }
 
-    private func interception(_ settings: Settings) throws(Refusal) -> Interception? {
-        guard let text = settings[ProxyOptions.table.intercept], settings[ProxyOptions.table.interceptActive] else { return nil }
-        do throws(FilterError) {
-            let filter = try Filter(text)
-            return Interception(needsContent: filter.needsRequestContent || filter.needsResponseContent) {
-                filter.matches(FilteredFlow($0))
-            }
-        } catch {
-            throw Refusal(status: 2, text: "option intercept: \(error)")
+    /// The option takes filters only that can be read.
+    private static func interception(_ settings: Settings) -> Interception? {
+        guard let text = settings[ProxyOptions.table.intercept], settings[ProxyOptions.table.interceptActive],
+            let filter = try? Filter(text)
+        else { return nil }
+        return Interception(needsContent: filter.needsRequestContent || filter.needsResponseContent) {
+            filter.matches(FilteredFlow($0))
         }
     }
 
@@ -167,14 +205,15 @@ struct Program {
         }
     }
 
-    private func services(_ settings: Settings, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal) -> Services {
-        let interception = try interception(settings)
+    private func services(_ options: OptionStore, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal) -> Services {
+        let settings = options.settings
         do throws(TLSFailure) {
             let certificates = try Certificates(settings)
             return Services(
-                settings: settings, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
+                options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
-                recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), interception: interception)
+                recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger),
+                interception: Self.interception)
         } catch {
             throw Refusal(status: 1, text: error.reason)
         }

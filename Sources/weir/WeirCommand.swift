@@ -27,6 +27,10 @@ struct WeirCommand: ParsableCommand {
     var verbose = false
     @Option(help: "How much of each flow is printed, 0 to 4. (default: 1)")
     var flowDetail: String?
+    @Flag(help: "Print every option with its value, those of the addons too, as a configuration file; then exit.")
+    var options = false
+    @Flag(help: "Print the commands that the addons offer; then exit.")
+    var commands = false
     @Flag(help: "Print the version.")
     var version = false
     @Argument(help: "A filter expression: print only flows that match.")
@@ -36,20 +40,21 @@ struct WeirCommand: ParsableCommand {
         CommandConfiguration(
             commandName: "weir", abstract: "An intercepting HTTP proxy whose addons are processes.",
             discussion:
-                "weir flow … works on the flows of a running core or of a file: see weir flow --help. A filter expression that begins with the word flow is given as weir -- flow …\n\nOptions for --set, with their defaults:\n\n\(Program.options.help)"
+                "weir flow … works on the flows of a running core or of a file: see weir flow --help. A filter expression that begins with the word flow is given as weir -- flow …\n\nOptions for --set, with their defaults:\n\n\(OptionListing.help(Program.options))"
         )
     }
 
-    /// What the flags say, as assignments to options; explicit `--set`s come later and win.
-    var allAssignments: [String] {
+    /// What the flags say, as assignments to options.
+    var flagAssignments: [String] {
         var result: [String] = []
         if let listenPort { result.append("listen_port=\(listenPort)") }
         if let listenHost { result.append("listen_host=\(listenHost)") }
         result += mode.map { "mode=\($0)" }
+        result += addon.map { "scripts=\($0)" }
         if let confdir { result.append("confdir=\(confdir)") }
         if let flowDetail { result.append("flow_detail=\(flowDetail)") }
         if verbose { result.append("termlog_verbosity=debug") }
-        return result + assignments
+        return result
     }
 
     static func main() async {
@@ -61,6 +66,9 @@ struct WeirCommand: ParsableCommand {
             command = try parse(arguments)
         } catch {
             let isHelp = exitCode(for: error) == .success
+            if isHelp, let helped = try? parse(arguments.filter { $0 != "--help" && $0 != "-h" }), !helped.addon.isEmpty {
+                Glibc.exit(await Program(helped, showsHelp: true).run())
+            }
             let text = isHelp ? helpMessage(columns: 110) : "weir: \(message(for: error)) (weir --help lists every option)"
             Terminal.write(text + "\n", to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
             Glibc.exit(isHelp ? 0 : 2)

@@ -149,11 +149,12 @@ def nginx(tmp_path):
         one.stop()
 
 
-def attach(weir, folder, *arguments, hooks=(), permissions=ALL, **options):
+def attach(weir, folder, *arguments, hooks=(), permissions=ALL, commands=(), **options):
     """A proxy and a worker in the test's own process, attached to it and ready."""
     path = folder / "attached"
     proxy = weir("--addon-socket", str(path), *arguments, **options)
-    worker = Worker(folder / "caller.jsonl", list(hooks), threads=True, attach=path, result={"permissions": list(permissions)})
+    result = {"permissions": list(permissions), "commands": list(commands)}
+    worker = Worker(folder / "caller.jsonl", list(hooks), threads=True, attach=path, result=result)
     ready = threading.Event()
     worker.on("initialized")(lambda message: ready.set())
     threading.Thread(target=worker.run, daemon=True).start()

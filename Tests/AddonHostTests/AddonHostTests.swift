@@ -18,7 +18,7 @@ import Testing
     @Test("the whole state comes back with one header more, on the worker's loop and on another", arguments: [0, 1])
     func roundTrip(loop: Int) async throws {
         let rig = try Rig()
-        try await rig.host.start([rig.python("edit", hooks: #"["request"]"#, addHeader)])
+        try await rig.start([rig.python("edit", hooks: #"["request"]"#, addHeader)])
         let flow = try await rig.fire(hooks.request, loop: loop)
         #expect(flow.header("x-addon") == ["py"])
         #expect(flow.header("host") == ["example.org"])
@@ -32,7 +32,7 @@ import Testing
             n = len([h for h in flow["request"]["headers"] if h[0] == "x-seen"])
             return {"flow": {"request": {"headers": flow["request"]["headers"] + [["x-seen", "%s %d" % (NAME, n)]]}}}
             """
-        try await rig.host.start([
+        try await rig.start([
             rig.python("a", hooks: #"["request"]"#, "NAME = 'a'\n" + count),
             rig.python("b", hooks: #"["request"]"#, "NAME = 'b'\n" + count),
         ])
@@ -48,7 +48,7 @@ import Testing
             flow["request"]["headers"].append(["x-attempt", str(params["attempt"])])
             return {"flow": flow}
             """
-        try await rig.host.start([rig.python("mortal", hooks: #"["request", {"name": "response", "on_failure": "kill"}]"#, die)])
+        try await rig.start([rig.python("mortal", hooks: #"["request", {"name": "response", "on_failure": "kill"}]"#, die)])
         let flow = try await rig.fire(hooks.request, rig.flow(path: "/die"))
         #expect(flow.header("x-attempt") == [])
         #expect(try await rig.until { try await rig.fire(hooks.request).header("x-attempt") == ["1"] })
@@ -71,7 +71,7 @@ import Testing
             return {"flow": {"request": {"headers": [["x-attempt", str(params["attempt"])]]}}}
             """
         let hook = #"[{"name": "request", "on_failure": "retry", "idempotent": True}]"#
-        try await rig.host.start([rig.python("retry", hooks: hook, body)])
+        try await rig.start([rig.python("retry", hooks: hook, body)])
         #expect(try await rig.fire(hooks.request).header("x-attempt") == ["2"])
         let error = await #expect(throws: ProxyFailure.self) { try await rig.fire(hooks.request, rig.flow(path: "/poison")) }
         #expect(error?.note.contains("(crash)") == true)
@@ -94,7 +94,7 @@ import Testing
             return {"flow": {"request": {"path": "/better"}}}
             """
         let hook = #"["request", {"name": "response", "on_failure": "kill"}]"#
-        try await rig.host.start([rig.python("liar", hooks: hook, body)])
+        try await rig.start([rig.python("liar", hooks: hook, body)])
         #expect(try await rig.fire(hooks.request).http.request.path == "/")
         await #expect(throws: ProxyFailure.self) { try await rig.fire(hooks.response) }
         #expect(try await rig.fire(hooks.request, rig.flow(path: "/good")).http.request.path == "/better")
@@ -109,7 +109,7 @@ import Testing
             if "bad" in flow["request"]["path"]: link.sendall(b"print debugging\\n")
             return {"flow": {"request": {"path": "/seen"}}}
             """
-        try await rig.host.start([rig.python("noisy", hooks: #"["request"]"#, body)])
+        try await rig.start([rig.python("noisy", hooks: #"["request"]"#, body)])
         #expect(try await rig.fire(hooks.request, rig.flow(path: "/bad")).http.request.path == "/bad")
         #expect(try await rig.until { try await rig.fire(hooks.request).http.request.path == "/seen" })
         #expect(rig.log.count(containing: "bad line") == 1, "\(rig.log.all)")
@@ -123,7 +123,7 @@ import Testing
             if "slow" in flow["request"]["path"]: time.sleep(0.3)
             return {"flow": {"request": {"path": "/seen"}}}
             """
-        try await rig.host.start([rig.python("slow", hooks: #"[{"name": "request", "timeout_ms": 100}]"#, body)])
+        try await rig.start([rig.python("slow", hooks: #"[{"name": "request", "timeout_ms": 100}]"#, body)])
         #expect(try await rig.fire(hooks.request, rig.flow(path: "/slow")).http.request.path == "/slow")
         #expect(try await rig.until { try await rig.fire(hooks.request).http.request.path == "/seen" })
         await rig.host.shutdown()
@@ -136,7 +136,7 @@ import Testing
             if method == "cancel": print("cancelled", params["why"], flush=True)
             return False
             """
-        try await rig.host.start([rig.python("never", hooks: #"["request"]"#, body)])
+        try await rig.start([rig.python("never", hooks: #"["request"]"#, body)])
         let waiter = Waiter()
         let result = Task { try await rig.fire(TestHooks.table.request, waiter: waiter) }
         try await Task.sleep(for: .milliseconds(50))
@@ -166,7 +166,7 @@ import Testing
                 elif id is not None:
                     link.sendall(json.dumps({"id": id, "result": {"hooks": ["request"]}}).encode() + b"\\n")
             """)
-        try await rig.host.start([worker])
+        try await rig.start([worker])
         let paths = try await withThrowingTaskGroup(of: (Int, String).self) { group in
             for index in 0..<32 {
                 group.addTask {
@@ -188,7 +188,7 @@ import Testing
         let rig = try Rig()
         let bad = try rig.script("broken", "import sys\nprint('booting')\nraise ValueError('no tag')")
         let good = try rig.python("good", hooks: "[]", "return {}")
-        let failure = await #expect(throws: AddonFailure.self) { try await rig.host.start([good, bad]) }
+        let failure = await #expect(throws: AddonFailure.self) { try await rig.start([good, bad]) }
         #expect(
             failure?.description
                 == "addon 'broken': it closed the connection before it answered; its last line: ValueError: no tag",
@@ -205,7 +205,7 @@ import Testing
     func refused(list: String, reason: String) async throws {
         let rig = try Rig()
         let failure = await #expect(throws: AddonFailure.self) {
-            try await rig.host.start([rig.python("odd", hooks: list, "return {}")])
+            try await rig.start([rig.python("odd", hooks: list, "return {}")])
         }
         #expect(failure?.description.contains(reason) == true, "\(failure?.description ?? "")")
     }
@@ -225,7 +225,7 @@ import Testing
                 globals()["ticked"] = True
                 print("tick", flush=True)
             """)
-        try await rig.host.start([worker])
+        try await rig.start([worker])
         await rig.host.running()
         #expect(await rig.until { rig.log.count(containing: "[life] tick") == 1 })
         _ = try await rig.fire(hooks.request)
@@ -246,7 +246,7 @@ import Testing
         let worker = try rig.python(
             "filter", hooks: list,
             #"print(method, id, flow["request"]["path"], flush=True); return {"flow": {"comment": "seen"}}"#)
-        try await rig.host.start([worker])
+        try await rig.start([worker])
         #expect(try await rig.fire(hooks.request, rig.flow(path: "/no")).http.comment == "")
         #expect(try await rig.fire(hooks.request, rig.flow(path: "/yes")).http.comment == "seen")
         #expect(try await rig.fire(hooks.response, rig.flow(path: "/x")).http.comment == "")
@@ -264,7 +264,7 @@ import Testing
         arguments: [#"{"kill": True}"#, #"{"flow": {"error": {"msg": "Connection killed."}}}"#])
     func kill(result: String) async throws {
         let rig = try Rig()
-        try await rig.host.start([rig.python("killer", hooks: #"["request"]"#, "return \(result)")])
+        try await rig.start([rig.python("killer", hooks: #"["request"]"#, "return \(result)")])
         let error = await #expect(throws: ProxyFailure.self) { try await rig.fire(hooks.request) }
         #expect(error?.what == .killed)
         await rig.host.shutdown()
@@ -279,7 +279,7 @@ import Testing
             if method == "request": return {"flow": {"comment": str(content)}}
             return {"flow": {"comment": content, "request": {"content": content + " and more"}}}
             """
-        try await rig.host.start([rig.python("body", hooks: list, body)])
+        try await rig.start([rig.python("body", hooks: list, body)])
         var payload = rig.flow()
         let packed = try ContentEncoder.encode(Array("hello".utf8), codings: [.gzip])
         payload.http.request.headers.append(name: "Content-Encoding", value: "gzip")
@@ -303,7 +303,7 @@ import Testing
               {jsonrpc: "2.0", id, result: {flow: {request: {headers: (.params.flow.request.headers + [["x-addon", "jq"]])}}}}
             elif .id then {jsonrpc: "2.0", id, result: {}} else empty end
             """
-        try await rig.host.start([AddonSpec(name: "jq", form: .spawn(["jq", "-c", "--unbuffered", program], isStdio: true))])
+        try await rig.start([AddonSpec(name: "jq", form: .spawn(["jq", "-c", "--unbuffered", program], isStdio: true))])
         #expect(try await rig.fire(hooks.request).header("x-addon") == ["jq"])
         await rig.host.shutdown()
     }
@@ -312,7 +312,7 @@ import Testing
     func attached() async throws {
         let rig = try Rig()
         let path = "\(rig.folder)/addons.sock"
-        try await rig.host.start([], attachedSocket: path)
+        try await rig.start([], attachedSocket: path)
         let client = try rig.script(
             "guest",
             """

@@ -81,7 +81,7 @@ struct ReplyVectorTests {
             send({"jsonrpc": "2.0", "id": id, "result": result})
             return False
             """
-        try await rig.host.start([rig.python("vector", hooks: #"["\#(vector.hook)"]"#, body)])
+        try await rig.start([rig.python("vector", hooks: #"["\#(vector.hook)"]"#, body)])
         let state = try await rig.fire(hook, vector.carrier()).state()
         let failures = rig.log.all.filter { $0.contains("'\(vector.hook)' failed") }
         await rig.host.shutdown()

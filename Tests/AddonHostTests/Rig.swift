@@ -60,15 +60,18 @@ final class Rig: Sendable {
     init(_ settings: [String: String] = [:]) throws {
         folder = "/tmp/weir-addons-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let options = AddonOptions.table.options
-        var values = Settings()
-        for option in options {
-            if let text = settings[option.name] { try values.set(option, [text]) }
-        }
+        let options = OptionStore(AddonOptions.table.options)
+        try options.assign(settings.map { OptionAssignment($0.key, texts: [$0.value], source: "test") })
         let store = log
         host = AddonHost(
-            loops: loops, hooks: TestHooks.table.hooks + LifecycleHooks.table.hooks, options: options, settings: values,
+            loops: loops, hooks: TestHooks.table.hooks + LifecycleHooks.table.hooks, options: options,
             logger: Logger(label: "test") { _ in LogStore(store: store) }, flows: FlowRegistry(maximumCount: 0, maximumBytes: 0))
+    }
+
+    /// Starts addons as the program does.
+    func start(_ addons: [AddonSpec], attachedSocket: String? = nil) async throws(AddonFailure) {
+        try await host.launch(addons)
+        try await host.start(attachedSocket: attachedSocket)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -38,6 +38,7 @@ struct DialogueVectorTests {
 struct DialoguePlay {
     private struct Hooks: HookTable {
         let response = Hook<Nothing>("response", "A response.")
+        let configure = Hook<Nothing>("configure", "Options have values.")
     }
 
     /// What the core waits for.

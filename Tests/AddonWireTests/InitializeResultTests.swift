@@ -10,7 +10,7 @@ struct InitializeResultTests {
     }
     private let hooks = Hooks().hooks
 
-    private func read(_ text: String) throws -> InitializeResult {
+    fileprivate func read(_ text: String) throws -> InitializeResult {
         try InitializeResult(JSONReader().read(Array(text.utf8)), hooks: hooks)
     }
 
@@ -71,5 +71,56 @@ struct InitializeResultTests {
     func refusals(text: String, message: String) {
         let refusal = #expect(throws: StateRefusal.self) { try read(text) }
         #expect(refusal?.description == message + " (bad_state)")
+    }
+}
+
+extension InitializeResultTests {
+    @Test(
+        "an option is declared with one of nine types, and its default may be left out where it is nothing",
+        arguments: [
+            (#"{"name": "a", "type": "bool", "default": true}"#, "true"),
+            (#"{"name": "a", "type": "int", "default": 3}"#, "3"),
+            (#"{"name": "a", "type": "number", "default": 0.5}"#, "0.5"),
+            (#"{"name": "a", "type": "str", "default": "x", "choices": ["x", "y"]}"#, #""x""#),
+            (#"{"name": "a", "type": "optional bool", "default": null}"#, "null"),
+            (#"{"name": "a", "type": "optional int"}"#, "null"),
+            (#"{"name": "a", "type": "optional number", "default": 0.5}"#, "0.5"),
+            (#"{"name": "a", "type": "optional str", "choices": ["x"]}"#, "null"),
+            (#"{"name": "a", "type": "sequence of str"}"#, "[]"),
+            (#"{"name": "a", "type": "sequence of str", "default": ["x"], "help": "h"}"#, #"["x"]"#),
+        ])
+    func declaredOptions(declaration: String, value: String) throws {
+        let option = try #require(try read(#"{"options": [\#(declaration)]}"#).options.first?.option)
+        #expect(option.name == "a" && option.reading == .whenUsed)
+        #expect(String(decoding: option.defaultJSON.encoded, as: UTF8.self) == value)
+    }
+
+    @Test(
+        "a declaration that cannot stand is refused with its place",
+        arguments: [
+            (#"{"options": 1}"#, "options"), (#"{"options": ["a"]}"#, "options[0]"),
+            (#"{"options": [{"type": "int", "default": 1}]}"#, "options[0].name"),
+            (#"{"options": [{"name": "1a", "type": "int", "default": 1}]}"#, "options[0].name"),
+            (#"{"options": [{"name": "a.b", "type": "int", "default": 1}]}"#, "options[0].name"),
+            (#"{"options": [{"name": "a"}]}"#, "options[0].type"),
+            (#"{"options": [{"name": "a", "type": "integer"}]}"#, "options[0].type"),
+            (#"{"options": [{"name": "a", "type": "int"}]}"#, "options[0].default"),
+            (#"{"options": [{"name": "a", "type": "int", "default": null}]}"#, "options[0].default"),
+            (#"{"options": [{"name": "a", "type": "int", "default": 1.5}]}"#, "options[0].default"),
+            (#"{"options": [{"name": "a", "type": "str", "default": "x", "choices": ["y"]}]}"#, "options[0].default"),
+            (#"{"options": [{"name": "a", "type": "str", "default": "x", "choices": "x"}]}"#, "options[0].choices"),
+            (#"{"commands": [{"name": "c"}, {"name": "a b"}]}"#, "commands[1].name"),
+            (#"{"commands": [{"name": "c", "help": 1}]}"#, "commands[0].help"), (#"{"commands": {}}"#, "commands"),
+        ])
+    func refusedDeclarations(result: String, path: String) {
+        let refusal = #expect(throws: StateRefusal.self) { try read(result) }
+        #expect(refusal?.path == path)
+    }
+
+    @Test("a command has a name, and words for people")
+    func commands() throws {
+        let command = try #require(
+            try read(#"{"commands": [{"name": "cache.clear-all", "arguments": "n: int"}]}"#).commands.first)
+        #expect(command.name == "cache.clear-all" && command.arguments == "n: int" && command.help == "" && command.result == "")
     }
 }

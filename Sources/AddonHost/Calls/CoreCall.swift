@@ -15,7 +15,8 @@ package struct CoreCall: Sendable {
 
     typealias Answer = @Sendable (JSON, Worker) throws(CallFailure) -> EventLoopFuture<JSON>
 
-    package static let table: [CoreCall] = FlowCalls.table + FlowEdits.table
+    package static let table: [CoreCall] =
+        FlowCalls.table + FlowEdits.table + OptionCalls.table + CommandCalls.table + MetricCalls.table
 
     static func named(_ method: String) -> CoreCall? { table.first { $0.method == method } }
 }

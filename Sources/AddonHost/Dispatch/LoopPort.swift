@@ -169,6 +169,10 @@ final class LoopPort: HookPort, @unchecked Sendable {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
             var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
+            if let entries = result["metrics"]?.array {
+                let worker = subscription.worker
+                worker.loop.execute { worker.count(entries) }
+            }
             if let kill = result["kill"] {
                 guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
                 if kills { return .killed }

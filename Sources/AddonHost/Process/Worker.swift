@@ -60,36 +60,40 @@ final class Worker: @unchecked Sendable {
         host.log.line(
             AddonLog.level(entry["level"]?.string), name, OutputLines.visible(Array(text.utf8.prefix(host.bounds.logLine))))
     }
+
     /// Sends an event of the proxy's own life, if the worker wants it. On the worker's loop, after the handshake.
     func tell<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload, isLast: Bool = false) -> EventLoopFuture<Void> {
-        guard let life, let link = life.link else { return loop.makeSucceededVoidFuture() }
-        let answers = life.subscriptions.filter { $0.hook.index == hook.index }.map { subscription in
-            if subscription.observes {
-                link.notify(EventLine.notification(subscription.name, payload, subscription.selection))
-                return loop.makeSucceededVoidFuture()
+        ask(hook, payload, isLast: isLast).flatMapThrowing { [self] failures in
+            for (subscription, failure) in failures {
+                let text = "'\(subscription.name)' failed: \(failure)"
+                if failure.cause == .crash || subscription.policy == .kill { throw AddonFailure("addon '\(name)': \(text)") }
+                host.log.line(.warning, name, text)
             }
-            let promise = loop.makePromise(of: Void.self)
+        }
+    }
+
+    /// Sends an event of the proxy's own life to each subscription, and gathers the failures. On the worker's loop.
+    func ask<Payload: HookPayload>(
+        _ hook: Hook<Payload>, _ payload: Payload, isLast: Bool = false
+    ) -> EventLoopFuture<[(Subscription, LinkFailure)]> {
+        guard let life, let link = life.link else { return loop.makeSucceededFuture([]) }
+        let answers = life.subscriptions.filter { $0.hook.index == hook.index }.map { subscription in
+            let promise = loop.makePromise(of: (Subscription, LinkFailure)?.self)
+            guard !subscription.observes else {
+                link.notify(EventLine.notification(subscription.name, payload, subscription.selection))
+                promise.succeed(nil)
+                return promise.futureResult
+            }
             let timeout = subscription.timeout
-            let ticket = EventTicket(policy: subscription.policy) { [self] answer in
-                switch answer {
-                case .success: promise.succeed()
-                case .failure(let failure):
-                    let text = "'\(subscription.name)' failed: \(failure)"
-                    if failure.cause == .crash || subscription.policy == .kill {
-                        promise.fail(AddonFailure("addon '\(name)': \(text)"))
-                    } else {
-                        host.log.line(.warning, name, text)
-                        promise.succeed()
-                    }
-                }
+            let ticket = EventTicket(policy: subscription.policy) { answer in
+                if case .failure(let failure) = answer { promise.succeed((subscription, failure)) } else { promise.succeed(nil) }
             }
             link.submit(
                 EventLine.event(subscription.name, payload, subscription.selection, timeout: timeout, attempt: 1),
-                timeout: timeout, isLast: isLast,
-                ticket)
+                timeout: timeout, isLast: isLast, ticket)
             return promise.futureResult
         }
-        return EventLoopFuture.andAllSucceed(answers, on: loop)
+        return EventLoopFuture.whenAllSucceed(answers, on: loop).map { $0.compactMap { $0 } }
     }
 
     /// Begins to send it the flows' events, and to start it again when it dies. On the worker's loop.
@@ -133,6 +137,8 @@ extension Worker: LinkOwner {
             }
             life.subscriptions = subscriptions
             life.permissions = try host.permissions(result.permissions)
+            try host.commands.offer(result.commands, by: self)
+            try host.options.declare(result.options.map(\.option), by: name)
             life.isReady = true
             let granted = zip(result.hooks, subscriptions).map { (hook: $0, timeout: $1.timeout, policy: $1.policy) }
             link.accept(result, InitializeResult.initialized(granted, permissions: life.permissions))
@@ -144,7 +150,11 @@ extension Worker: LinkOwner {
     }
 
     func notified(_ link: WorkerLink, method: String, params: JSON) {
-        if method == "log" { logEntry(params) }
+        switch method {
+        case "log": logEntry(params)
+        case "metrics.add": count(params["metrics"]?.array ?? [params])
+        default: break
+        }
     }
 
     /// The longest line that the worker takes. On its loop.

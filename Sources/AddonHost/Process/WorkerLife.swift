@@ -10,6 +10,9 @@ final class WorkerLife {
     var subscriptions: [Subscription] = []
     /// The calls that it may make.
     var permissions: [String] = []
+    /// The last change of options that it was told of, and how many times it is to answer `configure` now.
+    var revision = 0
+    var openConfigures = 0
     /// What the handshake found wrong.
     var refusal: String?
     var isReady = false
