@@ -35,9 +35,9 @@ class Flows:
 
 @pytest.fixture
 def running(weir, tmp_path):
-    def make(*arguments):
+    def make(*arguments, content="true"):
         path = tmp_path / "socket"
-        return weir("--addon-socket", str(path), "--set", "store_content=true", *arguments), Flows(path)
+        return weir("--addon-socket", str(path), "--set", f"store_content={content}", *arguments), Flows(path)
 
     return make
 
@@ -91,7 +91,7 @@ def test_flows_of_a_running_proxy_are_exported(running, origin, tmp_path):
 
 
 def test_a_body_that_the_core_did_not_keep_is_said_to_be_missing(running, origin):
-    proxy, flows = running("--set", "store_content=false")
+    proxy, flows = running(content="false")
     proxy.get(origin().url())
     (state,) = flows.ended(1)
     said = flows("export", "raw_response", state["id"], status=1)
