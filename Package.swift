@@ -43,18 +43,21 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost", "Control",
-                "FlowExport", "CoreClient",
+                "Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost", "Rules",
+                "Control", "FlowExport", "CoreClient",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
-        // Row 5: addon processes; what the operator sees and sets.
+        // Row 5: addon processes; the operator's rules; what the operator sees and sets.
         layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
+        layer(
+            "Rules",
+            ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", "HTTPExchange", "CCrypt", nio, posix, logging]),
         layer("Control", ["Schema", "FlowModel", "FlowExport", "ProxyKernel", "HTTPExchange", logging, yams]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         // Row 3: the version-free life of a request; the relay.
-        layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", nio, logging]),
+        layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
         // Row 2: flows in the formats of other programs; a client of a running core.
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
@@ -73,6 +76,7 @@ let package = Package(
         library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("CBrotli", pkgConfig: "libbrotlienc libbrotlidec", apt: "libbrotli-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        library("CCrypt", pkgConfig: "libcrypt", apt: "libcrypt-dev"),
         library("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
 
         tests("Schema", []),
@@ -84,7 +88,10 @@ let package = Package(
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         tests("Control", ["Schema"]),
-        tests("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "Codings", nio, posix, logging]),
+        tests(
+            "AddonHost",
+            ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
+        tests("Rules", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "Codings", nio, logging]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -172,6 +172,11 @@ package struct Metadata: Sendable, Equatable, WireValue {
 
     package init() {}
 
+    /// Gives one member a value, as the proxy itself does.
+    package mutating func set(_ key: String, _ value: JSON) {
+        json = json.merging(.object(JSONObject(dictionaryLiteral: (key, value))))
+    }
+
     package static var shape: Shape { .object }
     package func write(_: Selection?, to writer: inout JSONWriter) { writer.value(json) }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Metadata {

@@ -25,6 +25,7 @@ package final class BodyPipe {
     private var sink: (any BodySink)?
     private var isDiscarded = false
     private var collecting: (done: Pending<Bool>, limit: Int)?
+    private var bound: (size: Int, failure: ProxyFailure)?
     /// Stops or resumes whoever produces the body.
     private let setReading: (Bool) -> Void
     /// Bytes seen so far.
@@ -44,6 +45,7 @@ package final class BodyPipe {
 
     package func received(_ bytes: ByteBuffer) {
         size += bytes.readableBytes
+        if let bound, size > bound.size { return failed(bound.failure) }
         if let sink {
             sink.body(bytes)
             if !sink.takesBody { setReading(false) }
@@ -83,6 +85,11 @@ package final class BodyPipe {
     }
 
     // MARK: The receiver
+
+    /// Lets no more than `size` bytes through, which have not come yet: the body fails when there are more.
+    package func bound(_ size: Int, _ failure: ProxyFailure) {
+        bound = (size, failure)
+    }
 
     /// The whole body, at most `limit` bytes.
     package func collect(

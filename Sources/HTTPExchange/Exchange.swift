@@ -44,6 +44,7 @@ package final class Exchange: @unchecked Sendable {
         session.services.flows.add(self, id: flow.id)
         do throws(ProxyFailure) {
             try await fire(HTTPHooks.table.requestheaders, on: session)
+            try bound(requestBody, requestLength, of: "the request", fault: .client, on: session)
             try await takeRequestBody(on: session)
             try await fireRequest(on: session)
             try await intercept(on: session)
@@ -78,7 +79,7 @@ package final class Exchange: @unchecked Sendable {
         {
             client.continueIfExpected()
             flow.request.headers.remove("Expect")
-            let limit = session.services.settings[ProxyOptions.table.bodySizeLimit]
+            let limit = session.services.settings[ProxyOptions.table.bodyBufferLimit]
             flow.request.content = .bytes(
                 try await requestBody.collect(limit: limit, of: "of the request", waiter: waiter, on: session))
             flow.request.trailers = requestBody.trailers
@@ -186,11 +187,12 @@ package final class Exchange: @unchecked Sendable {
 
     private func takeResponseBody(on session: isolated Session) async throws(ProxyFailure) {
         guard let stream = upstream?.stream else { return }
+        try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
         if stream.length == .none {
             flow.response?.content = .bytes(ByteBuffer())
             flow.response?.timestampEnd = WallClock.now
         } else if keepsContent(HTTPHooks.table.response, session), flow.response?.statusCode != 101 {
-            let limit = session.services.settings[ProxyOptions.table.bodySizeLimit]
+            let limit = session.services.settings[ProxyOptions.table.bodyBufferLimit]
             do throws(ProxyFailure) {
                 let content = try await stream.response.collect(limit: limit, of: "of the response", waiter: waiter, on: session)
                 flow.response?.content = .bytes(content)
@@ -282,7 +284,12 @@ package final class Exchange: @unchecked Sendable {
     private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {
         guard session.hooks.hasListeners(hook) else { return }
         let outcome = try await session.hooks.fire(hook, FlowEvent(flow), waiter: waiter, isolation: session)
-        if let failure = outcome.failure { throw failure }
+        if let failure = outcome.failure {
+            var event = FlowEvent(flow)
+            for change in outcome.remains { change.apply(&event) }
+            flow = event.http
+            throw failure
+        }
         guard !outcome.changes.isEmpty else { return }
         var event = FlowEvent(flow)
         for change in outcome.changes { change.apply(&event) }

@@ -20,6 +20,8 @@ package struct HookOutcome<Payload: HookPayload>: Sendable {
     package var changes: [Change<Payload>] = []
     /// Set if a worker asked to kill the flow, or failed under the policy `kill`. The changes are not to be applied then.
     package var failure: ProxyFailure?
+    /// What stays of the flow in spite of a failure, such as a note of why it was ended.
+    package var remains: [Change<Payload>] = []
 
     package init(changes: [Change<Payload>] = [], failure: ProxyFailure? = nil) {
         self.changes = changes

@@ -21,9 +21,22 @@ package struct ProxyOptions: OptionTable {
         "tcp_timeout", 600, read: .whenUsed, "Seconds until an idle client connection is closed.")
     package let keepHostHeader = Option<Bool>(
         "keep_host_header", false, read: .whenUsed, "Reverse mode: send the client's Host field, not the server's name.")
-    package let bodySizeLimit = Option<Int>(
+    package let bodySizeLimit = Option<ByteCount?>(
+        "body_size_limit", nil,
+        "Bytes of a body that are let through at most, such as `3m`: more in a request is answered with 413, in a response with 502."
+    )
+    package let bodyBufferLimit = Option<Int>(
         "body_buffer_limit", 256 << 20, read: .whenUsed,
         "Bytes of a body that are held at most for a worker that asked for the whole of it.")
+    package let allowHosts = Option<[String]>(
+        "allow_hosts", [],
+        "Patterns: only what goes to a matching `host:port` is inspected; all else in tunnels and reverse mode is passed through."
+    )
+    package let ignoreHosts = Option<[String]>(
+        "ignore_hosts", [], "Patterns: what goes to a matching `host:port` is passed through untouched, TLS and all.")
+    package let blockGlobal = Option<Bool>("block_global", true, "Refuse clients that come from public addresses.")
+    package let blockPrivate = Option<Bool>(
+        "block_private", false, "Refuse clients that come from private addresses, but for loopback.")
     package let intercept = Option<String?>(
         "intercept", nil, read: .whenUsed, objection: filterObjection,
         "Filter: flows that match stand still at *request* and at *response*, until somebody resumes or kills them.")

@@ -23,6 +23,11 @@ package final class Services: Sendable {
     /// Nil if no flow is intercepted by a filter.
     package var interception: Interception? { current.withLock { $0.interception } }
     private let current: Mutex<(settings: Settings, interception: Interception?)>
+    /// Nil if no connection is passed through by its host.
+    let passthrough: HostSelection?
+    let admission: ClientAdmission
+    /// Bytes of a body that are let through at most; nil for any number.
+    package let bodySizeLimit: Int?
     /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
     package var keepsContent: Bool {
         let (settings, interception) = current.withLock { $0 }
@@ -32,7 +37,7 @@ package final class Services: Sendable {
     package init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
         upstream: UpstreamSettings, protocols: [ProtocolLayer], recorder: any FlowRecorder, ownAddresses: OwnAddresses,
-        flows: FlowRegistry, interception: @escaping @Sendable (Settings) -> Interception?
+        flows: FlowRegistry, interception: @escaping @Sendable (Settings) -> Interception?, passthrough: HostSelection?
     ) {
         self.logger = logger
         self.contexts = contexts
@@ -43,7 +48,10 @@ package final class Services: Sendable {
         self.recorder = recorder
         self.ownAddresses = ownAddresses
         self.flows = flows
+        self.passthrough = passthrough
         let settings = options.settings
+        admission = ClientAdmission(settings)
+        bodySizeLimit = settings[ProxyOptions.table.bodySizeLimit]?.bytes
         current = Mutex((settings, interception(settings)))
         options.observe { [weak self] settings in
             let interception = interception(settings)

@@ -13,7 +13,11 @@ extension Session {
         do throws(ProxyFailure) {
             var event = ClientHelloEvent(hello: HelloRecord(hello), client: frozenClientRecord, server: targetRecord)
             try await hooks.run(TLSHooks.table.clientHello, &event, waiter: waiter)
-            if event.ignoresConnection { return await relay(held) }
+            if event.ignoresConnection {
+                // The client's own TLS goes through.
+                ground.targetUsesTLS = false
+                return await relay(held)
+            }
             if ground.isTunnel { ground.targetUsesTLS = true }
             if let target = ground.target, ground.targetUsesTLS, event.establishesServerFirst || isEager {
                 await learnCertificate(of: target, hello)

@@ -100,11 +100,19 @@ package actor Session {
         let sniffer = Sniffer(admitsRaw: false)
         client.consumer = sniffer
         watchIdleness()
+        if let refusal = services.admission.refusal(of: clientRecord.peername.host) {
+            log(.warning, refusal)
+            clientRecord.error = refusal
+        }
+        guard clientRecord.error == nil || hooks.hasListeners(ConnectionHooks.table.clientConnected) else {
+            return client.close()
+        }
         guard hooks.hasListeners(ConnectionHooks.table.clientConnected) else { return sniffer.arm(on: self) }
         tell { [self] in
             var event = ClientEvent(client: clientRecord)
             do throws(ProxyFailure) {
                 try await hooks.run(ConnectionHooks.table.clientConnected, &event, waiter: waiter)
+                clientRecord.error = event.client.error
                 if let error = event.client.error { throw .killed(error) }
                 sniffer.arm(on: self)
             } catch {

@@ -47,7 +47,20 @@ package final class Sniffer: ByteConsumer {
             if clientIsDone { session.client.close() }
             return
         }
-        start(verdict, on: session)
+        guard let passes = passes(verdict, on: session) else { return }
+        if passes { session.ground.targetUsesTLS = false }
+        start(passes ? .raw : verdict, on: session)
+    }
+
+    /// Whether the operator wants the connection to be passed through; nil if that cannot be told yet.
+    private func passes(_ verdict: Detection.Verdict, on session: isolated Session) -> Bool? {
+        let ground = session.ground
+        guard let selection = session.services.passthrough, let target = ground.target, !ground.clientUsesTLS else {
+            return false
+        }
+        let peer = session.targetRecord.value.peername
+        guard let names = HostSelection.names(of: target, peer: peer, verdict, held) else { return clientIsDone ? false : nil }
+        return selection.passes(names)
     }
 
     private func start(_ verdict: Detection.Verdict, on session: isolated Session) {

@@ -10,6 +10,7 @@ import NIOCore
 import NIOPosix
 import ProxyKernel
 import RawTCP
+import Rules
 import Schema
 import TLSEngine
 
@@ -24,7 +25,8 @@ struct Program {
         ].flatMap { $0 },
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [
-        ProxyOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options, ArchiveOptions.table.options,
+        ProxyOptions.table.options, RuleOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options,
+        ArchiveOptions.table.options,
     ].flatMap { $0 }
 
     private let command: WeirCommand
@@ -72,6 +74,7 @@ struct Program {
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings[ProxyOptions.table.threads]))
         let loops = Array(group.makeIterator())
+        let rules = try rules(settings, logger)
         let archive = isListing ? nil : try archive(settings, logger)
         defer { archive?.finish() }
         let services = try services(options, logger, FlowRecorders([printer] + (archive.map { [$0] } ?? [])))
@@ -79,7 +82,8 @@ struct Program {
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows)
         tap.connect { host.logged($0) }
         let replay = ClientReplay(
-            loop: loops[0], services: services, hooks: host.port(on: loops[0]), makeStream: HTTP1Layer.makeServerStream)
+            loop: loops[0], services: services, hooks: rules.port(around: host.port(on: loops[0]), on: loops[0]),
+            makeStream: HTTP1Layer.makeServerStream)
         do {
             try await host.launch(addons)
             try options.settle(expectingMore: command.addonSocket != nil)
@@ -94,7 +98,7 @@ struct Program {
             await host.abandon()
             throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
-        let listener = Listener(group: group, services: services, port: { host.port(on: $0) })
+        let listener = Listener(group: group, services: services, port: { rules.port(around: host.port(on: $0), on: $0) })
         do {
             var addresses: [Address] = []
             for mode in modes { addresses.append(try await listener.open(mode, settings: settings)) }
@@ -158,6 +162,30 @@ struct Program {
         return modes
     }
 
+    private func rules(_ settings: Settings, _ logger: Logger) throws(Refusal) -> RuleChain {
+        do throws(OptionFailure) {
+            return try RuleChain(settings, recorded: try recorded(settings, logger), logger: logger)
+        } catch {
+            throw Refusal(status: 2, text: "\(error)")
+        }
+    }
+
+    /// The flows of `server_replay`'s files.
+    private func recorded(_ settings: Settings, _ logger: Logger) throws(OptionFailure) -> [HTTPFlow] {
+        let option = RuleOptions.table.serverReplay
+        var recorded: [HTTPFlow] = []
+        for path in settings[option] {
+            do throws(SavedFlows.Failure) {
+                let flows = try SavedFlows(path)
+                while let flow = try flows.next() { recorded.append(flow) }
+                if let note = flows.note { logger.warning("option \(option.name): \(note)") }
+            } catch {
+                throw OptionFailure("option \(option.name): \(error)")
+            }
+        }
+        return recorded
+    }
+
     private func addons(_ settings: Settings) throws(Refusal) -> [AddonSpec] {
         var addons: [AddonSpec] = []
         for text in settings[AddonOptions.table.scripts] {
@@ -177,6 +205,14 @@ struct Program {
         else { return nil }
         return Interception(needsContent: filter.needsRequestContent || filter.needsResponseContent) {
             filter.matches(FilteredFlow($0))
+        }
+    }
+
+    private func passthrough(_ settings: Settings) throws(Refusal) -> HostSelection? {
+        do throws(OptionFailure) {
+            return try HostSelection(settings)
+        } catch {
+            throw Refusal(status: 2, text: "\(error)")
         }
     }
 
@@ -207,13 +243,14 @@ struct Program {
 
     private func services(_ options: OptionStore, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal) -> Services {
         let settings = options.settings
+        let passthrough = try passthrough(settings)
         do throws(TLSFailure) {
             let certificates = try Certificates(settings)
             return Services(
                 options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
                 recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger),
-                interception: Self.interception)
+                interception: Self.interception, passthrough: passthrough)
         } catch {
             throw Refusal(status: 1, text: error.reason)
         }

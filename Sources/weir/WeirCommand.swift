@@ -15,6 +15,10 @@ struct WeirCommand: ParsableCommand {
         name: [.customShort("s"), .customLong("addon"), .customLong("scripts")],
         help: "An addon: a path, exec:COMMAND, stdio:COMMAND or unix:PATH; may be given several times. (default: none)")
     var addon: [String] = []
+    @Option(
+        name: [.customShort("S"), .long],
+        help: "A file of flows whose responses are given to requests like theirs; may be given several times. (default: none)")
+    var serverReplay: [String] = []
     @Option(help: "Socket for addons that connect by themselves. (default: none)")
     var addonSocket: String?
     @Option(name: .customLong("set"), help: "Sets an option, NAME=VALUE; may be given several times.")
@@ -51,6 +55,7 @@ struct WeirCommand: ParsableCommand {
         if let listenHost { result.append("listen_host=\(listenHost)") }
         result += mode.map { "mode=\($0)" }
         result += addon.map { "scripts=\($0)" }
+        result += serverReplay.map { "server_replay=\($0)" }
         if let confdir { result.append("confdir=\(confdir)") }
         if let flowDetail { result.append("flow_detail=\(flowDetail)") }
         if verbose { result.append("termlog_verbosity=debug") }

@@ -1,6 +1,7 @@
 import Codings
 import FlowModel
 import Glibc
+import HTTPExchange
 import NIOCore
 import ProxyKernel
 import Schema
@@ -290,7 +291,7 @@ import Testing
         let decoded = try await rig.fire(hooks.response, payload)
         #expect(decoded.http.comment == "hello")
         let back = try #require(decoded.http.request.content.buffer)
-        #expect(ContentView.decoded(back, decoded.http.request.headers) == ByteBuffer(string: "hello and more"))
+        #expect(BodyCodings(decoded.http.request.headers).decoded(back) == ByteBuffer(string: "hello and more"))
         await rig.host.shutdown()
     }
 

@@ -1,5 +1,6 @@
 import AddonWire
 import FlowModel
+import HTTPExchange
 import NIOCore
 import ProxyKernel
 import Schema

@@ -1,15 +1,13 @@
 import AddonWire
 import Codings
 import FlowModel
+import HTTPExchange
 import NIOCore
 import ProxyKernel
 import Schema
 
 /// What one worker is shown of a flow's bodies, and how a body that it changed goes back.
 enum ContentView {
-    /// What is unpacked for a worker at most; a line with more could not be sent.
-    private static let limits = CodingLimits(maximumSize: 16 << 20)
-
     /// The flow as a worker with this mode sees it. `undecodable` is called with the reason if a body cannot be decoded.
     static func shown(_ flow: HTTPFlow, _ mode: HookRequest.ContentMode, undecodable: (String) -> Void) -> HTTPFlow {
         guard mode != .whole else { return flow }
@@ -31,16 +29,11 @@ enum ContentView {
         guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
         guard mode == .decoded else { return .omitted(buffer.readableBytes) }
         do throws(CodingFailure) {
-            return .bytes(try decode(buffer, headers))
+            return .bytes(try BodyCodings(headers).decode(buffer))
         } catch {
             undecodable("the \(side)'s body is left out: \(error)")
             return .omitted(buffer.readableBytes)
         }
-    }
-
-    /// The body without its content codings; nil if it cannot be decoded.
-    static func decoded(_ buffer: ByteBuffer, _ headers: Headers) -> ByteBuffer? {
-        do throws(CodingFailure) { return try decode(buffer, headers) } catch { return nil }
     }
 
     /// The changes that put back the codings of bodies that a worker saw decoded, where it changed them or their codings.
@@ -48,42 +41,39 @@ enum ContentView {
     /// A body whose codings cannot be made goes back as it is, without the header that names them.
     static func recoding<Payload: HookPayload>(from shown: HTTPFlow, to answered: HTTPFlow) -> [Change<Payload>] {
         var changes: [Change<Payload>] = []
-        let old = (content: shown.request.content, codings: codings(shown.request.headers))
-        let new = (content: answered.request.content, codings: codings(answered.request.headers))
+        let old = (content: shown.request.content, codings: BodyCodings(shown.request.headers))
+        let new = (content: answered.request.content, codings: BodyCodings(answered.request.headers))
         if let coded = recoded(old, new) {
             changes.append(
                 change("flow.request.content") { flow in
                     flow.request.content = coded.content
-                    if coded.isBare { flow.request.headers.remove(field) }
+                    if coded.isBare { flow.request.headers.remove(BodyCodings.field) }
                 })
         }
         if let response = answered.response {
             let before = shown.response
-            let old = (content: before?.content ?? .missing, codings: before.map { codings($0.headers) } ?? "")
-            if let coded = recoded(old, (response.content, codings(response.headers))) {
+            let old = (
+                content: before?.content ?? .missing, codings: before.map { BodyCodings($0.headers) } ?? BodyCodings(Headers())
+            )
+            if let coded = recoded(old, (response.content, BodyCodings(response.headers))) {
                 changes.append(
                     change("flow.response.content") { flow in
                         flow.response?.content = coded.content
-                        if coded.isBare { flow.response?.headers.remove(field) }
+                        if coded.isBare { flow.response?.headers.remove(BodyCodings.field) }
                     })
             }
         }
         return changes
     }
 
-    private static let field = "Content-Encoding"
-
     private static func recoded(
-        _ old: (content: Content, codings: String), _ new: (content: Content, codings: String)
+        _ old: (content: Content, codings: BodyCodings), _ new: (content: Content, codings: BodyCodings)
     ) -> (content: Content, isBare: Bool)? {
         guard case .bytes(let buffer) = new.content, old != new, !new.codings.isEmpty || old.codings != new.codings else {
             return nil
         }
         do throws(CodingFailure) {
-            let stack = try ContentCoding.stack(new.codings)
-            guard !stack.isEmpty else { return (new.content, false) }
-            let bytes = try ContentEncoder.encode(Array(buffer.readableBytesView), codings: stack)
-            return (.bytes(ByteBuffer(bytes: bytes)), false)
+            return (.bytes(try new.codings.encode(buffer)), false)
         } catch {
             return (new.content, true)
         }
@@ -97,22 +87,5 @@ enum ContentView {
             apply(&flow)
             payload.flow = flow
         }
-    }
-
-    private static func decode(_ buffer: ByteBuffer, _ headers: Headers) throws(CodingFailure) -> ByteBuffer {
-        let stack = try ContentCoding.stack(codings(headers))
-        guard !stack.isEmpty, buffer.readableBytes > 0 else { return buffer }
-        return ByteBuffer(bytes: try ContentDecoder.decode(Array(buffer.readableBytesView), codings: stack, limits: limits))
-    }
-
-    /// The values of `Content-Encoding`, joined with commas; empty if there is none.
-    private static func codings(_ headers: Headers) -> String {
-        var values: [String] = []
-        for index in 0..<headers.count {
-            headers.withLine(at: index) { name, value in
-                if field.withRawUTF8({ name.equalsIgnoringCase($0) }) { values.append(String(decoding: value, as: UTF8.self)) }
-            }
-        }
-        return values.joined(separator: ", ")
     }
 }

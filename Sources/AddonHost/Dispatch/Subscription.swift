@@ -1,5 +1,6 @@
 import AddonWire
 import FlowModel
+import HTTPExchange
 import ProxyKernel
 import Schema
 

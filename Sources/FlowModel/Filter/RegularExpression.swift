@@ -46,10 +46,15 @@ package final class RegularExpression: Sendable {
     package let pattern: String
 
     /// Compiles `pattern`; the error's offset counts characters of the pattern.
-    package init(_ pattern: String, options: Options = [.caseless]) throws(FilterError) {
+    package convenience init(_ pattern: String, options: Options = [.caseless]) throws(FilterError) {
+        try self.init(octets: Array(pattern.utf8), options: options)
+    }
+
+    /// As above, for a pattern that need not be UTF-8.
+    package init(octets: [UInt8], options: Options) throws(FilterError) {
+        let pattern = String(decoding: octets, as: UTF8.self)
         self.pattern = pattern
-        var text = pattern
-        let size = text.utf8.count
+        let size = octets.count
         guard size <= Self.maximumPatternSize else {
             throw FilterError("the regular expression is longer than \(Self.maximumPatternSize) bytes", offset: 0, in: pattern)
         }
@@ -58,32 +63,67 @@ package final class RegularExpression: Sendable {
         let context = pcre2_compile_context_create_8(nil)
         defer { pcre2_compile_context_free_8(context) }
         pcre2_set_newline_8(context, UInt32(options.contains(.multiline) ? PCRE2_NEWLINE_ANYCRLF : PCRE2_NEWLINE_LF))
-        let compiled = text.withUTF8 { bytes in
+        let compiled = octets.withUnsafeBufferPointer { bytes in
             // PCRE2 refuses a null pattern before version 10.43, even an empty one.
             withUnsafePointer(to: UInt8(0)) { empty in
                 pcre2_compile_8(bytes.baseAddress ?? empty, size, options.flags, &errorCode, &errorByte, context)
             }
         }
         guard let compiled else {
-            let offset = String(decoding: Array(pattern.utf8.prefix(errorByte)), as: UTF8.self).count
+            let offset = String(decoding: octets.prefix(errorByte), as: UTF8.self).count
             throw FilterError("bad regular expression: \(Self.text(of: errorCode))", offset: offset, in: pattern)
         }
         code = compiled
         var highest: UInt32 = 0
         pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_BACKREFMAX), &highest)
-        references = highest > 0 ? Self.references(in: Array(pattern.utf8)) : []
+        references = highest > 0 ? Self.references(in: octets) : []
     }
 
     deinit {
         pcre2_code_free_8(code)
     }
 
+    /// How many groups capture, the whole match not counted.
+    package var groupCount: Int {
+        var count: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
+        return Int(count)
+    }
+
+    /// The number of the group that the pattern gives this name.
+    package func group(named name: String) -> Int? {
+        let number = pcre2_substring_number_from_name_8(code, name)
+        return number > 0 ? Int(number) : nil
+    }
+
     /// Whether the pattern matches anywhere in `bytes`; a search that exceeds a bound does not match. Any thread may call it.
     package func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let context = pcre2_match_context_create_8(nil) else { return false }
-        defer { pcre2_match_context_free_8(context) }
         // One pair is enough: nobody asks where it matched, and "matched, but the groups did not fit" is a match as well.
-        guard let match = pcre2_match_data_create_8(1, nil) else { return false }
+        search(bytes, pairs: 1) { _ in false } ?? false
+    }
+
+    /// Hands out the matches from left to right, without overlaps, until `take` answers false: the range of the whole match, then
+    /// those of the groups, nil for a group that took no part.
+    ///
+    /// An empty match may follow a match directly, as in Python's `re.sub`. False if a bound was exceeded before the end.
+    package func eachMatch(in bytes: UnsafeRawBufferPointer, _ take: ([Range<Int>?]) -> Bool) -> Bool {
+        let count = groupCount + 1
+        let found = search(bytes, pairs: UInt32(count)) { match in
+            guard let ends = pcre2_get_ovector_pointer_8(match) else { return false }
+            return take((0..<count).map { ends[2 * $0] == ~0 ? nil : ends[2 * $0]..<max(ends[2 * $0], ends[2 * $0 + 1]) })
+        }
+        return found != nil
+    }
+
+    /// Searches on behind each match while `goesOn` says so; the bounds are for all searches together.
+    ///
+    /// The result is whether there was a match, or nil if a bound was exceeded.
+    private func search(
+        _ bytes: UnsafeRawBufferPointer, pairs: UInt32, _ goesOn: (_ match: OpaquePointer) -> Bool
+    ) -> Bool? {
+        guard let context = pcre2_match_context_create_8(nil) else { return nil }
+        defer { pcre2_match_context_free_8(context) }
+        guard let match = pcre2_match_data_create_8(pairs, nil) else { return nil }
         defer { pcre2_match_data_free_8(match) }
 
         let allowed = Self.baseSteps + Self.stepsPerByte * bytes.count
@@ -102,7 +142,19 @@ package final class RegularExpression: Sendable {
                 }, work)
             let empty: StaticString = ""
             let subject = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? empty.utf8Start
-            return pcre2_match_8(code, subject, bytes.count, 0, 0, match, context) >= 0
+            var start = 0
+            var options: UInt32 = 0
+            var wasFound = false
+            while start <= bytes.count {
+                let result = pcre2_match_8(code, subject, bytes.count, start, options, match, context)
+                if result == PCRE2_ERROR_NOMATCH { break }
+                guard result >= 0 else { return nil }
+                wasFound = true
+                guard goesOn(match), let ends = pcre2_get_ovector_pointer_8(match), ends[1] >= start else { break }
+                options = ends[0] == ends[1] ? PCRE2_NOTEMPTY_ATSTART : 0
+                start = ends[1]
+            }
+            return wasFound
         }
     }
 

@@ -1,5 +1,5 @@
-import AddonHost
 import FlowModel
+import HTTPExchange
 
 /// Which flows a command is about, as its arguments say.
 enum FlowPick {

@@ -16,11 +16,7 @@ package struct FilteredFlow: FilterSubject {
     package var isReplay: String? { flow.isReplay }
     package var method: [UInt8]? { flow.request.method.bytes }
 
-    package var url: String? {
-        var request = flow.request
-        if request.method != "CONNECT" { request.host = request.prettyHost }
-        return request.url
-    }
+    package var url: String? { flow.request.prettyURL }
 
     package var hosts: [String] { [flow.request.host] + values("host", flow.request.headers).map { ByteString($0).string } }
     package var statusCode: Int? { flow.response?.statusCode }
@@ -69,6 +65,6 @@ package struct FilteredFlow: FilterSubject {
 
     private func content(_ content: Content, _ headers: Headers) -> [UInt8]? {
         guard let buffer = content.buffer else { return nil }
-        return (ContentView.decoded(buffer, headers) ?? buffer).withUnsafeReadableBytes { Array($0) }
+        return (BodyCodings(headers).decoded(buffer) ?? buffer).withUnsafeReadableBytes { Array($0) }
     }
 }
