@@ -43,7 +43,8 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost", "Rules",
+                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost",
+                "Rules",
                 "Control", "FlowExport", "CoreClient",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -53,7 +54,7 @@ let package = Package(
         layer(
             "Rules",
             ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", "HTTPExchange", "CCrypt", nio, posix, logging]),
-        layer("Control", ["Schema", "FlowModel", "FlowExport", "ProxyKernel", "HTTPExchange", logging, yams]),
+        layer("Control", ["Schema", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         // Row 3: the version-free life of a request; the relay.
@@ -64,6 +65,8 @@ let package = Package(
         layer("CoreClient", ["Schema", "AddonWire"]),
         // Row 2: sessions, detection, upstream connections, the hook port.
         layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", nio, posix, logging]),
+        // Between: files of flows.
+        layer("FlowFiles", ["Schema", "FlowModel", nio]),
         // Row 1: TLS, flow records, content codings, the sans-io addon link.
         layer("TLSEngine", ["COpenSSL", nio]),
         layer("FlowModel", ["Schema", "CPCRE2", nio]),
@@ -81,6 +84,7 @@ let package = Package(
 
         tests("Schema", []),
         tests("FlowModel", ["Schema", nio]),
+        tests("FlowFiles", ["Schema", "FlowModel", nio]),
         tests("Codings", []),
         tests("AddonWire", ["Schema"]),
         tests("FlowExport", ["Schema", "FlowModel", nio]),

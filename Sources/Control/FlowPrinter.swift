@@ -6,10 +6,10 @@ import ProxyKernel
 package struct FlowPrinter: FlowRecorder {
     private let detail: Int
     private let isColoured: Bool
-    private let admits: @Sendable (HTTPFlow) -> Bool
+    private let admits: @Sendable (AnyFlow) -> Bool
 
     /// `detail` is 0 to 4, as the option `flow_detail` says. Colours are for terminals.
-    package init(detail: Int, isColoured: Bool, admits: @escaping @Sendable (HTTPFlow) -> Bool) {
+    package init(detail: Int, isColoured: Bool, admits: @escaping @Sendable (AnyFlow) -> Bool) {
         self.detail = detail
         self.isColoured = isColoured
         self.admits = admits
@@ -18,8 +18,26 @@ package struct FlowPrinter: FlowRecorder {
     package var wantsContent: Bool { detail >= 3 }
 
     package func record(_ flow: HTTPFlow, sizes: BodySizes) {
-        guard detail > 0, admits(flow) else { return }
+        guard detail > 0, admits(.http(flow)) else { return }
         Terminal.write(lines(of: flow, sizes))
+    }
+
+    /// Prints a flow that was read from a file.
+    package func record(_ flow: AnyFlow) {
+        guard case .http(let http) = flow else {
+            guard detail > 0, admits(flow) else { return }
+            return Terminal.write(line(of: flow))
+        }
+        var sizes = BodySizes()
+        sizes.request = http.request.content.buffer?.readableBytes ?? 0
+        sizes.response = http.response?.content.buffer?.readableBytes ?? 0
+        record(http, sizes: sizes)
+    }
+
+    private func line(of flow: AnyFlow) -> String {
+        let server = flow.record.server.value.address?.description ?? "unknown server"
+        let error = flow.record.error.map { " << \(colour(.red, Self.safe($0.message)))" } ?? ""
+        return "\(flow.record.client.value.peername) -> \(flow.kind.rawValue) -> \(server)\(error)\n"
     }
 
     package func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {

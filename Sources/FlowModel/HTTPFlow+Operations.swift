@@ -54,6 +54,7 @@ extension HTTPFlow {
     /// About how many bytes of memory the flow takes.
     package var footprint: Int {
         var sum = 4096 + request.footprint + (response?.footprint ?? 0) + metadata.json.footprint
+        if let websocket { sum += websocket.wrappedValue.messages.reduce(0) { $0 + 64 + $1.content.bytes.count } }
         if let backup { sum += backup.wrappedValue.footprint }
         return sum
     }

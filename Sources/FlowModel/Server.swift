@@ -12,7 +12,7 @@ package struct Server: Record, TLSEndpoint {
     package var timestampEnd: Double?
     package var address: Address?
     package var timestampTCPSetup: Double?
-    package var via: JSON = .null
+    package var via: ServerVia?
 
     package init(id: String, address: Address?) {
         self.id = id

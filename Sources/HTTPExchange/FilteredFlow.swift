@@ -3,36 +3,66 @@ import Schema
 
 /// A flow as filter expressions ask for it.
 package struct FilteredFlow: FilterSubject {
-    let flow: HTTPFlow
+    private let flow: AnyFlow
 
-    package init(_ flow: HTTPFlow) { self.flow = flow }
+    package init(_ flow: HTTPFlow) { self.flow = .http(flow) }
+    package init(_ flow: AnyFlow) { self.flow = flow }
 
-    package var filterKind: FlowKind { .http }
-    package var hasRequest: Bool { true }
-    package var hasResponse: Bool { flow.response != nil }
-    package var hasError: Bool { flow.error != nil }
-    package var hasWebSocket: Bool { flow.websocket != .null }
-    package var marked: String { flow.marked }
-    package var isReplay: String? { flow.isReplay }
-    package var method: [UInt8]? { flow.request.method.bytes }
+    private var http: HTTPFlow? { if case .http(let flow) = flow { flow } else { nil } }
+    private var dns: DNSFlow? { if case .dns(let flow) = flow { flow } else { nil } }
 
-    package var url: String? { flow.request.prettyURL }
+    package var filterKind: FlowKind { flow.kind }
+    package var hasRequest: Bool { filterKind == .http || filterKind == .dns }
+    package var hasResponse: Bool { http?.response != nil || dns?.response != nil }
+    package var hasError: Bool { flow.record.error != nil }
+    package var hasWebSocket: Bool { http?.websocket != nil }
+    package var marked: String { flow.record.marked }
+    package var isReplay: String? { flow.record.isReplay }
+    package var method: [UInt8]? { http?.request.method.bytes }
 
-    package var hosts: [String] { [flow.request.host] + values("host", flow.request.headers).map { ByteString($0).string } }
-    package var statusCode: Int? { flow.response?.statusCode }
-    package var requestHeaderBlock: [UInt8]? { block(flow.request.headers) }
-    package var responseHeaderBlock: [UInt8]? { flow.response.map { block($0.headers) } }
-    package var requestContentType: [UInt8]? { joined("content-type", flow.request.headers) }
-    package var responseContentType: [UInt8]? { flow.response.flatMap { joined("content-type", $0.headers) } }
-    package var requestContent: [UInt8]? { content(flow.request.content, flow.request.headers) }
-    package var responseContent: [UInt8]? { flow.response.flatMap { content($0.content, $0.headers) } }
-    package var messages: [FilterMessage] { [] }
-    package var clientAddress: String? { flow.client.value.peername.description }
-    package var serverAddress: String? { flow.server.value.address?.description }
-    package var comment: String { flow.comment }
+    package var url: String? {
+        guard let http else { return dns?.request.questions.first?.name }
+        return http.request.prettyURL
+    }
+
+    package var hosts: [String] {
+        guard let http else { return [] }
+        return [http.request.host] + values("host", http.request.headers).map { ByteString($0).string }
+    }
+
+    package var statusCode: Int? { http?.response?.statusCode }
+    package var requestHeaderBlock: [UInt8]? { http.map { block($0.request.headers) } }
+    package var responseHeaderBlock: [UInt8]? { http?.response.map { block($0.headers) } }
+    package var requestContentType: [UInt8]? { http.flatMap { joined("content-type", $0.request.headers) } }
+    package var responseContentType: [UInt8]? { http?.response.flatMap { joined("content-type", $0.headers) } }
+
+    package var requestContent: [UInt8]? {
+        if let dns { return Array(dns.request.text.utf8) }
+        return http.flatMap { content($0.request.content, $0.request.headers) }
+    }
+
+    package var responseContent: [UInt8]? {
+        if let response = dns?.response { return Array(response.text.utf8) }
+        return http?.response.flatMap { content($0.content, $0.headers) }
+    }
+
+    package var messages: [FilterMessage] {
+        switch flow {
+        case .http(let flow):
+            flow.websocket?.wrappedValue.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
+                ?? []
+        case .tcp(let flow): flow.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
+        case .udp(let flow): flow.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
+        case .dns: []
+        }
+    }
+
+    package var clientAddress: String? { flow.record.client.value.peername.description }
+    package var serverAddress: String? { flow.record.server.value.address?.description }
+    package var comment: String { flow.record.comment }
 
     package var metadataText: String {
-        (flow.metadata.json.object?.members ?? []).map { member in
+        (flow.record.metadata.json.object?.members ?? []).map { member in
             "\(member.key): \(member.value.string ?? String(decoding: member.value.encoded, as: UTF8.self))"
         }.joined(separator: "\n")
     }

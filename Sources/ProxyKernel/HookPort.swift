@@ -4,8 +4,10 @@ import Schema
 
 /// A payload that hooks carry to workers.
 package protocol HookPayload: Record {
-    /// The flow that it carries, if any: what filters look at and whose contents are shown or left out.
+    /// The HTTP flow that it carries, if any: whose contents are shown or left out.
     var flow: HTTPFlow? { get set }
+    /// The flow of any type that it carries, if any: what filters look at.
+    var anyFlow: AnyFlow? { get }
 }
 
 extension HookPayload {
@@ -13,6 +15,7 @@ extension HookPayload {
         get { nil }
         set {}
     }
+    package var anyFlow: AnyFlow? { flow.map { .http($0) } }
 }
 
 /// What came of firing a hook: validated changes, to be applied by the caller to the live value.

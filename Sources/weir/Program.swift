@@ -1,6 +1,7 @@
 import AddonHost
 import Control
 import FlowExport
+import FlowFiles
 import FlowModel
 import Glibc
 import HTTP1
@@ -21,12 +22,13 @@ struct Program {
     static let tables = ProtocolPages.Tables(
         hooks: [
             LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
-            HTTPHooks.table.hooks,
+            HTTPHooks.table.hooks, WebSocketHooks.table.hooks, TCPHooks.table.hooks, UDPHooks.table.hooks, DNSHooks.table.hooks,
         ].flatMap { $0 },
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [
         ProxyOptions.table.options, RuleOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options,
         ArchiveOptions.table.options,
+        FlowFileOptions.table.options,
     ].flatMap { $0 }
 
     private let command: WeirCommand
@@ -67,6 +69,8 @@ struct Program {
         let modes = try modes(settings)
         let addons = try addons(settings)
         let printer = try printer(settings)
+        let file = isListing ? nil : try file(settings)
+        let saved = isListing ? nil : try savedFlows(settings)
         let tap = TerminalLog.Tap()
         let level = Self.level(settings[TerminalOptions.table.verbosity])
         let isQuiet = command.quiet
@@ -77,7 +81,8 @@ struct Program {
         let rules = try rules(settings, logger)
         let archive = isListing ? nil : try archive(settings, logger)
         defer { archive?.finish() }
-        let services = try services(options, logger, FlowRecorders([printer] + (archive.map { [$0] } ?? [])))
+        let takers: [(any FlowRecorder)?] = [file, printer, archive]
+        let services = try services(options, logger, FlowRecorders(takers.compactMap { $0 }))
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows)
         tap.connect { host.logged($0) }
@@ -101,7 +106,9 @@ struct Program {
         let listener = Listener(group: group, services: services, port: { rules.port(around: host.port(on: $0), on: $0) })
         do {
             var addresses: [Address] = []
-            for mode in modes { addresses.append(try await listener.open(mode, settings: settings)) }
+            for mode in modes where settings[FlowFileOptions.table.server] {
+                addresses.append(try await listener.open(mode, settings: settings))
+            }
             for (mode, address) in zip(modes, addresses) { logger.info("\(mode) proxy listening at \(address)") }
         } catch {
             await listener.close()
@@ -110,13 +117,26 @@ struct Program {
         }
         await host.running()
 
-        await signals.wait()
+        let stage = SavedFlowStage(loop: loops[0], hooks: host.port(on: loops[0]))
+        let trouble = await signals.meanwhile(endsAfterwards: !settings[FlowFileOptions.table.server]) {
+            await saved?.run(stage, services, logger) { (flow) throws(FlowFileTrouble) in
+                try file?.record(flow)
+                printer.record(flow)
+                if case .http(let flow) = flow { archive?.record(flow, sizes: BodySizes()) }
+            }
+        }
         logger.info("shutting down")
         await listener.close()
         try? await replay.stop().get()
         await listener.drain()
+        for flow in services.flows.all {
+            if let active = try? await flow.loop.submit({ flow.isLive ? flow.flow : nil }).get() {
+                file?.recordActive(active)
+            }
+        }
         await host.shutdown()
         try? await group.shutdownGracefully()
+        if let trouble { throw Refusal(status: 1, text: "\(trouble)") }
     }
 
     /// The configuration file's values, then those of the flags, then those of `--set`: later ones win.
@@ -217,17 +237,8 @@ struct Program {
     }
 
     private func printer(_ settings: Settings) throws(Refusal) -> FlowPrinter {
-        var admits: @Sendable (HTTPFlow) -> Bool = { _ in true }
-        if command.quiet {
-            admits = { _ in false }
-        } else if !command.filter.isEmpty {
-            do throws(FilterError) {
-                let filter = try Filter(command.filter.joined(separator: " "))
-                admits = { filter.matches(FilteredFlow($0)) }
-            } catch {
-                throw Refusal(status: 2, text: "\(error)")
-            }
-        }
+        let text = command.filter.isEmpty ? nil : command.filter.joined(separator: " ")
+        let admits = command.quiet ? { @Sendable _ in false } : try filter(text, "")
         return FlowPrinter(
             detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
     }
@@ -238,6 +249,46 @@ struct Program {
             return path.isEmpty ? nil : try HARRecorder(path: path, version: Self.version, logger: logger)
         } catch {
             throw Refusal(status: 1, text: "option hardump: \(error)")
+        }
+    }
+
+    /// What flows the expression lets through: all, if there is none.
+    private func filter(_ text: String?, _ place: String) throws(Refusal) -> @Sendable (AnyFlow) -> Bool {
+        guard let text else { return { _ in true } }
+        do throws(FilterError) {
+            let filter = try Filter(text)
+            return { filter.matches(FilteredFlow($0)) }
+        } catch {
+            throw Refusal(status: 2, text: "\(place)\(error)")
+        }
+    }
+
+    /// What writes flows to the file that `save_stream_file` names.
+    private func file(_ settings: Settings) throws(Refusal) -> FlowFileRecorder? {
+        let options = FlowFileOptions.table
+        let isWritten = try filter(settings[options.saveFilter], "option save_stream_filter: ")
+        guard let path = settings[options.saveFile] else { return nil }
+        if let source = settings[options.readFile], SavedFlowSource.isSame(source, path) {
+            throw Refusal(status: 2, text: "\(source) cannot be read from and written to at a time")
+        }
+        do throws(FlowFileTrouble) {
+            return FlowFileRecorder(try FlowFileWriter(path), isWritten: isWritten)
+        } catch {
+            throw Refusal(status: 1, text: "\(error)")
+        }
+    }
+
+    private func savedFlows(_ settings: Settings) throws(Refusal) -> SavedFlowSource? {
+        let options = FlowFileOptions.table
+        let admits = try filter(settings[options.readFilter], "option readfile_filter: ")
+        guard let path = settings[options.readFile] else {
+            guard settings[options.readIdentifier] == nil else {
+                throw Refusal(status: 2, text: "-r FILE must say where the flow is")
+            }
+            return nil
+        }
+        do throws(FlowFileTrouble) { return try SavedFlowSource(path, settings, admits) } catch {
+            throw Refusal(status: 1, text: "\(error)")
         }
     }
 

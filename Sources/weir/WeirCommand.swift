@@ -35,6 +35,16 @@ struct WeirCommand: ParsableCommand {
     var options = false
     @Flag(help: "Print the commands that the addons offer; then exit.")
     var commands = false
+    @Option(
+        name: [.customShort("r"), .customLong("rfile")],
+        help: "File of flows to read at the start; - is the standard input. Addons see each flow's events. (default: none)")
+    var readFile: String?
+    @Option(
+        name: [.customShort("w"), .customLong("save-stream-file")],
+        help: "File to write flows to as they end, in mitmproxy's format; +PATH appends. (default: none)")
+    var saveFile: String?
+    @Flag(name: [.customShort("n"), .customLong("no-server")], help: "Do not listen: end when the flows of -r have been read.")
+    var withoutServer = false
     @Flag(help: "Print the version.")
     var version = false
     @Argument(help: "A filter expression: print only flows that match.")
@@ -58,6 +68,9 @@ struct WeirCommand: ParsableCommand {
         result += serverReplay.map { "server_replay=\($0)" }
         if let confdir { result.append("confdir=\(confdir)") }
         if let flowDetail { result.append("flow_detail=\(flowDetail)") }
+        if let readFile { result.append("rfile=\(readFile)") }
+        if let saveFile { result.append("save_stream_file=\(saveFile)") }
+        if withoutServer { result.append("server=false") }
         if verbose { result.append("termlog_verbosity=debug") }
         return result
     }
@@ -65,10 +78,11 @@ struct WeirCommand: ParsableCommand {
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.first == "protocol-schemas" { Glibc.exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
-        if arguments.first == "flow" { Glibc.exit(FlowCommand.execute(Array(arguments.dropFirst()))) }
+        let expanded = FlowRun.rewritten(arguments) ?? arguments
+        if expanded.first == "flow" { Glibc.exit(FlowCommand.execute(Array(arguments.dropFirst()))) }
         let command: WeirCommand
         do {
-            command = try parse(arguments)
+            command = try parse(expanded)
         } catch {
             let isHelp = exitCode(for: error) == .success
             if isHelp, let helped = try? parse(arguments.filter { $0 != "--help" && $0 != "-h" }), !helped.addon.isEmpty {

@@ -36,14 +36,14 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return table[hook.index].contains { listener in
             let subscription = listener.subscription
             if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return true }
-            return subscription.content != .none && subscription.admits(flow)
+            return subscription.content != .none && subscription.admits(.http(flow))
         }
     }
 
     @specialized(where Payload == FlowEvent)
     func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload) {
         guard hook.index < table.count else { return }
-        for listener in table[hook.index] where listener.subscription.admits(payload.flow) { tell(listener, payload) }
+        for listener in table[hook.index] where listener.subscription.admits(payload.anyFlow) { tell(listener, payload) }
     }
 
     @specialized(where Payload == FlowEvent)
@@ -54,7 +54,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         guard hook.index < table.count else { return outcome }
         var working = payload
         let listeners = table[hook.index]
-        for (index, listener) in listeners.enumerated() where listener.subscription.admits(working.flow) {
+        for (index, listener) in listeners.enumerated() where listener.subscription.admits(working.anyFlow) {
             guard !listener.subscription.observes else {
                 tell(listener, working)
                 continue
@@ -178,14 +178,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 if kills { return .killed }
             }
             let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
-            guard mayKill || subscription.content == .decoded, !changes.isEmpty, let old = shown.flow else {
-                return .changes(changes)
-            }
+            guard mayKill || subscription.content == .decoded, !changes.isEmpty else { return .changes(changes) }
             var answered = shown
             for change in changes { change.apply(&answered) }
-            guard let new = answered.flow else { return .changes(changes) }
-            if new.error?.message == FlowError.killedMessage, old.error?.message != FlowError.killedMessage { return .killed }
-            if subscription.content == .decoded { changes += ContentView.recoding(from: old, to: new) }
+            if mayKill, answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
+            if subscription.content == .decoded, let old = shown.flow, let new = answered.flow {
+                changes += ContentView.recoding(from: old, to: new)
+            }
             return .changes(changes)
         } catch {
             let failure = LinkFailure(.badReply, "\(error)")

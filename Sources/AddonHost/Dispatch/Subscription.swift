@@ -36,7 +36,7 @@ final class Subscription: Sendable {
             return
         }
         let carriesFlow = request.hook.payload.fields().contains {
-            if case .record(let record) = $0.shape { record.name == HTTPFlow.name } else { false }
+            if case .record(let record) = $0.shape { FlowKind.allCases.contains { $0.record.name == record.name } } else { false }
         }
         guard carriesFlow else { throw StateRefusal(.badState, at: "\(path).filter", "'\(name)' carries no flow") }
         do {
@@ -61,7 +61,7 @@ final class Subscription: Sendable {
         return selection
     }
 
-    func admits(_ flow: @autoclosure () -> HTTPFlow?) -> Bool {
+    func admits(_ flow: @autoclosure () -> AnyFlow?) -> Bool {
         guard let filter else { return true }
         guard let flow = flow() else { return false }
         return filter.matches(FilteredFlow(flow))

@@ -1,0 +1,114 @@
+import FlowModel
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// Shows flows that were read from a file to the addons: the events that fit each, in the order in which they were once.
+///
+/// What a flow lacks is skipped; no connections are invented. Runs on one event loop.
+package actor SavedFlowStage {
+    private let hooks: any HookPort
+    package nonisolated let unownedExecutor: UnownedSerialExecutor
+    package nonisolated let loop: any EventLoop
+    /// Kept alive for `unownedExecutor`.
+    private nonisolated let executor: LoopExecutor
+
+    /// `hooks` is the loop's own port.
+    package init(loop: any EventLoop, hooks: any HookPort) {
+        self.hooks = hooks
+        self.loop = loop
+        executor = LoopExecutor(loop)
+        unownedExecutor = executor.asUnownedSerialExecutor()
+    }
+
+    /// The flow as the addons left it. Several may be under way at a time.
+    package func play(_ flow: AnyFlow) async -> AnyFlow {
+        switch flow {
+        case .http(let flow): .http(await play(flow))
+        case .tcp(let flow):
+            .tcp(
+                await play(
+                    flow, \.messages, TCPHooks.table.start, TCPHooks.table.message, end: TCPHooks.table.end,
+                    error: TCPHooks.table.error,
+                    TCPFlowEvent.init, \.carried))
+        case .udp(let flow):
+            .udp(
+                await play(
+                    flow, \.messages, UDPHooks.table.start, UDPHooks.table.message, end: UDPHooks.table.end,
+                    error: UDPHooks.table.error,
+                    UDPFlowEvent.init, \.carried))
+        case .dns(let flow): .dns(await play(flow))
+        }
+    }
+
+    private func play(_ flow: HTTPFlow) async -> HTTPFlow {
+        var event = FlowEvent(flow)
+        do throws(ProxyFailure) {
+            try await fire(HTTPHooks.table.requestheaders, &event)
+            try await fire(HTTPHooks.table.request, &event)
+            if event.http.response != nil {
+                try await fire(HTTPHooks.table.responseheaders, &event)
+                try await fire(HTTPHooks.table.response, &event)
+            }
+            if let messages = event.http.websocket?.wrappedValue.messages {
+                event.http.websocket?.wrappedValue.messages = []
+                try await fire(WebSocketHooks.table.start, &event)
+                for message in messages {
+                    event.http.websocket?.wrappedValue.messages.append(message)
+                    try await fire(WebSocketHooks.table.message, &event)
+                }
+                try await fire(WebSocketHooks.table.end, &event)
+            } else if event.http.error != nil {
+                try await fire(HTTPHooks.table.error, &event)
+            }
+        } catch {
+            event.http.error = FlowError(FlowError.killedMessage, at: WallClock.now)
+            try? await fire(HTTPHooks.table.error, &event)
+        }
+        event.http.intercepted = false
+        return event.http
+    }
+
+    private func play<Flow: FlowRecord, Event: HookPayload>(
+        _ flow: Flow, _ messages: any WritableKeyPath<Flow, [StreamMessage]> & Sendable, _ start: Hook<Event>,
+        _ message: Hook<Event>,
+        end: Hook<Event>, error failed: Hook<Event>, _ carry: (Flow) -> Event,
+        _ carried: any WritableKeyPath<Event, Flow> & Sendable
+    ) async -> Flow {
+        var event = carry(flow)
+        do throws(ProxyFailure) {
+            event[keyPath: carried][keyPath: messages] = []
+            try await fire(start, &event)
+            for next in flow[keyPath: messages] {
+                event[keyPath: carried][keyPath: messages].append(next)
+                try await fire(message, &event)
+            }
+            try await fire(event[keyPath: carried].error == nil ? end : failed, &event)
+        } catch {
+            event[keyPath: carried].error = FlowError(FlowError.killedMessage, at: WallClock.now)
+            try? await fire(failed, &event)
+        }
+        event[keyPath: carried].intercepted = false
+        return event[keyPath: carried]
+    }
+
+    private func play(_ flow: DNSFlow) async -> DNSFlow {
+        var event = DNSFlowEvent(flow)
+        do throws(ProxyFailure) {
+            try await fire(DNSHooks.table.request, &event)
+            if event.carried.response != nil { try await fire(DNSHooks.table.response, &event) }
+            if event.carried.error != nil { try await fire(DNSHooks.table.error, &event) }
+        } catch {
+            event.carried.error = FlowError(FlowError.killedMessage, at: WallClock.now)
+            try? await fire(DNSHooks.table.error, &event)
+        }
+        event.carried.intercepted = false
+        return event.carried
+    }
+
+    private func fire<Event: HookPayload>(_ hook: Hook<Event>, _ event: inout Event) async throws(ProxyFailure) {
+        guard hooks.hasListeners(hook) else { return }
+        try await hooks.fire(hook, event, waiter: nil, isolation: self).apply(to: &event)
+    }
+}

@@ -1,0 +1,82 @@
+import Schema
+
+/// A tnetstring that is made from its end to its start, because a value's length stands before it.
+///
+/// A dictionary's members come out in the reverse of the order in which they are put in, as in mitmproxy's files.
+package struct TNetstringBuffer {
+    private var storage: [UInt8]
+    private var start: Int
+
+    package init(capacity: Int = 4096) {
+        storage = [UInt8](repeating: 0, count: max(capacity, 64))
+        start = storage.count
+    }
+
+    /// What was put in so far.
+    package var bytes: ArraySlice<UInt8> { storage[start...] }
+
+    package mutating func null() { scalar("", "~") }
+    package mutating func bool(_ value: Bool) { scalar(value ? "true" : "false", "!") }
+    package mutating func int(_ value: Int) { scalar(String(value), "#") }
+    package mutating func double(_ value: Double) { scalar(value.description, "^") }
+    package mutating func text(_ value: String) { scalar(value, ";") }
+
+    package mutating func bytes(_ value: UnsafeRawBufferPointer) {
+        put(UInt8(ascii: ","))
+        put(value)
+        length(value.count)
+    }
+
+    /// Members or elements, of which `body` puts in the last one first.
+    package mutating func list(_ body: (inout TNetstringBuffer) -> Void) { container("]", body) }
+
+    /// Members, of which `body` puts in each value before its name.
+    package mutating func dict(_ body: (inout TNetstringBuffer) -> Void) { container("}", body) }
+
+    private mutating func container(_ letter: Character, _ body: (inout TNetstringBuffer) -> Void) {
+        put(letter.asciiValue ?? 0)
+        let end = storage.count - start
+        body(&self)
+        length(storage.count - start - end)
+    }
+
+    private mutating func scalar(_ text: String, _ letter: Character) {
+        put(letter.asciiValue ?? 0)
+        var text = text
+        let count = text.withUTF8 { utf8 in
+            put(UnsafeRawBufferPointer(utf8))
+            return utf8.count
+        }
+        length(count)
+    }
+
+    private mutating func length(_ count: Int) {
+        put(UInt8(ascii: ":"))
+        var rest = count
+        repeat {
+            put(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+    }
+
+    private mutating func put(_ byte: UInt8) {
+        makeRoom(1)
+        start -= 1
+        storage[start] = byte
+    }
+
+    private mutating func put(_ bytes: UnsafeRawBufferPointer) {
+        makeRoom(bytes.count)
+        start -= bytes.count
+        storage.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[start...]).copyMemory(from: bytes) }
+    }
+
+    private mutating func makeRoom(_ count: Int) {
+        guard start < count else { return }
+        let held = storage.count - start
+        var larger = [UInt8](repeating: 0, count: (held + count) * 2)
+        larger.replaceSubrange((larger.count - held)..., with: storage[start...])
+        start = larger.count - held
+        storage = larger
+    }
+}

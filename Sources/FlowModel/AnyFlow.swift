@@ -1,0 +1,65 @@
+import Schema
+
+/// A flow of any type, as files, filters and scripts on saved flows have it.
+package enum AnyFlow: Sendable, Equatable {
+    case http(HTTPFlow)
+    case tcp(TCPFlow)
+    case udp(UDPFlow)
+    case dns(DNSFlow)
+
+    /// The flow that `json` is the whole state of, by the type that it names.
+    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> AnyFlow {
+        switch try kind(of: json, at: path()) {
+        case .http: .http(try HTTPFlow.restored(from: json, at: path()))
+        case .tcp: .tcp(try TCPFlow.restored(from: json, at: path()))
+        case .udp: .udp(try UDPFlow.restored(from: json, at: path()))
+        case .dns: .dns(try DNSFlow.restored(from: json, at: path()))
+        }
+    }
+
+    private static func kind(of json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> FlowKind {
+        guard let type = json[FlowFormat.typeMember] else {
+            throw StateRefusal(.badState, at: "\(path()).\(FlowFormat.typeMember)", "it is missing")
+        }
+        guard let word = type.string, let kind = FlowKind(rawValue: word) else {
+            let kinds = FlowKind.allCases.map(\.rawValue).joined(separator: ", ")
+            let found = String(decoding: type.encoded, as: UTF8.self)
+            throw StateRefusal(
+                .badState, at: "\(path()).\(FlowFormat.typeMember)", "expected a type of flow (\(kinds)), found \(found)")
+        }
+        return kind
+    }
+
+    /// What all types have.
+    package var record: any FlowRecord {
+        switch self {
+        case .http(let flow): flow
+        case .tcp(let flow): flow
+        case .udp(let flow): flow
+        case .dns(let flow): flow
+        }
+    }
+
+    package var kind: FlowKind {
+        switch self {
+        case .http: .http
+        case .tcp: .tcp
+        case .udp: .udp
+        case .dns: .dns
+        }
+    }
+
+    package var id: String { record.id }
+
+    /// About how many bytes of memory the flow takes.
+    package var footprint: Int {
+        switch self {
+        case .http(let flow): flow.footprint
+        case .tcp(let flow): flow.messages.reduce(4096) { $0 + 64 + $1.content.bytes.count }
+        case .udp(let flow): flow.messages.reduce(4096) { $0 + 64 + $1.content.bytes.count }
+        case .dns: 8192
+        }
+    }
+
+    package var isKilled: Bool { record.error?.message == FlowError.killedMessage }
+}

@@ -1,0 +1,38 @@
+import Schema
+
+/// One piece of a TCP connection, or one datagram: `[from_client, content, timestamp]`.
+package struct StreamMessage: Sendable, Equatable {
+    package var isFromClient: Bool
+    /// Empty content is not passed on.
+    package var content: ByteString
+    /// Seconds since 1970, UTC.
+    package var timestamp: Double
+
+    package init(isFromClient: Bool, content: ByteString, timestamp: Double) {
+        self.isFromClient = isFromClient
+        self.content = content
+        self.timestamp = timestamp
+    }
+}
+
+extension StreamMessage: WireValue {
+    package static var shape: Shape { .tuple([Bool.shape, ByteString.shape, Double.shape]) }
+
+    package func write(_: Selection?, to writer: inout JSONWriter) {
+        writer.beginArray()
+        isFromClient.write(to: &writer)
+        content.write(to: &writer)
+        timestamp.write(to: &writer)
+        writer.endArray()
+    }
+
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> StreamMessage {
+        guard let parts = json.array, parts.count == 3 else {
+            throw .expected("[from_client, content, timestamp]", at: path(), found: json)
+        }
+        return StreamMessage(
+            isFromClient: try Bool.read(parts[0], at: "\(path())[0]"),
+            content: try ByteString.read(parts[1], at: "\(path())[1]"),
+            timestamp: try Double.read(parts[2], at: "\(path())[2]"))
+    }
+}

@@ -1,0 +1,58 @@
+import Schema
+
+/// One whole message of a WebSocket: `[opcode, from_client, content, timestamp, dropped, injected]`.
+package struct WebSocketMessage: Sendable, Equatable {
+    /// RFC 6455, 5.2.
+    package enum Kind: Int, Sendable { case text = 1, binary = 2 }
+
+    package var kind: Kind
+    package var isFromClient: Bool
+    /// Of a text message, its UTF-8.
+    package var content: ByteString
+    /// Seconds since 1970, UTC.
+    package var timestamp: Double
+    /// Not passed on.
+    package var isDropped = false
+    /// Made by an addon, not by a peer.
+    package var isInjected = false
+
+    package init(_ kind: Kind, isFromClient: Bool, content: ByteString, timestamp: Double) {
+        self.kind = kind
+        self.isFromClient = isFromClient
+        self.content = content
+        self.timestamp = timestamp
+    }
+}
+
+extension WebSocketMessage: WireValue {
+    package static var shape: Shape {
+        .tuple([Int.shape, Bool.shape, ByteString.shape, Double.shape, Bool.shape, Bool.shape])
+    }
+
+    package func write(_: Selection?, to writer: inout JSONWriter) {
+        writer.beginArray()
+        kind.rawValue.write(to: &writer)
+        isFromClient.write(to: &writer)
+        content.write(to: &writer)
+        timestamp.write(to: &writer)
+        isDropped.write(to: &writer)
+        isInjected.write(to: &writer)
+        writer.endArray()
+    }
+
+    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> WebSocketMessage {
+        guard let parts = json.array, parts.count == 6 else {
+            throw .expected("[opcode, from_client, content, timestamp, dropped, injected]", at: path(), found: json)
+        }
+        guard let kind = Kind(rawValue: try Int.read(parts[0], at: "\(path())[0]")) else {
+            throw StateRefusal(.badState, at: "\(path())[0]", "expected 1 (text) or 2 (binary)")
+        }
+        var message = WebSocketMessage(
+            kind, isFromClient: try Bool.read(parts[1], at: "\(path())[1]"),
+            content: try ByteString.read(parts[2], at: "\(path())[2]"),
+            timestamp: try Double.read(parts[3], at: "\(path())[3]"))
+        message.isDropped = try Bool.read(parts[4], at: "\(path())[4]")
+        message.isInjected = try Bool.read(parts[5], at: "\(path())[5]")
+        return message
+    }
+}
