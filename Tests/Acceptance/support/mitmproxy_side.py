@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+del sys.path[0]  # this folder, which has a mitmproxy.py of its own
+
 from mitmproxy.io import FlowReader, FlowWriter, tnetstring
 from mitmproxy.test import tflow
 
