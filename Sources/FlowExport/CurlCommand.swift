@@ -26,7 +26,7 @@ enum CurlCommand {
         } else if request.method != "GET" || !command.body.isEmpty {
             words += [Array("-X".utf8), request.method.bytes]
         }
-        words.append(Array(request.hostURL.utf8))
+        words.append(Array(request.prettyURL.utf8))
         if command.body.isEmpty { return ShellWord.joined(words) }
         if command.hasPlainBody {
             let option = command.body.first == UInt8(ascii: "@") ? "--data-raw" : "-d"

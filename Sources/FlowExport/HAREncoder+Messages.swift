@@ -7,7 +7,7 @@ extension HAREncoder {
         let cookies = request.headers.values("Cookie").flatMap { Cookies.pairs($0.text) }
         writer.beginObject()
         writer.member("method", request.method.text)
-        writer.member("url", request.method == "CONNECT" ? "https://\(request.hostURL)/" : request.hostURL)
+        writer.member("url", request.method == "CONNECT" ? "https://\(request.prettyURL)/" : request.prettyURL)
         writer.member("httpVersion", request.httpVersion.text)
         writer.members("cookies", cookies)
         writer.members("headers", request.headers.map { ($0.name.text, $0.value.text) })

@@ -7,7 +7,7 @@ enum HTTPieCommand {
     static func text(of flow: HTTPFlow) throws(ExportFormat.Failure) -> [UInt8] {
         let command = try CommandRequest(flow)
         let request = command.request
-        var words = [Array("http".utf8), request.method.bytes, Array(request.hostURL.utf8)]
+        var words = [Array("http".utf8), request.method.bytes, Array(request.prettyURL.utf8)]
         for (name, value) in command.headers {
             // HTTPie removes a field without a value; with a semicolon it sends one.
             words.append(value.isEmpty ? name + [UInt8(ascii: ";")] : name + Array(": ".utf8) + value)

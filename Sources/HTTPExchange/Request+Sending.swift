@@ -1,12 +1,6 @@
 import FlowModel
 
 extension Request {
-    /// The Host field that names this request's host and port.
-    package var hostField: String {
-        let bracketed = host.contains(":") ? "[\(host)]" : host
-        return port == (scheme == "https" ? 443 : 80) ? bracketed : "\(bracketed):\(port)"
-    }
-
     /// Idempotent by its method (RFC 9110 9.2.2), and whole: a body that was passed on cannot be sent again.
     var isSafeToRepeat: Bool {
         guard !content.isOmitted else { return false }

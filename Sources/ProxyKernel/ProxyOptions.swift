@@ -7,18 +7,22 @@ package struct ProxyOptions: OptionTable {
         "mode", ["regular"],
         "How clients reach the proxy: `regular` or `reverse:http(s)://host[:port]`, each with `@[host:]port` if wanted.")
     package let listenHost = Option<String>("listen_host", "", "Address to listen on; empty means all.")
-    package let listenPort = Option<Int?>("listen_port", nil, "Port to listen on; by default the mode's own, 8080.")
+    package let listenPort = Option<Int?>(
+        "listen_port", nil, objection: { $0.flatMap(outside(0...65535)) }, "Port to listen on; by default the mode's own, 8080.")
     package let confdir = Option<String>("confdir", "~/.weir", "Folder of the CA and its key.")
     package let threads = Option<Int>(
-        "threads", 1, "Event loops. A worker is served by one of them; events of the others hop to it.")
+        "threads", 1, objection: outside(1...1024),
+        "Event loops. A worker is served by one of them; events of the others hop to it.")
 
     package let connectionStrategy = Option<String>(
         "connection_strategy", "eager", choices: ["eager", "lazy"], read: .whenUsed,
         "Whether to connect to the server at CONNECT and before the client's TLS handshake, or when a request needs it.")
     package let connectTimeout = Option<Int>(
-        "connect_timeout", 30, read: .whenUsed, "Seconds until an attempt to connect to a server is given up.")
+        "connect_timeout", 30, read: .whenUsed, objection: outside(1...86400),
+        "Seconds until an attempt to connect to a server is given up.")
     package let tcpTimeout = Option<Int>(
-        "tcp_timeout", 600, read: .whenUsed, "Seconds until an idle client connection is closed.")
+        "tcp_timeout", 600, read: .whenUsed, objection: outside(1...31_536_000),
+        "Seconds until an idle client connection is closed.")
     package let keepHostHeader = Option<Bool>(
         "keep_host_header", false, read: .whenUsed, "Reverse mode: send the client's Host field, not the server's name.")
     package let bodySizeLimit = Option<ByteCount?>(
@@ -42,14 +46,18 @@ package struct ProxyOptions: OptionTable {
         "Filter: flows that match stand still at *request* and at *response*, until somebody resumes or kills them.")
     package let interceptActive = Option<Bool>("intercept_active", true, read: .whenUsed, "Whether `intercept` is followed.")
     package let interceptTimeout = Option<Double>(
-        "intercept_timeout", 0, read: .whenUsed, "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
+        "intercept_timeout", 0, read: .whenUsed, objection: outside(0...31_536_000),
+        "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
     package let storeFlows = Option<Int>(
-        "store_flows", 1000, "Ended flows that are kept for `flow.list` and `flow.get`; the oldest go first. 0 keeps none.")
-    package let storeBytes = Option<Int>("store_bytes", 64 << 20, "Bytes of memory that those flows take at most, about.")
+        "store_flows", 1000, objection: outside(0...10_000_000),
+        "Ended flows that are kept for `flow.list` and `flow.get`; the oldest go first. 0 keeps none.")
+    package let storeBytes = Option<Int>(
+        "store_bytes", 64 << 20, objection: outside(0...1 << 50), "Bytes of memory that those flows take at most, about.")
     package let storeContent = Option<Bool>(
         "store_content", false, read: .whenUsed, "Keep the bodies of flows for those calls, also where nothing else needs them.")
     package let replayConcurrency = Option<Int>(
-        "client_replay_concurrency", 1, "Requests that are replayed at a time; -1 replays all at once.")
+        "client_replay_concurrency", 1, objection: outside(-1...10_000),
+        "Requests that are replayed at a time; -1 replays all at once.")
 
     package let upstreamCert = Option<Bool>(
         "upstream_cert", true, "Connect to the server first and copy the names of its certificate into ours.")

@@ -100,6 +100,11 @@ public final class Option<Value: OptionValue>: AnyOption {
     }
 }
 
+/// An option's objection to values outside a range.
+public func outside<Number: Comparable & Sendable>(_ range: ClosedRange<Number>) -> @Sendable (Number) -> String? {
+    { range.contains($0) ? nil : "expected \(range.lowerBound) to \(range.upperBound), found \($0)" }
+}
+
 private enum OptionCounter {
     static let next = Atomic(0)
 }

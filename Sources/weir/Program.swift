@@ -27,14 +27,13 @@ struct Program {
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [
         ProxyOptions.table.options, RuleOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options,
-        ArchiveOptions.table.options,
-        FlowFileOptions.table.options,
+        ArchiveOptions.table.options, FlowFileOptions.table.options,
     ].flatMap { $0 }
 
-    private let command: WeirCommand
+    let command: WeirCommand
 
     /// Whether it is to print help, the addons' options with it.
-    private let showsHelp: Bool
+    let showsHelp: Bool
 
     /// Whether the run is for what it prints about itself.
     private var isListing: Bool { showsHelp || command.options || command.commands }
@@ -45,7 +44,7 @@ struct Program {
     }
 
     /// Why the program cannot start: the exit status and a line for people.
-    private struct Refusal: Error {
+    struct Refusal: Error {
         let status: Int32
         let text: String
     }
@@ -71,6 +70,7 @@ struct Program {
         let printer = try printer(settings)
         let file = isListing ? nil : try file(settings)
         let saved = isListing ? nil : try savedFlows(settings)
+        let replayed = try replayedFlows(settings)
         let tap = TerminalLog.Tap()
         let level = Self.level(settings[TerminalOptions.table.verbosity])
         let isQuiet = command.quiet
@@ -119,11 +119,12 @@ struct Program {
 
         let stage = SavedFlowStage(loop: loops[0], hooks: host.port(on: loops[0]))
         let trouble = await signals.meanwhile(endsAfterwards: !settings[FlowFileOptions.table.server]) {
-            await saved?.run(stage, services, logger) { (flow) throws(FlowFileTrouble) in
+            let trouble = await saved?.run(stage, services, logger) { (flow) throws(FlowFileTrouble) in
                 try file?.record(flow)
                 printer.record(flow)
                 if case .http(let flow) = flow { archive?.record(flow, sizes: BodySizes()) }
             }
+            return await replayed.run(replay, settings, logger) ?? trouble
         }
         logger.info("shutting down")
         await listener.close()
@@ -137,192 +138,5 @@ struct Program {
         await host.shutdown()
         try? await group.shutdownGracefully()
         if let trouble { throw Refusal(status: 1, text: "\(trouble)") }
-    }
-
-    /// The configuration file's values, then those of the flags, then those of `--set`: later ones win.
-    private func options() throws(Refusal) -> OptionStore {
-        let options = OptionStore(Self.options)
-        do throws(OptionFailure) {
-            // The folder of the file is an option too, which only the command line can give.
-            let flags = OptionAssignment.grouped(command.flagAssignments, source: "command line")
-            let sets = OptionAssignment.grouped(command.assignments, source: "--set")
-            let folder = OptionStore(Self.options)
-            try folder.assign((flags + sets).filter { $0.name == ProxyOptions.table.confdir.name })
-            let confdir = Certificates.expanded(folder.settings[ProxyOptions.table.confdir])
-            try options.assign(try ConfigFile.load(directory: confdir) + flags + sets)
-        } catch {
-            throw Refusal(status: 2, text: "\(error)")
-        }
-        return options
-    }
-
-    /// What `--help`, `--options` or `--commands` prints, once the addons have said what they declare.
-    private func listing(_ options: OptionStore, _ host: AddonHost) -> String {
-        if showsHelp {
-            let declared = OptionListing.help(options.declared.map(\.option))
-            return WeirCommand.helpMessage(columns: 110) + (declared.isEmpty ? "\n" : "\nOptions of the addons:\n\n\(declared)\n")
-        }
-        if command.options { return OptionListing.yaml(options.options, options.settings) }
-        return host.offeredCommands.map { command in
-            let signature = [command.name, command.arguments].filter { !$0.isEmpty }.joined(separator: " ")
-            let result = command.result.isEmpty ? "" : " -> \(command.result)"
-            return "\(command.help.isEmpty ? "" : "# \(command.help)\n")\(signature)\(result)\n"
-        }.joined(separator: "\n")
-    }
-
-    private func modes(_ settings: Settings) throws(Refusal) -> [ModeSpec] {
-        var modes: [ModeSpec] = []
-        for text in settings[ProxyOptions.table.mode] {
-            do throws(ModeSpec.Failure) {
-                modes.append(try ModeSpec(text))
-            } catch {
-                throw Refusal(status: 2, text: "\(error)")
-            }
-        }
-        return modes
-    }
-
-    private func rules(_ settings: Settings, _ logger: Logger) throws(Refusal) -> RuleChain {
-        do throws(OptionFailure) {
-            return try RuleChain(settings, recorded: try recorded(settings, logger), logger: logger)
-        } catch {
-            throw Refusal(status: 2, text: "\(error)")
-        }
-    }
-
-    /// The flows of `server_replay`'s files.
-    private func recorded(_ settings: Settings, _ logger: Logger) throws(OptionFailure) -> [HTTPFlow] {
-        let option = RuleOptions.table.serverReplay
-        var recorded: [HTTPFlow] = []
-        for path in settings[option] {
-            do throws(SavedFlows.Failure) {
-                let flows = try SavedFlows(path)
-                while let flow = try flows.next() { recorded.append(flow) }
-                if let note = flows.note { logger.warning("option \(option.name): \(note)") }
-            } catch {
-                throw OptionFailure("option \(option.name): \(error)")
-            }
-        }
-        return recorded
-    }
-
-    private func addons(_ settings: Settings) throws(Refusal) -> [AddonSpec] {
-        var addons: [AddonSpec] = []
-        for text in settings[AddonOptions.table.scripts] {
-            do {
-                addons.append(try AddonSpec.parse(text))
-            } catch {
-                throw Refusal(status: 1, text: "\(error)")
-            }
-        }
-        return addons
-    }
-
-    /// The option takes filters only that can be read.
-    private static func interception(_ settings: Settings) -> Interception? {
-        guard let text = settings[ProxyOptions.table.intercept], settings[ProxyOptions.table.interceptActive],
-            let filter = try? Filter(text)
-        else { return nil }
-        return Interception(needsContent: filter.needsRequestContent || filter.needsResponseContent) {
-            filter.matches(FilteredFlow($0))
-        }
-    }
-
-    private func passthrough(_ settings: Settings) throws(Refusal) -> HostSelection? {
-        do throws(OptionFailure) {
-            return try HostSelection(settings)
-        } catch {
-            throw Refusal(status: 2, text: "\(error)")
-        }
-    }
-
-    private func printer(_ settings: Settings) throws(Refusal) -> FlowPrinter {
-        let text = command.filter.isEmpty ? nil : command.filter.joined(separator: " ")
-        let admits = command.quiet ? { @Sendable _ in false } : try filter(text, "")
-        return FlowPrinter(
-            detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
-    }
-
-    private func archive(_ settings: Settings, _ logger: Logger) throws(Refusal) -> HARRecorder? {
-        let path = settings[ArchiveOptions.table.hardump]
-        do throws(HARFile.Failure) {
-            return path.isEmpty ? nil : try HARRecorder(path: path, version: Self.version, logger: logger)
-        } catch {
-            throw Refusal(status: 1, text: "option hardump: \(error)")
-        }
-    }
-
-    /// What flows the expression lets through: all, if there is none.
-    private func filter(_ text: String?, _ place: String) throws(Refusal) -> @Sendable (AnyFlow) -> Bool {
-        guard let text else { return { _ in true } }
-        do throws(FilterError) {
-            let filter = try Filter(text)
-            return { filter.matches(FilteredFlow($0)) }
-        } catch {
-            throw Refusal(status: 2, text: "\(place)\(error)")
-        }
-    }
-
-    /// What writes flows to the file that `save_stream_file` names.
-    private func file(_ settings: Settings) throws(Refusal) -> FlowFileRecorder? {
-        let options = FlowFileOptions.table
-        let isWritten = try filter(settings[options.saveFilter], "option save_stream_filter: ")
-        guard let path = settings[options.saveFile] else { return nil }
-        if let source = settings[options.readFile], SavedFlowSource.isSame(source, path) {
-            throw Refusal(status: 2, text: "\(source) cannot be read from and written to at a time")
-        }
-        do throws(FlowFileTrouble) {
-            return FlowFileRecorder(try FlowFileWriter(path), isWritten: isWritten)
-        } catch {
-            throw Refusal(status: 1, text: "\(error)")
-        }
-    }
-
-    private func savedFlows(_ settings: Settings) throws(Refusal) -> SavedFlowSource? {
-        let options = FlowFileOptions.table
-        let admits = try filter(settings[options.readFilter], "option readfile_filter: ")
-        guard let path = settings[options.readFile] else {
-            guard settings[options.readIdentifier] == nil else {
-                throw Refusal(status: 2, text: "-r FILE must say where the flow is")
-            }
-            return nil
-        }
-        do throws(FlowFileTrouble) { return try SavedFlowSource(path, settings, admits) } catch {
-            throw Refusal(status: 1, text: "\(error)")
-        }
-    }
-
-    private func services(_ options: OptionStore, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal) -> Services {
-        let settings = options.settings
-        let passthrough = try passthrough(settings)
-        do throws(TLSFailure) {
-            let certificates = try Certificates(settings)
-            return Services(
-                options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
-                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
-                recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger),
-                interception: Self.interception, passthrough: passthrough)
-        } catch {
-            throw Refusal(status: 1, text: error.reason)
-        }
-    }
-
-    private func flows(_ settings: Settings, _ logger: Logger) -> FlowRegistry {
-        let options = ProxyOptions.table
-        let (count, bytes) = (settings[options.storeFlows], settings[options.storeBytes])
-        return FlowRegistry(maximumCount: count, maximumBytes: bytes) {
-            guard count > 0 else { return }
-            logger.info(
-                "the store of ended flows is full (store_flows=\(count), store_bytes=\(bytes)): the oldest go from now on")
-        }
-    }
-
-    private static func level(_ word: String) -> Logger.Level {
-        switch word {
-        case "debug": .debug
-        case "warn": .warning
-        case "error": .error
-        default: .info
-        }
     }
 }

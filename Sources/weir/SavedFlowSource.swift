@@ -8,12 +8,12 @@ import Schema
 
 /// The file that `rfile` names, opened, and what is done with its flows.
 struct SavedFlowSource {
-    private let reader: FlowFileReader
+    private let reader: SavedFlows
     private let settings: Settings
     private let admits: @Sendable (AnyFlow) -> Bool
 
     init(_ path: String, _ settings: Settings, _ admits: @escaping @Sendable (AnyFlow) -> Bool) throws(FlowFileTrouble) {
-        reader = try FlowFileReader(path)
+        reader = try SavedFlows(path)
         self.settings = settings
         let id = settings[FlowFileOptions.table.readIdentifier]
         self.admits = { flow in (id == nil || flow.id == id) && admits(flow) }
@@ -41,6 +41,7 @@ struct SavedFlowSource {
                 if isKept, case .http(let flow) = flow { services.flows.finish(flow, on: stage.loop) }
             }
             if count == 0, let id = settings[options.readIdentifier] { throw FlowFileTrouble("\(reader.name) has no flow \(id)") }
+            if let note = reader.note { logger.warning("\(note)") }
             logger.info("read \(count) flows from \(reader.name)")
             return nil
         } catch {

@@ -40,10 +40,16 @@ struct WeirCommand: ParsableCommand {
         help: "File of flows to read at the start; - is the standard input. Addons see each flow's events. (default: none)")
     var readFile: String?
     @Option(
+        name: [.customShort("C"), .long],
+        help: "A file of flows whose requests are sent once more; may be given several times. (default: none)")
+    var clientReplay: [String] = []
+    @Option(
         name: [.customShort("w"), .customLong("save-stream-file")],
         help: "File to write flows to as they end, in mitmproxy's format; +PATH appends. (default: none)")
     var saveFile: String?
-    @Flag(name: [.customShort("n"), .customLong("no-server")], help: "Do not listen: end when the flows of -r have been read.")
+    @Flag(
+        name: [.customShort("n"), .customLong("no-server")],
+        help: "Do not listen: end when the flows of -r have been read and those of -C sent.")
     var withoutServer = false
     @Flag(help: "Print the version.")
     var version = false
@@ -69,6 +75,7 @@ struct WeirCommand: ParsableCommand {
         if let confdir { result.append("confdir=\(confdir)") }
         if let flowDetail { result.append("flow_detail=\(flowDetail)") }
         if let readFile { result.append("rfile=\(readFile)") }
+        result += clientReplay.map { "client_replay=\($0)" }
         if let saveFile { result.append("save_stream_file=\(saveFile)") }
         if withoutServer { result.append("server=false") }
         if verbose { result.append("termlog_verbosity=debug") }

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from support.flow_files import as_json, mitmproxy, once, peak, states
+from support.origin import answering
 from support.proxy import BINARY, eventually
 
 TYPES = ["http-request", "http-response", "http-error", "websocket", "tcp", "udp", "dns"]
@@ -249,6 +250,51 @@ def test_with_a_server_the_flows_are_loaded_and_clients_are_served(theirs, weir,
     proxy.wait_log("read 4 flows from")
     server = origin()
     assert proxy.get(f"http://127.0.0.1:{server.port}/").body == b"ok"
+
+
+def test_an_archive_is_read_like_a_dump_and_a_dump_is_listed_and_exported_like_an_archive(theirs, tmp_path):
+    dump, archive, copy = theirs / "http-response.mitm", tmp_path / "x.har", tmp_path / "copy.mitm"
+    listed = once("flow", "ls", "--file", dump).stdout
+    assert [line.split()[0] for line in listed.splitlines()] == [state["id"][:8] for state in states(dump)] or len(listed.splitlines()) == 4
+    archive.write_text(once("flow", "export", "har", "~all", "--file", dump).stdout)
+    once("-q", "-n", "-r", archive, "-w", copy)
+    urls = [(state["request"]["method"], state["request"]["path"], state["response"]["content"]) for state in states(dump)]
+    assert [(state["request"]["method"], state["request"]["path"], state["response"]["content"]) for state in states(copy)] == urls
+    assert once("flow", "ls", "--file", theirs / "tcp.mitm").stdout == ""
+
+
+@pytest.mark.parametrize("content, status, words", [(b"", 0, ""), (b"hello", 1, "byte 0"), (b"12", 1, "byte 0")])
+def test_what_is_no_flow_file_is_said(tmp_path, content, status, words):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    for arguments in (("-n", "-r", path), ("flow", "ls", "--file", path)):
+        said = once(*arguments, status=status).stderr
+        assert words in said and (not words or str(path) in said), said
+
+
+def test_the_requests_of_a_file_are_sent_once_more(weir, origin, tmp_path):
+    server, saved, again = origin(), tmp_path / "saved.mitm", tmp_path / "again.mitm"
+    proxy = weir("-w", str(saved))
+    proxy.get(server.url("/a"), "X-A: 1", method="POST", body=b"one")
+    proxy.get(server.url("/b"))
+    proxy.stop()
+    once("-q", "-n", "-C", saved, "-w", again)
+    assert [(message.target, message.body) for message in server.received] == [(b"/a", b"one"), (b"/b", b"")] * 2
+    before, after = states(saved), states(again)
+    assert [state["is_replay"] for state in after] == ["request", "request"]
+    for key in ("id", "timestamp_created"):
+        assert [state[key] for state in after] == [state[key] for state in before]
+    assert "No such file" in once("-n", "-C", tmp_path / "nothing", status=1).stderr
+
+
+def test_recorded_responses_of_a_dump_are_given_again(weir, origin, tmp_path):
+    server, saved = origin(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nrecorded")), tmp_path / "saved.mitm"
+    proxy = weir("-w", str(saved))
+    proxy.get(server.url("/a"))
+    proxy.stop()
+    replaying = weir("-S", str(saved), "--set", "server_replay_extra=404")
+    assert replaying.get(server.url("/a")).body == b"recorded" and replaying.get(server.url("/b")).status == 404
+    assert len(server.received) == 1
 
 
 @pytest.mark.seconds(120)

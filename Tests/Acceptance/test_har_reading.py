@@ -207,8 +207,6 @@ def test_a_bad_entry_is_named_with_its_path_and_the_flows_before_it_are_there(me
 
 
 NOT_ARCHIVES = [
-    (b"", "the file is empty"),
-    (b"hello", "no format of flows"),
     (b"{}", "no array log.entries"),
     (b'{"log": {"entries": 1}}', "no array log.entries"),
     (b'{"log": {"entries": [1]}}', "expected an object as entry 0"),

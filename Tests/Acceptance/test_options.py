@@ -183,6 +183,35 @@ def test_a_veto_takes_the_change_back_everywhere(addon, caller):
     assert third.wait("configure", 2)[-1]["params"]["options"]["size"] == 100
 
 
+def test_a_worker_that_vetoed_anothers_change_is_told_of_its_own(addon, caller, origin):
+    mine = """
+@worker.on("request")
+def request(message):
+    assert worker.call("options.set", options={"size": 50})["result"] == {}
+"""
+    vetoing = addon(["configure", "request"], VETO + mine, name="vetoing", threads=True, result=declaring(SIZE))
+    proxy, worker = caller(addons=[vetoing], permissions=CALLS)
+    refused(worker, "options.set", options={"size": 101})
+    assert proxy.get(origin().url()).status == 200
+    eventually(lambda: configured(vetoing)[-1] == (["size"], 50), what="the worker's own change at itself")
+
+
+@pytest.mark.parametrize(
+    "assignment, message",
+    [
+        ("listen_port=70000", "option listen_port: expected 0 to 65535, found 70000"),
+        ("threads=0", "option threads: expected 1 to 1024, found 0"),
+        ("tcp_timeout=9007199254740993", "option tcp_timeout: expected 1 to 31536000"),
+        ("connect_timeout=0", "option connect_timeout: expected 1 to"),
+        ("flow_detail=5", "option flow_detail: expected 0 to 4, found 5"),
+        ("store_flows=-1", "option store_flows: expected 0 to"),
+    ],
+)
+def test_a_number_outside_its_range_is_refused(assignment, message):
+    done = run_to_end("--listen-host", "127.0.0.1", "-p", "0", "--set", assignment)
+    assert done.returncode == 2 and message in done.stderr, done.stderr
+
+
 def test_a_veto_at_the_start_ends_it_with_the_reason(addon, tmp_path):
     worker = addon(["configure"], VETO, result=declaring(SIZE))
     done = run_to_end("--addon", worker.spec, "--confdir", str(tmp_path), "--set", "size=101")

@@ -276,6 +276,6 @@ def test_server_replay_gives_recorded_responses_without_the_server(weir, caller,
 
 def test_server_replay_of_a_file_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "bad").write_text("nothing of the kind")
-    for file, says in ((tmp_path / "bad", "it begins like no format"), (tmp_path / "none", "No such file")):
+    for file, says in ((tmp_path / "bad", "byte 0: expected the length"), (tmp_path / "none", "No such file")):
         done = run_to_end("--listen-host", "127.0.0.1", "-p", "0", "-S", str(file))
         assert done.returncode == 2 and re.search(f"option server_replay: .*{says}", done.stderr), done.stderr

@@ -11,7 +11,10 @@ import Synchronization
 final class Reconfiguration: Sendable {
     private struct State {
         var isBusy = false
-        /// Counts the changes that came to hold.
+        /// Counts the changes that were asked for. One that was refused has its number for itself, so that nobody who saw it is taken
+        /// for one who has seen the next.
+        var attempts = 0
+        /// The number of the last change that came to hold.
         var revision = 0
     }
 
@@ -46,7 +49,8 @@ final class Reconfiguration: Sendable {
         let revision: Int? = state.withLock { state in
             guard !state.isBusy else { return nil }
             state.isBusy = true
-            return state.revision + 1
+            state.attempts += 1
+            return state.attempts
         }
         guard let revision else { throw .conflict("another change of options is being decided") }
         var proposed = options.json

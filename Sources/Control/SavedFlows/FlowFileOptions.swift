@@ -8,14 +8,19 @@ package struct FlowFileOptions: OptionTable {
     )
     package let saveFilter = Option<String?>("save_stream_filter", nil, "Filter: only flows that match are written.")
     package let readFile = Option<String?>(
-        "rfile", nil, "File of flows that are read at the start; `-` is the standard input. Addons see each flow's events.")
+        "rfile", nil,
+        "File of flows that are read at the start, mitmproxy's or HAR; `-` is the standard input. Addons see each flow's events.")
     package let readFilter = Option<String?>("readfile_filter", nil, "Filter: only flows that match are read.")
     package let readIdentifier = Option<String?>("readfile_id", nil, "Id of a flow: only that one is read.")
     package let readConcurrency = Option<Int>(
         "readfile_concurrency", 16,
         "Flows of the file that addons are asked about at a time, at most. The order of what is written is that of the file.")
+    package let clientReplay = Option<[String]>(
+        "client_replay", [], "Files of flows whose requests are sent once more, as soon as Weir runs.")
     package let server = Option<Bool>(
-        "server", true, "Whether to listen for clients. Without, the program ends when the flows of `rfile` have been read.")
+        "server", true,
+        "Whether to listen for clients. Without, the program ends when the flows of `rfile` have been read and those of `client_replay` sent."
+    )
 
     package init() {}
     package static let table = FlowFileOptions()

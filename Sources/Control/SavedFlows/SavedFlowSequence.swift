@@ -18,7 +18,7 @@ package struct SavedFlowSequence {
     }
 
     /// Reads to the end of the file, or until the task is cancelled. Of a damaged file, all whole flows are handed on first.
-    package func run(_ reader: FlowFileReader, _ body: (AnyFlow) throws(FlowFileTrouble) -> Void) async throws(FlowFileTrouble) {
+    package func run(_ reader: SavedFlows, _ body: (AnyFlow) throws(FlowFileTrouble) -> Void) async throws(FlowFileTrouble) {
         var underWay: [(task: Task<AnyFlow, Never>, size: Int)] = []
         var size = 0
         var trouble: FlowFileTrouble?

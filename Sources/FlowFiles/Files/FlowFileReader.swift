@@ -1,32 +1,30 @@
 import FlowModel
 import Glibc
 
-/// A flow file, read from its start to its end. Blocks, so not for event loops; one caller at a time.
+/// A flow file in mitmproxy's format, read from its start to its end. Blocks, so not for event loops; one caller at a time.
 package final class FlowFileReader: @unchecked Sendable {
     private static let chunk = 256 * 1024
 
-    /// How messages name the file.
-    package let name: String
+    private let name: String
     private let descriptor: Int32
     private var scanner: FlowFileScanner
     private var hasEnded = false
     private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: FlowFileReader.chunk, alignment: 16)
 
-    /// `-` is the standard input.
-    package init(_ path: String) throws(FlowFileTrouble) {
-        name = path == "-" ? "the standard input" : path
-        descriptor = path == "-" ? STDIN_FILENO : Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    /// Reads `beginning`, which was read already, and what the descriptor has behind it; leaves closing it to the caller. `name` is how
+    /// messages name the file.
+    package init(_ name: String, _ descriptor: Int32, beginning: [UInt8]) {
+        self.name = name
+        self.descriptor = descriptor
         var status = stat()
-        let isOpen = descriptor >= 0 && fstat(descriptor, &status) == 0
-        let isRegular = isOpen && status.st_mode & S_IFMT == S_IFREG
-        scanner = FlowFileScanner(size: isRegular && path != "-" ? Int(status.st_size) : nil)
-        guard isOpen else { throw FlowFileTrouble("read", name, errno: errno) }
+        let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        // Where the descriptor does not stand at the file's start, its size says nothing.
+        let isWhole = isRegular && lseek(descriptor, 0, SEEK_CUR) == beginning.count
+        scanner = FlowFileScanner(size: isWhole ? Int(status.st_size) : nil)
+        beginning.withUnsafeBytes { scanner.received($0) }
     }
 
-    deinit {
-        room.deallocate()
-        if descriptor > STDERR_FILENO { close(descriptor) }
-    }
+    deinit { room.deallocate() }
 
     /// The next flow; nil at the end of the file. What is damaged is reported after all whole flows before it.
     package func next() throws(FlowFileTrouble) -> AnyFlow? {

@@ -6,7 +6,7 @@ package struct FlowFileTrouble: Error, Sendable, Equatable, CustomStringConverti
 
     package init(_ description: String) { self.description = description }
 
-    init(_ action: String, _ path: String, errno code: Int32) {
+    package init(_ action: String, _ path: String, errno code: Int32) {
         self.init("cannot \(action) \(path): \(String(cString: strerror(code)))")
     }
 }

@@ -10,6 +10,9 @@ struct FlowCommand: ParsableCommand {
             A flow is named by its id or the beginning of it. What is not made of hexadecimal digits and dashes alone is a filter \
             expression, in the language that `weir` itself takes; to look for such a word in URLs write `~u cafe`.
 
+            `weir flow run FILE --addon …` shows the flows of a file to addons once more, event by event, as `weir -n -r FILE` does; \
+            `weir flow run ID -r FILE` does so with one of them.
+
             Exit statuses: 0, 1 if something went wrong or there is no such flow, 2 for a wrong argument or filter.
             """,
         subcommands: [
@@ -41,7 +44,7 @@ struct FlowCommand: ParsableCommand {
 struct FlowPlaceOptions: ParsableArguments {
     @Option(help: "Addon socket of a running core, as given to --addon-socket. (default: $WEIR_ADDON_SOCKET)")
     var socket: String?
-    @Option(help: "File of flows: HAR, or .zhar; - is the standard input.")
+    @Option(help: "File of flows: mitmproxy's dumps, HAR, or .zhar; - is the standard input.")
     var file: String?
 
     func validate() throws {

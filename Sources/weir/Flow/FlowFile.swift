@@ -1,4 +1,5 @@
 import Control
+import FlowFiles
 import FlowModel
 import Glibc
 
@@ -8,7 +9,7 @@ struct FlowFile: FlowPlace {
 
     func each(_ pick: FlowPick, content: Bool, _ body: (HTTPFlow) throws(FlowFailure) -> Void) throws(FlowFailure) {
         let flows: SavedFlows
-        do throws(SavedFlows.Failure) { flows = try SavedFlows(path) } catch { throw FlowFailure(error.description) }
+        do throws(FlowFileTrouble) { flows = try SavedFlows(path) } catch { throw FlowFailure(error.description) }
         defer { if let note = flows.note { Terminal.write("weir: \(note)\n", to: STDERR_FILENO) } }
         try pass(flows, pick, body)
     }
@@ -33,7 +34,13 @@ struct FlowFile: FlowPlace {
         guard hasAny else { throw .none(pick) }
     }
 
+    /// The next flow of HTTP; the command has no words for others.
     private func next(_ flows: SavedFlows) throws(FlowFailure) -> HTTPFlow? {
-        do throws(SavedFlows.Failure) { return try flows.next() } catch { throw FlowFailure(error.description) }
+        do throws(FlowFileTrouble) {
+            while let flow = try flows.next() { if case .http(let flow) = flow { return flow } }
+            return nil
+        } catch {
+            throw FlowFailure(error.description)
+        }
     }
 }

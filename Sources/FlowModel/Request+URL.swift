@@ -1,11 +1,10 @@
-import FlowModel
-
 extension Request {
     /// The URL for people: host and port as the Host field names them, which may be another name than the one sent to.
     ///
-    /// A Host field without a port means the scheme's own, whatever port the request goes to.
+    /// A Host field without a port means the scheme's own, whatever port the request goes to. Of CONNECT it is the authority.
     package var prettyURL: String {
-        guard method != "CONNECT", let field = headers.first("Host")?.string, !field.isEmpty else { return url }
+        if method == "CONNECT" { return authority.isEmpty ? url : authority.string }
+        guard let field = headers.first("Host")?.string, !field.isEmpty else { return url }
         var pretty = self
         if let (host, port) = Self.authority(field) {
             (pretty.host, pretty.port) = (host, port ?? pretty.defaultPort)
@@ -33,6 +32,12 @@ extension Request {
         if headers.contains("Host") { headers.set("Host", ByteString(hostField)) }
         if !authority.isEmpty { authority = ByteString(hostField) }
         return true
+    }
+
+    /// The Host field that names this request's host and port.
+    package var hostField: String {
+        let bracketed = host.contains(":") ? "[\(host)]" : host
+        return port == defaultPort ? bracketed : "\(bracketed):\(port)"
     }
 
     private var defaultPort: Int { scheme == "https" ? 443 : 80 }
