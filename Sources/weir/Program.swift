@@ -131,9 +131,8 @@ struct Program {
         try? await replay.stop().get()
         await listener.drain()
         for flow in services.flows.all {
-            if let active = try? await flow.loop.submit({ flow.isLive ? flow.flow : nil }).get() {
-                file?.recordActive(active)
-            }
+            // On the flow's loop, where it cannot end meanwhile and be written a second time.
+            try? await flow.loop.submit { if flow.isLive { file?.recordActive(flow.flow) } }.get()
         }
         await host.shutdown()
         try? await group.shutdownGracefully()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from support.calls import Getting
 from support.flow_files import as_json, mitmproxy, once, peak, states
 from support.origin import answering
 from support.proxy import BINARY, eventually
@@ -201,6 +202,18 @@ def test_live_flows_are_written_when_they_end_and_survive_a_kill(weir, origin, t
     assert [as_json(state["request"]["path"]) for state in found] == [f"/{number}" for number in range(20)]
     assert {as_json(state["request"]["content"])["b64"] for state in found} == {"/yBib2R5"}
     assert {as_json(state["response"]["content"]) for state in found} == {"ok"}
+
+
+def test_a_flow_that_stands_still_when_the_proxy_stops_is_written_once(weir, origin, tmp_path):
+    saved = tmp_path / "saved.mitm"
+    proxy = weir("-w", str(saved), "--set", "intercept=~u /stop & ~q")
+    server = origin()
+    proxy.get(server.url("/a"))
+    client = Getting(proxy, server.url("/stop"))
+    proxy.wait_log("is intercepted")
+    proxy.stop()
+    assert client.end() is None
+    assert [(state["request"]["path"], bool(state["error"])) for state in as_json(states(saved))] == [("/a", False), ("/stop", True)]
 
 
 def test_a_file_that_cannot_be_written_ends_the_proxy(weir, origin):

@@ -2,11 +2,14 @@ import FlowFiles
 import FlowModel
 import Glibc
 import ProxyKernel
+import Synchronization
 
-/// Writes ended flows to a file.
-package struct FlowFileRecorder: FlowRecorder {
+/// Writes ended flows to a file, each once.
+package final class FlowFileRecorder: FlowRecorder {
     private let file: FlowFileWriter
     private let isWritten: @Sendable (AnyFlow) -> Bool
+    /// Flows that were written before they ended, because the program does.
+    private let early = Mutex<Set<String>>([])
 
     package init(_ file: FlowFileWriter, isWritten: @escaping @Sendable (AnyFlow) -> Bool) {
         self.file = file
@@ -15,16 +18,19 @@ package struct FlowFileRecorder: FlowRecorder {
 
     package var wantsContent: Bool { true }
 
-    package func record(_ flow: HTTPFlow, sizes: BodySizes) { write(.http(flow)) }
+    package func record(_ flow: HTTPFlow, sizes: BodySizes) {
+        if !early.withLock({ $0.contains(flow.id) }) { write(.http(flow)) }
+    }
 
     /// A flow that was read from a file.
     package func record(_ flow: AnyFlow) throws(FlowFileTrouble) {
         if isWritten(flow) { try file.write(flow) }
     }
 
-    /// Writes a flow that has not ended, at the end of the program; CONNECT requests are not written.
+    /// Writes a flow that has not ended, at the end of the program; CONNECT requests are not written. On the flow's loop.
     package func recordActive(_ flow: HTTPFlow) {
-        if flow.request.method != "CONNECT" { write(.http(flow)) }
+        guard flow.request.method != "CONNECT", early.withLock({ $0.insert(flow.id).inserted }) else { return }
+        write(.http(flow))
     }
 
     /// A flow that cannot be written ends the program: better than to let traffic through that nobody will find in the file.
