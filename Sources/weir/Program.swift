@@ -86,9 +86,9 @@ struct Program {
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows)
         tap.connect { host.logged($0) }
+        let port: @Sendable (any EventLoop) -> any HookPort = { rules.port(around: host.port(on: $0), on: $0) }
         let replay = ClientReplay(
-            loop: loops[0], services: services, hooks: rules.port(around: host.port(on: loops[0]), on: loops[0]),
-            makeStream: HTTP1Layer.makeServerStream)
+            loop: loops[0], services: services, hooks: port(loops[0]), makeStream: HTTP1Layer.makeServerStream)
         do {
             try await host.launch(addons)
             try options.settle(expectingMore: command.addonSocket != nil)
@@ -103,7 +103,7 @@ struct Program {
             await host.abandon()
             throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
-        let listener = Listener(group: group, services: services, port: { rules.port(around: host.port(on: $0), on: $0) })
+        let listener = Listener(group: group, services: services, port: port)
         do {
             var addresses: [Address] = []
             for mode in modes where settings[FlowFileOptions.table.server] {
@@ -117,7 +117,7 @@ struct Program {
         }
         await host.running()
 
-        let stage = SavedFlowStage(loop: loops[0], hooks: host.port(on: loops[0]))
+        let stage = SavedFlowStage(loop: loops[0], hooks: port(loops[0]))
         let trouble = await signals.meanwhile(endsAfterwards: !settings[FlowFileOptions.table.server]) {
             let trouble = await saved?.run(stage, services, logger) { (flow) throws(FlowFileTrouble) in
                 try file?.record(flow)

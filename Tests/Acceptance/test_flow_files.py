@@ -285,6 +285,14 @@ def test_what_is_no_flow_file_is_said(tmp_path, content, status, words):
         assert words in said and (not words or str(path) in said), said
 
 
+def test_the_rules_act_on_saved_flows_as_well(theirs, tmp_path):
+    copy = tmp_path / "copy.mitm"
+    once("-q", "-n", "-r", theirs / "http-response.mitm", "-w", copy, "--set", "modify_headers=/~s/X-Rule/yes")
+    for before, after in zip(as_json(states(theirs / "http-response.mitm")), as_json(states(copy)), strict=True):
+        added = [["X-Rule", "yes"]] if before["response"] else []
+        assert after["response"]["headers"] == before["response"]["headers"] + added
+
+
 def test_the_requests_of_a_file_are_sent_once_more(weir, origin, tmp_path):
     server, saved, again = origin(), tmp_path / "saved.mitm", tmp_path / "again.mitm"
     proxy = weir("-w", str(saved))
