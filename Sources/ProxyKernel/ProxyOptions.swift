@@ -49,7 +49,7 @@ package struct ProxyOptions: OptionTable {
         "intercept_timeout", 0, read: .whenUsed, objection: outside(0...31_536_000),
         "Seconds after which an intercepted flow goes on by itself; 0 waits for ever.")
     package let storeFlows = Option<Int>(
-        "store_flows", 1000, objection: outside(0...10_000_000),
+        "store_flows", 200, objection: outside(0...10_000_000),
         "Ended flows that are kept for `flow.list` and `flow.get`; the oldest go first. 0 keeps none.")
     package let storeBytes = Option<Int>(
         "store_bytes", 64 << 20, objection: outside(0...1 << 50), "Bytes of memory that those flows take at most, about.")
