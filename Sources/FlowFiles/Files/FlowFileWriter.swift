@@ -31,15 +31,6 @@ package final class FlowFileWriter: Sendable {
         state.withLock { if $0.descriptor >= 0 { close($0.descriptor) } }
     }
 
-    /// Whether this is the file that is written to at present.
-    package func writes(to path: String) -> Bool {
-        state.withLock { state in
-            var (mine, other) = (stat(), stat())
-            return fstat(state.descriptor, &mine) == 0 && stat(path, &other) == 0 && mine.st_ino == other.st_ino
-                && mine.st_dev == other.st_dev
-        }
-    }
-
     package func write(_ flow: AnyFlow) throws(FlowFileTrouble) {
         let buffer: TNetstringBuffer
         do throws(JSONFailure) {
