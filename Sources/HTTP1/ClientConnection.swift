@@ -9,13 +9,17 @@ final class ClientConnection: ByteConsumer {
     private static let pipelineLimit = 64 * 1024
 
     private let session: Session
+    private let parts: HTTPParts
     private var parser = RequestParser()
     private var stream: ClientHTTP1Stream?
     private var body: BodyPipe?
     private var clientLeft: (() -> Void)?
     private var waitingBytes = 0
 
-    init(_ session: isolated Session) { self.session = session }
+    init(_ session: isolated Session, _ parts: HTTPParts) {
+        self.session = session
+        self.parts = parts
+    }
 
     // MARK: Bytes
 
@@ -105,7 +109,7 @@ final class ClientConnection: ByteConsumer {
         let exchange = Exchange(
             flow: flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
             asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
-            makeStream: HTTP1Layer.makeServerStream)
+            parts: parts)
         clientLeft = { exchange.clientLeft() }
         // A request without a body is complete with its head.
         if framing == .none, case .end = parser.next() {

@@ -93,7 +93,7 @@ final class ClientHTTP1Stream: ClientStream {
         if headWasSent, framing == .untilClose { peer.abort() } else { peer.close() }
     }
 
-    func takeOver() -> ByteBuffer { connection?.takeOver() ?? ByteBuffer() }
+    func takeOver() -> TunnelEnd? { TunnelEnd(peer, early: connection?.takeOver() ?? ByteBuffer()) }
 
     func becameWritable() { feeding?.sinkIsReady() }
 }

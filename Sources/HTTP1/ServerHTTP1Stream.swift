@@ -138,9 +138,9 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         response.failed(.clientGone)
     }
 
-    func takeOver() -> ByteBuffer {
+    func takeOver() -> TunnelEnd? {
         isOver = true
-        return parser.takeRemaining()
+        return TunnelEnd(server.peer, early: parser.takeRemaining())
     }
 }
 

@@ -12,19 +12,19 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
     private let executor: LoopExecutor
     private let services: Services
     private let hooks: any HookPort
-    private let makeStream: ServerStreamFactory
+    private let parts: HTTPParts
     private let concurrency: Int
     private var queue: [HTTPFlow] = []
     private var running: [String: Exchange] = [:]
     private var isStopping = false
     private var idle: [EventLoopPromise<Void>] = []
 
-    package init(loop: any EventLoop, services: Services, hooks: any HookPort, makeStream: @escaping ServerStreamFactory) {
+    package init(loop: any EventLoop, services: Services, hooks: any HookPort, parts: HTTPParts) {
         self.loop = loop
         executor = LoopExecutor(loop)
         self.services = services
         self.hooks = hooks
-        self.makeStream = makeStream
+        self.parts = parts
         let concurrency = services.settings[ProxyOptions.table.replayConcurrency]
         self.concurrency = concurrency < 1 ? .max : concurrency
     }
@@ -92,7 +92,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         let exchange = Exchange(
             flow: flow, loop: loop, client: ReplayedStream(), requestBody: body,
             requestLength: hasBody ? .exact(content.readableBytes) : .none, asksUpgrade: false, keepsContent: true,
-            makeStream: makeStream)
+            parts: parts)
         running[flow.id] = exchange
         let session = Session(
             replayingFor: flow.client.value, ground: Ground(replaying: flow), services: services, hooks: hooks, executor: executor
@@ -144,5 +144,5 @@ private final class ReplayedStream: ClientStream {
     func bodyEnded(trailers: Headers?) {}
     func bodyFailed(_ failure: ProxyFailure) {}
     func abort() {}
-    func takeOver() -> ByteBuffer { ByteBuffer() }
+    func takeOver() -> TunnelEnd? { nil }
 }

@@ -50,7 +50,7 @@ package final class ConnectExchange: @unchecked Sendable {
         session.ground.clientUsesTLS = false
         session.ground.eagerServer = session.isEager ? key : nil
         let sniffer = Sniffer(admitsRaw: true)
-        let early = client.takeOver()
+        let early = client.takeOver()?.early ?? ByteBuffer()
         session.openExchanges -= 1
         session.client.consumer = sniffer
         sniffer.arm(on: session)

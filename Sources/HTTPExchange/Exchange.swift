@@ -8,7 +8,7 @@ import Schema
 ///
 /// `run` is the story. The flow is paused exactly while it is suspended, in `waiter`'s one wait.
 package final class Exchange: @unchecked Sendable {
-    package internal(set) var flow: HTTPFlow
+    package var flow: HTTPFlow
     package let loop: any EventLoop
     let client: any ClientStream
     let requestBody: BodyPipe
@@ -17,7 +17,7 @@ package final class Exchange: @unchecked Sendable {
     let asksUpgrade: Bool
     /// Whether the flow keeps its bodies, whoever wants them.
     private let keepsContent: Bool
-    let makeStream: ServerStreamFactory
+    let parts: HTTPParts
     package let waiter = Waiter()
     /// While the flow is intercepted: ended by its resumption.
     var held: Pending<Void>?
@@ -28,7 +28,7 @@ package final class Exchange: @unchecked Sendable {
 
     package init(
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
-        asksUpgrade: Bool, keepsContent: Bool = false, makeStream: @escaping ServerStreamFactory
+        asksUpgrade: Bool, keepsContent: Bool = false, parts: HTTPParts
     ) {
         self.flow = flow
         self.loop = loop
@@ -37,7 +37,7 @@ package final class Exchange: @unchecked Sendable {
         self.requestLength = requestLength
         self.asksUpgrade = asksUpgrade
         self.keepsContent = keepsContent
-        self.makeStream = makeStream
+        self.parts = parts
     }
 
     package func run(on session: isolated Session) async {
@@ -59,6 +59,7 @@ package final class Exchange: @unchecked Sendable {
             try await fire(HTTPHooks.table.response, on: session)
             try await intercept(on: session)
             try await answer(on: session)
+            await followUpgrade(on: session)
         } catch {
             await fail(error, on: session)
         }
@@ -145,7 +146,7 @@ package final class Exchange: @unchecked Sendable {
     }
 
     private func ask(_ server: ServerConnection, on session: isolated Session) async throws(ProxyFailure) {
-        let stream = makeStream(server, session)
+        let stream = parts.serverStream(server, session)
         upstream = (server, stream)
         stream.whenInformational = { [client] in client.sendInformational($0) }
         let request = flow.request
@@ -214,7 +215,7 @@ package final class Exchange: @unchecked Sendable {
         case .omitted:
             guard let stream = upstream?.stream else { return client.sendWhole(response, ByteBuffer()) }
             client.sendHead(response, length: stream.length)
-            if response.statusCode == 101, asksUpgrade { return upgrade(on: session) }
+            if response.statusCode == 101, asksUpgrade { return }
             let passed = Pending<Bool>(on: session.loop)
             stream.response.whenDone = { passed.resume(true) }
             let body = stream.response
@@ -226,8 +227,7 @@ package final class Exchange: @unchecked Sendable {
             flow.response?.timestampEnd = body.timestampEnd
         case .bytes(let bytes):
             if response.statusCode == 101, asksUpgrade, upstream != nil {
-                client.sendHead(response, length: .none)
-                return upgrade(on: session)
+                return client.sendHead(response, length: .none)
             }
             guard let stream = upstream?.stream else { return client.sendWhole(response, bytes) }
             // Without a body by its nature, as for HEAD: its length says what the body would have been.
@@ -242,12 +242,15 @@ package final class Exchange: @unchecked Sendable {
         }
     }
 
-    private func upgrade(on session: isolated Session) {
-        guard let (server, stream) = upstream else { return }
+    /// After a 101 that was asked for: the protocol that follows, or a relay that goes on without us.
+    private func followUpgrade(on session: isolated Session) async {
+        guard asksUpgrade, flow.response?.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
+            let client = client.takeOver()
+        else { return }
         upstream = nil
-        let fromServer = stream.takeOver()
         session.openExchanges -= 1
-        Relay.join(session.client, server.peer, fromClient: client.takeOver(), fromServer: fromServer)
+        guard let layer = parts.upgrades.first(where: { $0.claims(flow) }) else { return Relay.join(client, server) }
+        await layer.run(self, Upgrade(client: client, server: server), session)
     }
 
     // MARK: The end

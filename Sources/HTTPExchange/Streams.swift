@@ -16,8 +16,8 @@ package protocol ClientStream: BodySink {
     func abort()
     /// True once a head was sent, after which a failure can no longer be told politely.
     var headWasSent: Bool { get }
-    /// Leaves HTTP: what the client sent behind the request, for the protocol that follows.
-    func takeOver() -> ByteBuffer
+    /// Leaves HTTP, for the protocol that follows; nil if there is nobody to speak it with.
+    func takeOver() -> TunnelEnd?
 }
 
 /// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
@@ -34,8 +34,8 @@ package protocol ServerStream: BodySink {
     var responseHasBegun: Bool { get }
     /// Ends the exchange on the server's side before its time.
     func abort()
-    /// Leaves HTTP: what the server sent behind the response's head.
-    func takeOver() -> ByteBuffer
+    /// Leaves HTTP, for the protocol that follows; nil if there is nobody to speak it with.
+    func takeOver() -> TunnelEnd?
 }
 
 /// Starts an exchange on a connection to a server.

@@ -1,21 +1,22 @@
 import NIOCore
 
-/// Passes bytes between two peers untouched, each side's reading held up by the other's writing. Half-closes pass too.
+/// Passes bytes between two conduits untouched, each side's reading held up by the other's writing. Half-closes pass too.
 package final class Relay: ByteConsumer {
-    private let from: Peer
-    private let to: Peer
+    private let from: any Conduit
+    private let to: any Conduit
 
-    private init(from: Peer, to: Peer) {
+    private init(from: any Conduit, to: any Conduit) {
         self.from = from
         self.to = to
     }
 
-    /// Joins two peers both ways; what was read already goes first.
-    package static func join(_ client: Peer, _ server: Peer, fromClient: ByteBuffer, fromServer: ByteBuffer) {
+    /// Joins two conduits both ways; what was read already goes first.
+    package static func join(_ clientEnd: TunnelEnd, _ serverEnd: TunnelEnd) {
+        let (client, server) = (clientEnd.conduit, serverEnd.conduit)
         client.consumer = Relay(from: client, to: server)
         server.consumer = Relay(from: server, to: client)
-        server.write(fromClient)
-        client.write(fromServer)
+        server.write(clientEnd.early)
+        client.write(serverEnd.early)
         if client.inputIsClosed { server.closeOutput() }
         if server.inputIsClosed { client.closeOutput() }
         client.setReading(true)
@@ -54,7 +55,8 @@ extension Session {
             } else {
                 server = try await connect(key, alpnOffers: [], waiter: waiter)
             }
-            Relay.join(client, server.peer, fromClient: holder.bytes, fromServer: spokenFirst ?? ByteBuffer())
+            Relay.join(
+                TunnelEnd(client, early: holder.bytes), TunnelEnd(server.peer, early: spokenFirst ?? ByteBuffer()))
             spokenFirst = nil
         } catch {
             log(.warning, "\(clientRecord.peername): \(error.note)")

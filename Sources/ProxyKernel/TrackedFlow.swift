@@ -16,8 +16,36 @@ package protocol TrackedFlow: AnyObject, Sendable {
     func resume() -> Bool
     /// Ends the flow wherever it stands, without a response; false if it is ending already.
     func kill() -> Bool
+    /// Puts a message into the stream that the flow is, as if a peer had sent it.
+    func inject(_ message: Injection) throws(InjectionRefusal)
     /// Succeeds when the flow does not stand still, at once or later.
     func whenResumed() -> EventLoopFuture<Void>
+}
+
+extension TrackedFlow {
+    package func inject(_ message: Injection) throws(InjectionRefusal) {
+        throw InjectionRefusal("the flow is no open WebSocket or TCP connection")
+    }
+}
+
+/// A message that no peer has sent.
+package struct Injection: Sendable {
+    package var toClient: Bool
+    package var content: ByteString
+    /// Of a WebSocket: text rather than binary.
+    package var isText: Bool
+
+    package init(toClient: Bool, content: ByteString, isText: Bool) {
+        self.toClient = toClient
+        self.content = content
+        self.isText = isText
+    }
+}
+
+/// Why nothing can be injected: a sentence for people.
+package struct InjectionRefusal: Error, Sendable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// A flow that has ended: a state that can be read, edited and copied.

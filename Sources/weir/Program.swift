@@ -18,7 +18,8 @@ import TLSEngine
 /// The composition root: builds the parts from the command line, starts them in order, and ends them in the reverse one.
 struct Program {
     static let version = "0.1.0"
-    static let protocols = [HTTP1Layer.registration, RawTCPLayer.registration]
+    static let parts = HTTPParts(serverStream: HTTP1Layer.makeServerStream, upgrades: [])
+    static let protocols = [HTTP1Layer.registration(parts), RawTCPLayer.registration]
     static let tables = ProtocolPages.Tables(
         hooks: [
             LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
@@ -88,7 +89,7 @@ struct Program {
         tap.connect { host.logged($0) }
         let port: @Sendable (any EventLoop) -> any HookPort = { rules.port(around: host.port(on: $0), on: $0) }
         let replay = ClientReplay(
-            loop: loops[0], services: services, hooks: port(loops[0]), makeStream: HTTP1Layer.makeServerStream)
+            loop: loops[0], services: services, hooks: port(loops[0]), parts: Self.parts)
         do {
             try await host.launch(addons)
             try options.settle(expectingMore: command.addonSocket != nil)

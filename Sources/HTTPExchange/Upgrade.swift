@@ -1,0 +1,26 @@
+import FlowModel
+import ProxyKernel
+
+/// A protocol that may take the place of HTTP after a 101, on both sides.
+package struct UpgradeLayer: Sendable {
+    package let name: String
+    /// Whether the exchange's request and response lead to it.
+    package let claims: @Sendable (HTTPFlow) -> Bool
+    /// Speaks it until its end. `Exchange.flow` may be changed meanwhile; the flow is recorded afterwards.
+    package let run: @Sendable (Exchange, Upgrade, isolated Session) async -> Void
+
+    package init(
+        name: String, claims: @escaping @Sendable (HTTPFlow) -> Bool,
+        run: @escaping @Sendable (Exchange, Upgrade, isolated Session) async -> Void
+    ) {
+        self.name = name
+        self.claims = claims
+        self.run = run
+    }
+}
+
+/// Both sides of an exchange that has left HTTP.
+package struct Upgrade {
+    package let client: TunnelEnd
+    package let server: TunnelEnd
+}
