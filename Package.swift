@@ -43,7 +43,8 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "AddonHost",
+                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "HTTP2",
+                "AddonHost",
                 "Rules",
                 "Control", "FlowExport", "CoreClient",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -57,6 +58,7 @@ let package = Package(
         layer("Control", ["Schema", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
+        layer("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
@@ -76,6 +78,7 @@ let package = Package(
         layer("Schema", ["CJSON"]),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CJSON", pkgConfig: "json-c", apt: "libjson-c-dev"),
+        library("CNghttp2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
         library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("CBrotli", pkgConfig: "libbrotlienc libbrotlidec", apt: "libbrotli-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),

@@ -24,7 +24,7 @@ package final class AddonHost: Sendable {
     private let grantable: Set<String>
     let options: OptionStore
     let commands = CommandRegistry()
-    let metrics = Metrics()
+    let metrics: Metrics
     let reconfiguration: Reconfiguration
     private let state: Mutex<State>
     private let troubles: TroubleLog
@@ -44,7 +44,8 @@ package final class AddonHost: Sendable {
     }
 
     package init(
-        loops: [any EventLoop], hooks: [any AnyHook], options: OptionStore, logger: Logger, flows: FlowRegistry
+        loops: [any EventLoop], hooks: [any AnyHook], options: OptionStore, logger: Logger, flows: FlowRegistry,
+        counters: Counters = Counters()
     ) {
         self.loops = loops
         self.options = options
@@ -52,6 +53,7 @@ package final class AddonHost: Sendable {
         self.hooks = hooks
         bounds = AddonBounds(settings)
         self.flows = flows
+        metrics = Metrics(beside: counters)
         grantable = Set(settings[AddonOptions.table.permissions])
         log = AddonLog(logger: logger)
         troubles = TroubleLog(log: log)

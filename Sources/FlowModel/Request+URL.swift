@@ -4,7 +4,7 @@ extension Request {
     /// A Host field without a port means the scheme's own, whatever port the request goes to. Of CONNECT it is the authority.
     package var prettyURL: String {
         if method == "CONNECT" { return authority.isEmpty ? url : authority.string }
-        guard let field = headers.first("Host")?.string, !field.isEmpty else { return url }
+        guard let field = hostHeader?.string, !field.isEmpty else { return url }
         var pretty = self
         if let (host, port) = Self.authority(field) {
             (pretty.host, pretty.port) = (host, port ?? pretty.defaultPort)
@@ -34,16 +34,23 @@ extension Request {
         return true
     }
 
+    /// What the request says of its host: the Host field, or in HTTP/2 the authority.
+    package var hostHeader: ByteString? {
+        headers.first("Host") ?? (isHTTP2 && !authority.bytes.isEmpty ? authority : nil)
+    }
+
+    package var isHTTP2: Bool { httpVersion == "HTTP/2.0" }
+
     /// The Host field that names this request's host and port.
     package var hostField: String {
         let bracketed = host.contains(":") ? "[\(host)]" : host
         return port == defaultPort ? bracketed : "\(bracketed):\(port)"
     }
 
-    private var defaultPort: Int { scheme == "https" ? 443 : 80 }
+    package var defaultPort: Int { scheme == "https" ? 443 : 80 }
 
     /// Host, without brackets, and port of `host[:port]`; nil if it is neither a name nor an address.
-    private static func authority(_ text: String) -> (host: String, port: Int?)? {
+    package static func authority(_ text: String) -> (host: String, port: Int?)? {
         var host = Substring(text)
         var port: Int?
         let tail = host.lastIndex(of: "]").map { host[$0...] } ?? host

@@ -21,7 +21,7 @@ package struct Request: Record {
     package static let doc = "An HTTP request."
     package static let blank = Request()
     package static let fields: [Field<Request>] = [
-        Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0` or `HTTP/1.1`."),
+        Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`."),
         Field("headers", \.headers, "The header section, in order, with duplicates; framing fields are the proxy's."),
         Field("content", \.content, "The body, with its content codings."),
         Field("trailers", \.trailers, "The trailer section, or null."),
@@ -46,7 +46,7 @@ package struct Request: Record {
 
     /// The host as the Host field has it, without a port; `host` if there is none.
     package var prettyHost: String {
-        guard let field = headers.first("Host")?.string, !field.isEmpty else { return host }
+        guard let field = hostHeader?.string, !field.isEmpty else { return host }
         let end = field.hasPrefix("[") ? field.lastIndex(of: "]") : field.lastIndex(of: ":")
         return field[..<(end ?? field.endIndex)].filter { $0 != "[" && $0 != "]" }
     }

@@ -17,7 +17,7 @@ package struct Response: Record {
     package static let doc = "An HTTP response. A worker that makes one needs no member but `status_code`."
     package static let blank = Response()
     package static let fields: [Field<Response>] = [
-        Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0` or `HTTP/1.1`."),
+        Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`."),
         Field("headers", \.headers, "The header section, in order, with duplicates; framing fields are the proxy's."),
         Field("content", \.content, "The body, with its content codings."),
         Field("trailers", \.trailers, "The trailer section, or null."),

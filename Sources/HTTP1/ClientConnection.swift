@@ -2,6 +2,7 @@ import FlowModel
 import HTTPExchange
 import NIOCore
 import ProxyKernel
+import Schema
 
 /// The client's HTTP/1 connection: one exchange after the other, in the order of the requests. A shell around `RequestParser`.
 final class ClientConnection: ByteConsumer {
@@ -101,6 +102,7 @@ final class ClientConnection: ByteConsumer {
             self.body = nil
             return refuse(error, on: session)
         }
+        if framing == .none, upgradesToHTTP2(flow.request, on: session) { return }
         if head.method == "CONNECT" {
             let exchange = ConnectExchange(flow: flow, loop: session.loop, client: stream)
             clientLeft = { exchange.waiter.end(.clientGone) }
@@ -120,6 +122,27 @@ final class ClientConnection: ByteConsumer {
         session.tell {
             await exchange.run(on: session)
         }
+    }
+
+    /// Leaves for HTTP/2 if the client asks for it properly; a request with a body is answered in HTTP/1, as the client must expect.
+    private func upgradesToHTTP2(_ request: Request, on session: isolated Session) -> Bool {
+        guard let upgrade = parts.cleartextUpgrade, session.services.settings[ProxyOptions.table.http2],
+            !session.ground.clientUsesTLS, request.headers.hasToken("h2c", in: "Upgrade"),
+            request.headers.hasToken("HTTP2-Settings", in: "Connection"), request.headers.values("HTTP2-Settings").count == 1,
+            let settings = request.headers.first("HTTP2-Settings").flatMap({ Base64.decodeURL($0.string) })
+        else { return false }
+        _ = parser.next()
+        let early = parser.takeRemaining()
+        session.openExchanges -= 1
+        guard upgrade(request, settings, early, session) else {
+            session.openExchanges += 1
+            refuse(
+                ProxyFailure(.badMessage(status: 400), fault: .client, "the client's HTTP2-Settings field is not valid"),
+                on: session)
+            return true
+        }
+        (stream, body, clientLeft) = (nil, nil, nil)
+        return true
     }
 
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.

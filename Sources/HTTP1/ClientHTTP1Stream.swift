@@ -18,7 +18,7 @@ final class ClientHTTP1Stream: ClientStream {
     var requestIsComplete = false
     var responseIsComplete = false
     /// The pipe that feeds this response, told when the client can take more.
-    weak var feeding: BodyPipe?
+    weak var feeding: (any BodySource)?
 
     init(_ connection: ClientConnection, _ peer: Peer, _ head: RequestHead) {
         self.connection = connection
@@ -51,6 +51,8 @@ final class ClientHTTP1Stream: ClientStream {
         let status = response.statusCode
         let isTunnel = status == 101 || method == "CONNECT" && (200..<300).contains(status)
         var head = ResponseHead(status: status, reason: response.reason, headers: response.headers)
+        // HTTP/2 has no reasons.
+        if response.httpVersion == "HTTP/2.0", head.reason.bytes.isEmpty { head.reason = ByteString(StatusText.of(status)) }
         HopByHop.strip(&head.headers, relayingUpgrade: status == 101)
         framing = OutgoingFraming.apply(toResponse: &head.headers, status: status, method: method, length: length, peer: version)
         // Who was promised a 100 and gets a final answer may or may not send the body: the connection cannot go on.

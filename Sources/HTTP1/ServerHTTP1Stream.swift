@@ -17,7 +17,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     let head: Pending<Response>
     let response: BodyPipe
     var whenInformational: ((Response) -> Void)?
-    weak var feeding: BodyPipe?
+    weak var feeding: (any BodySource)?
 
     init(_ server: ServerConnection, _ session: isolated Session) {
         self.server = server
@@ -42,7 +42,10 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
                 .badMessage(status: 411), fault: .client, "the request's body has no length that \(name) could understand")
         }
         self.framing = framing
-        if !head.headers.contains("Host") { head.headers.append(name: "Host", value: ByteString(request.hostField)) }
+        if !head.headers.contains("Host") {
+            head.headers.append(name: "Host", value: request.hostHeader ?? ByteString(request.hostField))
+        }
+        if request.isHTTP2 { head.headers.joinCookies() }
         var bytes = server.peer.buffer(capacity: 512)
         MessageWriter.write(head, into: &bytes)
         parser.expectResponse(toMethod: request.method)
@@ -154,5 +157,14 @@ extension Response {
         reason = head.reason
         timestampStart = WallClock.now
         content = .omitted(nil)
+    }
+}
+
+extension Headers {
+    /// HTTP/2 may cut the cookies into several lines (RFC 9113 8.2.3), HTTP/1 may not.
+    fileprivate mutating func joinCookies() {
+        let cookies = values("Cookie")
+        guard cookies.count > 1 else { return }
+        set("Cookie", ByteString(Array(cookies.map(\.bytes).joined(separator: Array("; ".utf8)))))
     }
 }

@@ -11,14 +11,20 @@ package protocol BodySink: AnyObject {
     /// False while the sender should pause.
     var takesBody: Bool { get }
     /// Who feeds it, to be told when it can take more. Weak.
-    var feeding: BodyPipe? { get set }
+    var feeding: (any BodySource)? { get set }
+}
+
+/// Who feeds a sink.
+package protocol BodySource: AnyObject {
+    /// The sink can take more.
+    func sinkIsReady()
 }
 
 /// One message's body on its way: held until somebody wants it, then collected or passed on. Confined to the session's loop.
 ///
 /// The producer calls `received`, `ended` and `failed`. Then exactly one of `collect`, `join` or `discard` is called. What waits
 /// is bounded: above the high-water mark `setReading(false)` stops the producer.
-package final class BodyPipe {
+package final class BodyPipe: BodySource {
     private static let highWaterMark = 256 * 1024
 
     private var held = ByteBuffer()

@@ -135,7 +135,7 @@ private final class ReplayedStream: ClientStream {
     let expectsContinue = false
     private(set) var headWasSent = false
     let takesBody = true
-    weak var feeding: BodyPipe?
+    weak var feeding: (any BodySource)?
 
     func continueIfExpected() {}
     func sendInformational(_ response: Response) {}

@@ -67,7 +67,7 @@ package final class Exchange: @unchecked Sendable {
     }
 
     /// The client has left: whatever this waits for will not be needed.
-    package func clientLeft() { waiter.end(.clientGone) }
+    package func clientLeft(_ failure: ProxyFailure = .clientGone) { waiter.end(failure) }
 
     // MARK: The request
 
@@ -97,11 +97,14 @@ package final class Exchange: @unchecked Sendable {
 
     /// *request*; a worker that moved the request to another host without touching Host means both.
     private func fireRequest(on session: isolated Session) async throws(ProxyFailure) {
-        let before = (flow.request.host, flow.request.port, flow.request.headers.first("Host"))
+        let before = (flow.request.host, flow.request.port, flow.request.headers.first("Host"), flow.request.authority)
         try await fire(HTTPHooks.table.request, on: session)
         let request = flow.request
         if (request.host, request.port) != (before.0, before.1), request.headers.first("Host") == before.2, before.2 != nil {
             flow.request.headers.set("Host", ByteString(request.hostField))
+        }
+        if (request.host, request.port) != (before.0, before.1), request.isHTTP2, request.authority == before.3 {
+            flow.request.authority = ByteString(request.hostField)
         }
     }
 
@@ -114,9 +117,9 @@ package final class Exchange: @unchecked Sendable {
                 try await ask(server, on: session)
                 return
             } catch {
-                guard error.retry == .ifReused, server.wasUsed, !isSecondTry, flow.request.isSafeToRepeat, !waiterIsEnded else {
-                    throw error
-                }
+                let isUntouched = error.retry == .yes && !flow.request.content.isOmitted
+                let isStale = error.retry == .ifReused && server.wasUsed && flow.request.isSafeToRepeat
+                guard isUntouched || isStale, !isSecondTry, !waiterIsEnded else { throw error }
                 isSecondTry = true
             }
         }
@@ -136,11 +139,8 @@ package final class Exchange: @unchecked Sendable {
         var key = ServerKey(
             address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
         if isToTarget, ground.isTunnel, let name = ground.serverName, usesTLS { key.serverName = name }
-        if !onlyNew, let server = session.reuse(key) {
-            flow.server = server.frozenRecord
-            return server
-        }
-        let server = try await session.connect(key, alpnOffers: usesTLS ? ["http/1.1"] : [], waiter: waiter)
+        key.http2 = isToTarget && !usesTLS && !asksUpgrade && ground.cleartextHTTP2 != .no
+        let server = try await session.acquire(key, forUpgrade: asksUpgrade, onlyNew: onlyNew, waiter: waiter)
         flow.server = server.frozenRecord
         return server
     }

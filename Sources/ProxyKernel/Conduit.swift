@@ -23,6 +23,16 @@ package protocol Conduit: AnyObject {
     func abort()
 }
 
+/// Somebody who writes to a peer when it is about to send, so that much can go in one piece.
+package protocol Outbox: AnyObject {
+    func fill()
+}
+
+/// A consumer that can tell its peer to begin nothing more.
+package protocol DrainingConsumer: ByteConsumer {
+    func drain()
+}
+
 /// What HTTP leaves behind on one side when another protocol takes its place.
 package struct TunnelEnd {
     package let conduit: any Conduit

@@ -8,6 +8,8 @@ package struct Detection: Sendable {
         case needMore
         case tls(ClientHello)
         case http
+        /// HTTP/2 from its first byte.
+        case http2
         case raw
     }
 
@@ -30,9 +32,23 @@ package struct Detection: Sendable {
             }
         default: break
         }
+        switch Self.looksLikeHTTP2(bytes) {
+        case nil where !inputIsClosed: return .needMore
+        case true?: return .http2
+        default: break
+        }
         guard admitsRaw else { return .http }
         return bytes.withUnsafeReadableBytes { Self.looksLikeHTTP($0, isComplete: inputIsClosed) }
     }
+
+    /// Whether these are the client's connection preface (RFC 9113 3.4); nil if there are too few to tell.
+    private static func looksLikeHTTP2(_ bytes: ByteBuffer) -> Bool? {
+        let start = bytes.readableBytesView.prefix(preface.count)
+        guard zip(start, preface).allSatisfy({ $0 == $1 }) else { return false }
+        return start.count == preface.count ? true : nil
+    }
+
+    private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
     /// A request line: a method in letters, then a space before any line end.
     private static func looksLikeHTTP(_ bytes: UnsafeRawBufferPointer, isComplete: Bool) -> Verdict {

@@ -11,6 +11,8 @@ package struct Ground: Sendable {
     package var isTunnel = false
     /// The client speaks TLS to us.
     package var clientUsesTLS = false
+    /// Whether the server is spoken to in HTTP/2 though there is no TLS in which to agree on it.
+    package var cleartextHTTP2 = CleartextHTTP2.no
     /// The server name that the client asked for in TLS.
     package var serverName: String?
     /// The connection made before any request, if any.
@@ -27,11 +29,22 @@ package struct Ground: Sendable {
     }
 }
 
+/// Whether a server is spoken to in HTTP/2 without TLS.
+package enum CleartextHTTP2: Sendable {
+    case no
+    /// The operator says that it speaks it.
+    case yes
+    /// The client speaks it and should know; the server is asked, and spoken to in HTTP/1 if it does not.
+    case ifSpoken
+}
+
 /// What makes two connections to servers interchangeable.
 package struct ServerKey: Sendable, Hashable {
     package var address: Address
     package var tls: Bool
     package var serverName: String?
+    /// HTTP/2 by prior knowledge.
+    package var http2 = false
 
     package init(address: Address, tls: Bool, serverName: String?) {
         self.address = address

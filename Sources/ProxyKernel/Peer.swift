@@ -9,6 +9,8 @@ package final class Peer: Conduit {
     package private(set) var isOpen: Bool
     package private(set) var inputIsClosed = false
     private let executor: LoopExecutor
+    /// Who has more to send than is queued here, asked right before sending.
+    package weak var outbox: (any Outbox)?
     private var isUnsent = false
     private var isPaused = false
 
@@ -39,12 +41,21 @@ package final class Peer: Conduit {
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }
         channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
-        guard !isUnsent else { return }
+        sendSoon()
+    }
+
+    /// Has all that waits sent at the end of the loop's turn.
+    package func sendSoon() {
+        guard isOpen, !isUnsent else { return }
         isUnsent = true
         executor.sendLater(self)
     }
 
     func send() {
+        guard isOpen else { return isUnsent = false }
+        // What the outbox writes now needs no further turn.
+        isUnsent = true
+        outbox?.fill()
         isUnsent = false
         if isOpen { channel?.pipeline.syncOperations.flush() }
     }
@@ -56,6 +67,8 @@ package final class Peer: Conduit {
     }
 
     package func close() {
+        guard isOpen else { return }
+        outbox?.fill()
         guard isOpen else { return }
         channel?.pipeline.syncOperations.flush()
         isOpen = false

@@ -23,6 +23,12 @@ package struct ProxyOptions: OptionTable {
     package let tcpTimeout = Option<Int>(
         "tcp_timeout", 600, read: .whenUsed, objection: outside(1...31_536_000),
         "Seconds until an idle client connection is closed.")
+    package let http2 = Option<Bool>("http2", true, read: .whenUsed, "Speak HTTP/2 with those who want it.")
+    package let http2Priority = Option<Bool>(
+        "http2_priority", false, read: .whenUsed, "Pass on the priorities that clients give to their HTTP/2 streams.")
+    package let http2PingKeepalive = Option<Int>(
+        "http2_ping_keepalive", 58, read: .whenUsed, objection: outside(0...86400),
+        "Seconds of silence after which a server is sent an HTTP/2 PING, so that the connection stays; 0 for never.")
     package let keepHostHeader = Option<Bool>(
         "keep_host_header", false, read: .whenUsed, "Reverse mode: send the client's Host field, not the server's name.")
     package let bodySizeLimit = Option<ByteCount?>(

@@ -15,9 +15,12 @@ package final class Services: Sendable {
     package let clientFacing: ClientFacingSettings
     package let upstream: UpstreamSettings
     package let protocols: [ProtocolLayer]
+    /// Nil if HTTP/2 is not spoken.
+    let multiplex: MultiplexerFactory?
     package let recorder: any FlowRecorder
     /// Our own listening addresses, to which no request is forwarded.
     package let ownAddresses: OwnAddresses
+    package let counters: Counters
     package let sessions = SessionRegistry()
     package let flows: FlowRegistry
     /// Nil if no flow is intercepted by a filter.
@@ -36,8 +39,10 @@ package final class Services: Sendable {
 
     package init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
-        upstream: UpstreamSettings, protocols: [ProtocolLayer], recorder: any FlowRecorder, ownAddresses: OwnAddresses,
-        flows: FlowRegistry, interception: @escaping @Sendable (Settings) -> Interception?, passthrough: HostSelection?
+        upstream: UpstreamSettings, protocols: [ProtocolLayer], multiplex: MultiplexerFactory?, recorder: any FlowRecorder,
+        ownAddresses: OwnAddresses,
+        flows: FlowRegistry, counters: Counters, interception: @escaping @Sendable (Settings) -> Interception?,
+        passthrough: HostSelection?
     ) {
         self.logger = logger
         self.contexts = contexts
@@ -45,9 +50,11 @@ package final class Services: Sendable {
         self.clientFacing = clientFacing
         self.upstream = upstream
         self.protocols = protocols
+        self.multiplex = multiplex
         self.recorder = recorder
         self.ownAddresses = ownAddresses
         self.flows = flows
+        self.counters = counters
         self.passthrough = passthrough
         let settings = options.settings
         admission = ClientAdmission(settings)

@@ -19,6 +19,7 @@ extension Session {
                 return await relay(held)
             }
             if ground.isTunnel { ground.targetUsesTLS = true }
+            ground.clientUsesTLS = true
             if let target = ground.target, ground.targetUsesTLS, event.establishesServerFirst || isEager {
                 await learnCertificate(of: target, hello)
             }
@@ -37,7 +38,7 @@ extension Session {
     /// The server's handshake, before ours with the client. Its failure is kept for the first request; the client is answered anyway.
     private func learnCertificate(of target: Address, _ hello: ClientHello) async {
         let key = ServerKey(address: target, tls: true, serverName: isReverse ? target.host : hello.serverName ?? target.host)
-        let offers = hello.alpnProtocols.contains(Array("http/1.1".utf8)) ? [ByteString("http/1.1")] : []
+        let offers = hello.alpnProtocols.isEmpty ? [] : alpnOffers(forUpgrade: false)
         do throws(ProxyFailure) {
             let server: ServerConnection
             if let eager = ground.eagerServer, let open = reuse(eager) {
@@ -68,7 +69,6 @@ extension Session {
             // Plaintext may come together with the last handshake message: the sniffer holds it until it is armed.
             let sniffer = Sniffer(admitsRaw: ground.isTunnel)
             client.consumer = sniffer
-            ground.clientUsesTLS = true
             try addTLS(tls, to: client, held: held, reportingTo: handshake)
             let agreed = try await handshake.wait(as: waiter)
             clientRecord.tls.fill(agreed)
@@ -92,6 +92,16 @@ extension Session {
             ? "If the client does not trust our authority, install CONFDIR/weir-ca-cert.pem there." : ""
     }
 
+    /// What we agree on with the client: what was agreed on with its server, or else the best that we both know.
+    private func alpnAnswer(_ hello: ClientHello) -> ByteString? {
+        let offered = hello.alpnProtocols.map { ByteString($0) }
+        let server = ground.eagerServer.flatMap { key in servers.first { $0.key == key } }
+        if let agreed = server?.record.tls.alpn, !agreed.bytes.isEmpty, offered.contains(agreed) { return agreed }
+        // A server that agrees on nothing speaks HTTP/1; so do we where clients know us as a proxy.
+        let speaksHTTP2 = services.settings[ProxyOptions.table.http2] && server == nil && ground.target != nil
+        return ((speaksHTTP2 ? ["h2"] : []) + ["http/1.1"]).first { offered.contains($0) }
+    }
+
     private func acceptTLS(_ hello: ClientHello) throws(ProxyFailure) -> TLSConnection {
         let certificate = ground.eagerServer.flatMap { key in servers.first { $0.key == key }?.upstreamCertificate }
         let address = ground.target?.host ?? clientRecord.sockname.host
@@ -99,7 +109,7 @@ extension Session {
         do throws(TLSFailure) {
             let leaf = try services.leaves.leaf(
                 names: names, commonName: certificate?.commonName ?? names.first, organization: certificate?.organization)
-            return try services.contexts.acceptClient(services.clientFacing, leaf: leaf, alpn: Array("http/1.1".utf8))
+            return try services.contexts.acceptClient(services.clientFacing, leaf: leaf, alpn: alpnAnswer(hello)?.bytes)
         } catch {
             throw ProxyFailure(.tls, fault: .us, error.reason)
         }

@@ -18,9 +18,14 @@ extension Session {
     /// An idle connection with that key, kept from an earlier exchange or made before the first.
     ///
     /// Only a relay can use one whose server says no more.
-    package func reuse(_ key: ServerKey, evenHalfClosed: Bool = false) -> ServerConnection? {
+    package func reuse(_ key: ServerKey, forUpgrade: Bool = false, evenHalfClosed: Bool = false) -> ServerConnection? {
+        let hasRoom = { (server: ServerConnection) in
+            guard let multiplexer = server.multiplexer else { return server.isIdle }
+            return multiplexer.hasRoom && (!forUpgrade || multiplexer.takesWebSockets)
+        }
         let fits = { (server: ServerConnection) in
-            server.isIdle && server.key == key && server.peer.isOpen && (evenHalfClosed || !server.peer.inputIsClosed)
+            server.key == key && server.peer.isOpen && hasRoom(server)
+                && (evenHalfClosed || !server.peer.inputIsClosed)
         }
         guard let server = servers.first(where: fits) else {
             return nil
@@ -43,6 +48,19 @@ extension Session {
     {
         let server = try await dial(key, waiter: waiter)
         if key.tls { try await startTLS(on: server, alpnOffers: alpnOffers, waiter: waiter) }
+        guard key.http2, !key.tls, let multiplex = services.multiplex else { return server }
+        let multiplexer = multiplex(server, self)
+        server.multiplexer = multiplexer
+        do throws(ProxyFailure) {
+            try await multiplexer.opened(waiter: waiter, on: self)
+        } catch {
+            guard error.retry == .yes, ground.cleartextHTTP2 == .ifSpoken else { throw error }
+            log(.debug, "\(clientRecord.peername): \(error.note); it is spoken to in HTTP/1")
+            ground.cleartextHTTP2 = .no
+            var plain = key
+            plain.http2 = false
+            return try await connect(plain, alpnOffers: alpnOffers, waiter: waiter)
+        }
         return server
     }
 
@@ -154,6 +172,9 @@ extension Session {
             }
             server.record.tls.fill(agreed)
             server.upstreamCertificate = agreed.peerCertificates.first
+            if server.record.tls.alpn == "h2", let multiplex = services.multiplex {
+                server.multiplexer = multiplex(server, self)
+            }
         } catch {
             server.record.error = error.note
             var failed = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)

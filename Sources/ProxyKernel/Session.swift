@@ -31,6 +31,10 @@ package actor Session {
     private var lastActivity = NIODeadline.now()
     private var idleness: Scheduled<Void>?
     private var isEnded = false
+    /// Connections that are being made and may be shared.
+    var attempts: [ServerKey: ConnectionAttempt] = [:]
+    /// Servers that turned out to speak no protocol that can be shared.
+    var unshared: Set<ServerKey> = []
     /// Exchanges that are not over.
     package var openExchanges = 0
     /// No further exchange may begin: the program ends.
@@ -191,6 +195,7 @@ package actor Session {
 
     func drain() {
         isDraining = true
+        (client.consumer as? any DrainingConsumer)?.drain()
         if openExchanges == 0 { client.close() }
     }
 

@@ -42,7 +42,9 @@ package final class Sniffer: ByteConsumer {
 
     private func decide(on session: isolated Session) {
         guard isArmed, !isDecided else { return }
-        let verdict = detection.verdict(on: held, inputIsClosed: clientIsDone)
+        // What was agreed in TLS needs no guessing.
+        let agreed = session.clientRecord.tls.alpn == "h2" && session.ground.clientUsesTLS && held.readableBytes > 0
+        let verdict = agreed ? .http2 : detection.verdict(on: held, inputIsClosed: clientIsDone)
         if case .needMore = verdict {
             if clientIsDone { session.client.close() }
             return

@@ -25,6 +25,20 @@ public enum Base64 {
         }
     }
 
+    public static func encode(_ input: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        input.withUnsafeBytes { encode($0, into: &output) }
+        return output
+    }
+
+    /// As `decode`, in the alphabet for URLs and without padding (RFC 4648 5).
+    public static func decodeURL(_ text: String) -> [UInt8]? {
+        guard !text.utf8.contains(where: { "+/=".utf8.contains($0) }) else { return nil }
+        let plain =
+            text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 } + Array(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+        return decode(String(plain))
+    }
+
     /// The bytes, or nil if the text is not canonical base 64: wrong alphabet, length, padding or stray bits.
     public static func decode(_ text: String) -> [UInt8]? {
         var text = text

@@ -4,7 +4,7 @@ import FlowExport
 import FlowFiles
 import FlowModel
 import Glibc
-import HTTP1
+import HTTP2
 import HTTPExchange
 import Logging
 import NIOCore
@@ -187,7 +187,8 @@ extension Program {
             return Services(
                 options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
-                recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger),
+                multiplex: HTTP2Layer.multiplex,
+                recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), counters: Counters(),
                 interception: Self.interception, passthrough: passthrough)
         } catch {
             throw Refusal(status: 1, text: error.reason)

@@ -5,6 +5,7 @@ import FlowFiles
 import FlowModel
 import Glibc
 import HTTP1
+import HTTP2
 import HTTPExchange
 import Logging
 import NIOCore
@@ -18,8 +19,13 @@ import TLSEngine
 /// The composition root: builds the parts from the command line, starts them in order, and ends them in the reverse one.
 struct Program {
     static let version = "0.1.0"
-    static let parts = HTTPParts(serverStream: HTTP1Layer.makeServerStream, upgrades: [])
-    static let protocols = [HTTP1Layer.registration(parts), RawTCPLayer.registration]
+    static let parts = {
+        var parts = HTTPParts(
+            serverStream: { HTTP2Layer.makeServerStream($0, $1) ?? HTTP1Layer.makeServerStream($0, $1) }, upgrades: [])
+        parts.cleartextUpgrade = HTTP2Layer.makeUpgrade(parts)
+        return parts
+    }()
+    static let protocols = [HTTP2Layer.registration(parts), HTTP1Layer.registration(parts), RawTCPLayer.registration]
     static let tables = ProtocolPages.Tables(
         hooks: [
             LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
@@ -85,7 +91,8 @@ struct Program {
         let takers: [(any FlowRecorder)?] = [file, printer, archive]
         let services = try services(options, logger, FlowRecorders(takers.compactMap { $0 }))
         let host = AddonHost(
-            loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows)
+            loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows,
+            counters: services.counters)
         tap.connect { host.logged($0) }
         let port: @Sendable (any EventLoop) -> any HookPort = { rules.port(around: host.port(on: $0), on: $0) }
         let replay = ClientReplay(

@@ -18,7 +18,8 @@ enum MetricCalls {
             }),
         CoreCall(
             method: "metrics.get", params: "none",
-            doc: "All counters: `{\"metrics\": [{\"name\": …, \"labels\": …, \"value\": …}, …], \"dropped\": n}`.",
+            doc:
+                "All counters, the proxy's own (`weir_…`) first: `{\"metrics\": [{\"name\": …, \"labels\": …, \"value\": …}, …], \"dropped\": n}`.",
             answer: { (_, worker) throws(CallFailure) in worker.loop.makeSucceededFuture(worker.host.metrics.json) }),
     ]
 }

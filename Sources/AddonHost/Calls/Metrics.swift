@@ -1,3 +1,4 @@
+import ProxyKernel
 import Schema
 import Synchronization
 
@@ -24,6 +25,10 @@ final class Metrics: Sendable {
     static let maximumLength = 100
 
     private let state = Mutex(State())
+    /// The proxy's own.
+    private let counters: Counters
+
+    init(beside counters: Counters) { self.counters = counters }
 
     /// Adds the entries to their counters; the number of those that cannot be, and why the first of them cannot.
     func add(_ entries: [JSON]) -> (dropped: Int, reason: String?) {
@@ -63,7 +68,10 @@ final class Metrics: Sendable {
                 let number = Int(exactly: value).flatMap { abs($0) <= 1 << 53 ? JSON.int($0) : nil } ?? .double(value)
                 return ["name": .string(series.name), "labels": .object(labels), "value": number]
             }
-            return ["metrics": .array(metrics), "dropped": .int(state.dropped)]
+            let own = counters.all.map { series, value -> JSON in
+                ["name": .string(series.name), "labels": ["kind": .string(series.kind)], "value": .int(value)]
+            }
+            return ["metrics": .array(own + metrics), "dropped": .int(state.dropped)]
         }
     }
 

@@ -1,0 +1,129 @@
+import CNghttp2
+import FlowModel
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+
+/// A client's HTTP/2 connection: each stream is an exchange of its own.
+final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsumer, @unchecked Sendable {
+    private let parts: HTTPParts
+    private var streams: [Int32: ClientHTTP2Stream] = [:]
+
+    init(_ session: isolated Session, _ parts: HTTPParts) {
+        self.parts = parts
+        super.init(.server, session.client, session)
+        engine.events = self
+    }
+
+    override var name: String { session.assumeIsolated { "client \($0.clientRecord.peername)" } }
+
+    // MARK: Exchanges
+
+    func received(_ block: HeaderBlock, on stream: Int32, endsStream: Bool) {
+        if let known = streams[stream] { return known.receivedTrailers(block) }
+        let new = ClientHTTP2Stream(stream, self, block)
+        streams[stream] = new
+        session.assumeIsolated { $0.openExchanges += 1 }
+        afterFeeding { [self] in session.assumeIsolated { begin(new, block, endsStream: endsStream, on: $0) } }
+    }
+
+    /// Begins with the request that came in HTTP/1 and asked for the change.
+    func begin(_ request: Request, on session: isolated Session) {
+        let stream = ClientHTTP2Stream(1, self, HeaderBlock(request))
+        streams[1] = stream
+        session.openExchanges += 1
+        stream.ended()
+        var flow = newFlow(on: session)
+        flow.request = request
+        run(flow, stream, .none, on: session)
+    }
+
+    private func newFlow(on session: isolated Session) -> HTTPFlow {
+        HTTPFlow(
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
+            timestampCreated: WallClock.now)
+    }
+
+    private func begin(_ stream: ClientHTTP2Stream, _ block: HeaderBlock, endsStream: Bool, on session: isolated Session) {
+        var flow = newFlow(on: session)
+        do throws(ProxyFailure) {
+            if block.size > EngineLimits().fieldList {
+                throw ProxyFailure(
+                    .badMessage(status: 431), fault: .client,
+                    "the request's fields take \(block.size) bytes, at most \(EngineLimits().fieldList) are read")
+            }
+            flow.request = try Request(block, on: session.ground)
+            nameServer(in: &flow.request, on: session)
+        } catch {
+            return session.tell { [flow] in
+                await RefusedExchange(flow: flow, client: stream, failure: error).run(on: session)
+            }
+        }
+        let length: BodyLength =
+            endsStream ? .none : stream.isWebSocket ? .none : block.contentLength.map { .exact($0) } ?? .unknown
+        run(flow, stream, length, on: session)
+    }
+
+    private func run(_ flow: HTTPFlow, _ stream: ClientHTTP2Stream, _ length: BodyLength, on session: isolated Session) {
+        let exchange = Exchange(
+            flow: flow, loop: session.loop, client: stream, requestBody: stream.requestBody, requestLength: length,
+            asksUpgrade: stream.isWebSocket, parts: parts)
+        stream.exchange = exchange
+        session.tell { await exchange.run(on: session) }
+    }
+
+    /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
+    private func nameServer(in request: inout Request, on session: isolated Session) {
+        guard case .reverse = session.ground.mode.kind, !session.services.settings[ProxyOptions.table.keepHostHeader] else {
+            return
+        }
+        request.authority = ByteString(request.hostField)
+        if request.headers.contains("Host") { request.headers.set("Host", request.authority) }
+    }
+
+    // MARK: Streams
+
+    func received(_ bytes: ByteBuffer, on stream: Int32) { streams[stream]?.body.received(bytes) }
+    func ended(_ stream: Int32) { streams[stream]?.ended() }
+    func drained(_ stream: Int32) { streams[stream]?.feeding?.sinkIsReady() }
+
+    /// The response is complete: what the client still sends of its request is of no use.
+    func sentEnd(of stream: Int32) {
+        if streams[stream]?.requestIsComplete == false { engine.reset(stream, NGHTTP2_NO_ERROR) }
+    }
+
+    func closed(_ stream: Int32, code: UInt32) {
+        guard let ended = streams.removeValue(forKey: stream) else { return }
+        afterFeeding { [self] in
+            ended.closed(code)
+            exchangeEnded()
+        }
+    }
+
+    private func exchangeEnded() {
+        session.assumeIsolated { session in
+            session.openExchanges -= 1
+            if session.isDraining, session.openExchanges == 0 { session.client.close() }
+        }
+    }
+
+    override func lost(_ complaint: String?) {
+        let open = streams.values
+        streams = [:]
+        for stream in open {
+            stream.closed(nil)
+            exchangeEnded()
+        }
+    }
+
+    func drain() {
+        engine.goAway()
+        peer.sendSoon()
+    }
+
+    func settingsChanged() {}
+    func goneAway(lastStream: Int32, code: UInt32) {}
+    func pong() {}
+
+    func received(_ priority: nghttp2_priority_spec, on stream: Int32) { streams[stream]?.priority = priority }
+}

@@ -1,0 +1,97 @@
+import CNghttp2
+import FlowModel
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+
+/// One HTTP/2 connection, to a client or to a server: moves bytes between its peer and its engine. Confined to its session's loop.
+///
+/// What streams do is told to the subclass's side; what it submits leaves at the end of the loop's turn.
+class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
+    let session: Session
+    let peer: Peer
+    let engine: Engine
+    /// Stories that begin when the engine has read all it was fed.
+    private var beginnings: [() -> Void] = []
+    private var isFeeding = false
+    private(set) var isOver = false
+
+    init(_ role: Engine.Role, _ peer: Peer, _ session: isolated Session) {
+        self.session = session
+        self.peer = peer
+        engine = Engine(role, limits: EngineLimits())
+        peer.outbox = self
+        peer.sendSoon()
+    }
+
+    /// For messages: who is at the other end.
+    var name: String { "" }
+
+    // MARK: Bytes
+
+    func received(_ bytes: ByteBuffer, on session: isolated Session) {
+        guard !isOver else { return }
+        isFeeding = true
+        let goesOn = engine.feed(bytes, now: .now())
+        isFeeding = false
+        let ready = beginnings
+        beginnings = []
+        for begin in ready { begin() }
+        peer.sendSoon()
+        if !goesOn { end() }
+    }
+
+    func inputClosed(on session: isolated Session) { end() }
+    func becameWritable(on session: isolated Session) { peer.sendSoon() }
+
+    func closed(on session: isolated Session) {
+        isOver = true
+        lost(engine.complaint)
+    }
+
+    func fill() {
+        guard !isFeeding else { return }
+        while peer.isWritable, peer.isOpen {
+            let bytes = engine.take(limit: 64 * 1024)
+            guard bytes.readableBytes > 0 else { break }
+            peer.write(bytes)
+        }
+        if !isOver, !engine.isAlive { end() }
+    }
+
+    /// Runs it when the engine is free: at once, or after what is being read.
+    func afterFeeding(_ begin: @escaping () -> Void) {
+        if isFeeding { beginnings.append(begin) } else { begin() }
+    }
+
+    /// Sends what is left and closes.
+    func end() {
+        guard !isOver else { return }
+        isOver = true
+        if let flood = engine.flood {
+            session.services.counters.add("weir_http2_floods", kind: flood.rawValue)
+            session.log(.warning, "\(name): the HTTP/2 connection was ended, as it brought too many \(flood.frames)")
+        } else if let complaint = engine.complaint {
+            session.log(.info, "\(name): HTTP/2: \(complaint)")
+        }
+        lost(engine.complaint)
+        peer.close()
+    }
+
+    /// The connection is gone; every stream ends with it.
+    func lost(_ complaint: String?) {}
+
+    /// Lets a body go on that the peer sends, or stops it.
+    func consume(_ count: Int, on stream: Int32) {
+        engine.consume(count, on: stream)
+        peer.sendSoon()
+    }
+
+    func reset(_ stream: Int32, _ code: nghttp2_error_code) {
+        engine.reset(stream, code)
+        peer.sendSoon()
+    }
+}
+
+/// How a stream ended, by RFC 9113 7's name.
+func errorName(_ code: UInt32) -> String { String(cString: nghttp2_http2_strerror(code)) }

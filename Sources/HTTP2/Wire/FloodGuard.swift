@@ -1,0 +1,68 @@
+import CNghttp2
+import NIOCore
+
+/// Counts frames that cost us work and their sender nothing: for each kind a bucket of tokens that fills with time.
+///
+/// What it refuses ends the connection with ENHANCE_YOUR_CALM (RFC 9113 10.5).
+struct FloodGuard {
+    /// The raw values name the counters.
+    enum Kind: String, Sendable, CaseIterable {
+        case resets, pings, settings, priorities, emptyData = "empty_data", continuations
+
+        /// For people.
+        var frames: String {
+            switch self {
+            case .resets: "streams that were opened and reset"
+            case .pings: "PING frames"
+            case .settings: "SETTINGS frames"
+            case .priorities: "PRIORITY frames"
+            case .emptyData: "empty DATA frames"
+            case .continuations: "CONTINUATION frames of one field section"
+            }
+        }
+    }
+
+    private struct Bucket {
+        var tokens: Double
+        var filled: NIODeadline
+    }
+
+    var now = NIODeadline.uptimeNanoseconds(0)
+    private let limits: EngineLimits
+    /// Servers may reset as many streams as we open.
+    private let countsResets: Bool
+    private var buckets: [Kind: Bucket] = [:]
+
+    init(_ role: Engine.Role, _ limits: EngineLimits) {
+        self.limits = limits
+        countsResets = role == .server
+    }
+
+    /// The kind of flood that the frame belongs to, if there are too many of them.
+    mutating func received(_ head: nghttp2_frame_hd) -> Kind? {
+        let has = { (flag: nghttp2_flag) in head.flags & UInt8(flag.rawValue) != 0 }
+        switch nghttp2_frame_type(UInt32(head.type)) {
+        case NGHTTP2_RST_STREAM: return countsResets ? take(.resets) : nil
+        case NGHTTP2_PING: return has(NGHTTP2_FLAG_ACK) ? nil : take(.pings)
+        case NGHTTP2_SETTINGS: return has(NGHTTP2_FLAG_ACK) ? nil : take(.settings)
+        case NGHTTP2_PRIORITY: return take(.priorities)
+        case NGHTTP2_DATA: return head.length == 0 && !has(NGHTTP2_FLAG_END_STREAM) ? take(.emptyData) : nil
+        case NGHTTP2_CONTINUATION: return take(.continuations)
+        case NGHTTP2_HEADERS:
+            // Each field section may have as many as the first.
+            buckets[.continuations] = nil
+            return nil
+        default: return nil
+        }
+    }
+
+    private mutating func take(_ kind: Kind) -> Kind? {
+        guard let limit = limits.floods[kind] else { return nil }
+        var bucket = buckets[kind] ?? Bucket(tokens: limit.burst, filled: now)
+        let seconds = Double((now - bucket.filled).nanoseconds) / 1e9
+        bucket.tokens = min(limit.burst, bucket.tokens + seconds * limit.rate) - 1
+        bucket.filled = now
+        buckets[kind] = bucket
+        return bucket.tokens < 0 ? kind : nil
+    }
+}

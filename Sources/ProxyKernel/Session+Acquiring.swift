@@ -1,0 +1,43 @@
+import FlowModel
+
+extension Session {
+    /// A connection for one exchange: one that is there and has room, or a new one.
+    ///
+    /// Who comes while one is being made that may be shared waits for it instead of making another.
+    package func acquire(_ key: ServerKey, forUpgrade: Bool, onlyNew: Bool, waiter: Waiter) async throws(ProxyFailure)
+        -> ServerConnection
+    {
+        let alpnOffers = key.tls ? alpnOffers(forUpgrade: forUpgrade) : []
+        let mayBeShared = key.http2 || alpnOffers.contains("h2") && !unshared.contains(key)
+        while true {
+            if !onlyNew, let server = reuse(key, forUpgrade: forUpgrade) { return server }
+            guard mayBeShared, !unshared.contains(key), let attempt = attempts[key] else { break }
+            try await attempt.wait(as: waiter, on: self)
+        }
+        guard mayBeShared else { return try await connect(key, alpnOffers: alpnOffers, waiter: waiter) }
+        let attempt = ConnectionAttempt()
+        attempts[key] = attempt
+        do throws(ProxyFailure) {
+            let server = try await connect(key, alpnOffers: alpnOffers, waiter: waiter)
+            if server.multiplexer == nil { unshared.insert(key) }
+            ended(attempt, key, nil)
+            return server
+        } catch {
+            ended(attempt, key, error)
+            throw error
+        }
+    }
+
+    private func ended(_ attempt: ConnectionAttempt, _ key: ServerKey, _ failure: ProxyFailure?) {
+        if attempts[key] === attempt { attempts[key] = nil }
+        attempt.ended(failure)
+    }
+
+    /// What a server is offered in TLS: what the client was offered and could be spoken on both sides, if it said so.
+    func alpnOffers(forUpgrade: Bool) -> [ByteString] {
+        guard services.settings[ProxyOptions.table.http2], !forUpgrade else { return ["http/1.1"] }
+        guard ground.clientUsesTLS else { return ["h2", "http/1.1"] }
+        let shared = (["h2", "http/1.1"] as [ByteString]).filter { clientRecord.tls.alpnOffers.contains($0) }
+        return shared.isEmpty ? ["http/1.1"] : shared
+    }
+}
