@@ -7,6 +7,7 @@ struct DetectionTests {
     private func verdict(_ text: String, raw: Bool = true, closed: Bool = false) -> String {
         switch Detection(admitsRaw: raw).verdict(on: ByteBuffer(string: text), inputIsClosed: closed) {
         case .needMore: "needMore"
+        case .http2: "http2"
         case .tls: "tls"
         case .http: "http"
         case .raw: "raw"
@@ -26,6 +27,17 @@ struct DetectionTests {
         "where only TLS and HTTP are allowed, what is not TLS is left to the HTTP parser",
         arguments: ["SSH-2.0-x\r\n", "G", "\u{1}"])
     func explicit(_ text: String) { #expect(verdict(text, raw: false) == "http") }
+
+    @Test(
+        "the connection preface is HTTP/2, whatever else is allowed",
+        arguments: [
+            ("PRI", "needMore"), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r", "needMore"), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"),
+            ("PRI * HTTP/2.1\r\n", "http"),
+        ])
+    func preface(_ text: String, _ expected: String) {
+        #expect(verdict(text) == expected)
+        #expect(verdict(text, raw: false) == expected)
+    }
 
     @Test("a client that says no more forces the decision")
     func closed() { #expect(verdict("GET", closed: true) == "raw") }
