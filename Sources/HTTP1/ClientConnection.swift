@@ -147,9 +147,7 @@ final class ClientConnection: ByteConsumer {
 
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
     private func nameServer(in request: inout Request, on session: isolated Session) {
-        guard case .reverse = session.ground.mode.kind, !session.services.settings[ProxyOptions.table.keepHostHeader] else {
-            return
-        }
+        guard session.ground.isReverse, !session.services.settings[ProxyOptions.table.keepHostHeader] else { return }
         let name = ByteString(request.hostField)
         if request.headers.first("Host") != name { request.headers.set("Host", name) }
     }

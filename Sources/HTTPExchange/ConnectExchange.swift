@@ -49,7 +49,8 @@ package final class ConnectExchange: @unchecked Sendable {
         session.ground.targetUsesTLS = false
         session.ground.clientUsesTLS = false
         session.ground.eagerServer = session.isEager ? key : nil
-        let sniffer = Sniffer(admitsRaw: true)
+        session.ground.admits = .any
+        let sniffer = Sniffer(admits: .any)
         let early = client.takeOver()?.early ?? ByteBuffer()
         session.openExchanges -= 1
         session.client.consumer = sniffer

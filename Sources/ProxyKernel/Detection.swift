@@ -13,12 +13,21 @@ package struct Detection: Sendable {
         case raw
     }
 
-    /// Whether something that is neither TLS nor HTTP may be relayed; if not, all else is HTTP, whose parser will say what is wrong.
-    package let admitsRaw: Bool
+    /// What may be there besides TLS.
+    package enum Admission: Sendable {
+        /// HTTP alone, whose parser will say what is wrong with anything else.
+        case http
+        /// HTTP, and anything else is relayed.
+        case any
+        /// Everything is relayed.
+        case raw
+    }
+
+    package let admits: Admission
     /// Bytes after which a ClientHello or a request line must be recognisable.
     private static let maximumBytes = 64 * 1024
 
-    package init(admitsRaw: Bool) { self.admitsRaw = admitsRaw }
+    package init(admits: Admission) { self.admits = admits }
 
     package func verdict(on bytes: ByteBuffer, inputIsClosed: Bool = false) -> Verdict {
         guard bytes.readableBytes > 0 else { return .needMore }
@@ -28,16 +37,17 @@ package struct Detection: Sendable {
             switch ClientHello.parse(bytes) {
             case .needMore where !inputIsClosed && bytes.readableBytes < Self.maximumBytes: return .needMore
             case .hello(let hello): return .tls(hello)
-            case .needMore, .invalid: return admitsRaw ? .raw : .http
+            case .needMore, .invalid: return admits == .http ? .http : .raw
             }
         default: break
         }
+        if admits == .raw { return .raw }
         switch Self.looksLikeHTTP2(bytes) {
         case nil where !inputIsClosed: return .needMore
         case true?: return .http2
         default: break
         }
-        guard admitsRaw else { return .http }
+        guard admits != .http else { return .http }
         return bytes.withUnsafeReadableBytes { Self.looksLikeHTTP($0, isComplete: inputIsClosed) }
     }
 

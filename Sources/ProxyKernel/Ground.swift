@@ -3,12 +3,14 @@ import FlowModel
 /// What a session knows of where it stands: how the client reached us and where its messages go.
 package struct Ground: Sendable {
     package var mode: ModeSpec
-    /// Where everything goes: the reverse mode's server, or the target of CONNECT. Nil if each request names its own.
+    /// Where everything goes: the reverse mode's server, or the one that the client chose for a tunnel. Nil if each request names its own.
     package var target: Address?
     /// Whether the server is spoken to over TLS, if `target` is set.
     package var targetUsesTLS = false
-    /// Inside a CONNECT tunnel.
+    /// Inside a tunnel to a server of the client's choice.
     package var isTunnel = false
+    /// What may be spoken, inside TLS or not.
+    package var admits = Detection.Admission.http
     /// The client speaks TLS to us.
     package var clientUsesTLS = false
     /// Whether the server is spoken to in HTTP/2 though there is no TLS in which to agree on it.
@@ -22,11 +24,19 @@ package struct Ground: Sendable {
 
     package init(mode: ModeSpec) {
         self.mode = mode
-        if case .reverse(let tls, let server) = mode.kind {
+        if case .reverse(let scheme, let server) = mode.kind {
             target = server
-            targetUsesTLS = tls
+            targetUsesTLS = scheme.usesTLS
+            cleartextHTTP2 = scheme == .h2c ? .yes : .no
+            admits = scheme.isHTTP ? .http : .raw
         }
     }
+
+    /// Clients take us for one server, and do not know that there is a proxy.
+    package var isReverse: Bool { if case .reverse = mode.kind { true } else { false } }
+
+    /// Whether a client that speaks TLS means that the server is spoken to over TLS as well.
+    var mirrorsTLS: Bool { isTunnel || admits == .raw }
 }
 
 /// Whether a server is spoken to in HTTP/2 without TLS.

@@ -18,7 +18,7 @@ extension Session {
                 ground.targetUsesTLS = false
                 return await relay(held)
             }
-            if ground.isTunnel { ground.targetUsesTLS = true }
+            if ground.mirrorsTLS { ground.targetUsesTLS = true }
             ground.clientUsesTLS = true
             if let target = ground.target, ground.targetUsesTLS, event.establishesServerFirst || isEager {
                 await learnCertificate(of: target, hello)
@@ -37,7 +37,8 @@ extension Session {
 
     /// The server's handshake, before ours with the client. Its failure is kept for the first request; the client is answered anyway.
     private func learnCertificate(of target: Address, _ hello: ClientHello) async {
-        let key = ServerKey(address: target, tls: true, serverName: isReverse ? target.host : hello.serverName ?? target.host)
+        let key = ServerKey(
+            address: target, tls: true, serverName: ground.isReverse ? target.host : hello.serverName ?? target.host)
         let offers = hello.alpnProtocols.isEmpty ? [] : alpnOffers(forUpgrade: false)
         do throws(ProxyFailure) {
             let server: ServerConnection
@@ -57,8 +58,6 @@ extension Session {
         }
     }
 
-    private var isReverse: Bool { if case .reverse = ground.mode.kind { !ground.isTunnel } else { false } }
-
     /// Our handshake with the client, then the protocol inside.
     private func answer(_ hello: ClientHello, _ held: ByteBuffer) async throws(ProxyFailure) {
         var event = TLSEvent(client: frozenClientRecord, server: targetRecord)
@@ -67,7 +66,7 @@ extension Session {
             let tls = try acceptTLS(hello)
             let handshake = Pending<Negotiated>(on: loop)
             // Plaintext may come together with the last handshake message: the sniffer holds it until it is armed.
-            let sniffer = Sniffer(admitsRaw: ground.isTunnel)
+            let sniffer = Sniffer(admits: ground.admits)
             client.consumer = sniffer
             try addTLS(tls, to: client, held: held, reportingTo: handshake)
             let agreed = try await handshake.wait(as: waiter)

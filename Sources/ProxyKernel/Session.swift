@@ -101,7 +101,7 @@ package actor Session {
         services.sessions.add(self)
         log(.debug, "\(clientRecord.peername): client connect")
         peers[Self.clientKey] = client
-        let sniffer = Sniffer(admitsRaw: false)
+        let sniffer = Sniffer(admits: ground.admits)
         client.consumer = sniffer
         watchIdleness()
         if let refusal = services.admission.refusal(of: clientRecord.peername.host) {

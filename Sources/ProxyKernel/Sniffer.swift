@@ -9,7 +9,7 @@ package final class Sniffer: ByteConsumer {
     private var isDecided = false
     private var clientIsDone = false
 
-    package init(admitsRaw: Bool) { detection = Detection(admitsRaw: admitsRaw) }
+    package init(admits: Detection.Admission) { detection = Detection(admits: admits) }
 
     /// Allows the decision: what must come before the first byte is interpreted has come.
     package func arm(on session: isolated Session) {
@@ -36,7 +36,7 @@ package final class Sniffer: ByteConsumer {
 
     /// The server has spoken first: no protocol that clients begin.
     package func serverSpoke(on session: isolated Session) {
-        guard isArmed, !isDecided, detection.admitsRaw else { return }
+        guard isArmed, !isDecided, detection.admits != .http else { return }
         start(.raw, on: session)
     }
 

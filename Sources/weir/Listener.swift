@@ -25,7 +25,7 @@ final class Listener {
     /// Opens the mode's port; the result is the address as the system gave it.
     func open(_ mode: ModeSpec, settings: Settings) async throws(Failure) -> Address {
         let host = mode.listenHost ?? settings[ProxyOptions.table.listenHost]
-        let number = mode.listenPort ?? settings[ProxyOptions.table.listenPort] ?? 8080
+        let number = mode.listenPort ?? settings[ProxyOptions.table.listenPort] ?? mode.kind.defaultPort
         let executors = Dictionary(uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor($0)) })
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)

@@ -57,7 +57,23 @@ extension Program {
                 throw Refusal(status: 2, text: "\(error)")
             }
         }
+        if let unserved = modes.lazy.compactMap(Self.unserved).first { throw Refusal(status: 2, text: unserved) }
+        let (host, port) = (settings[ProxyOptions.table.listenHost], settings[ProxyOptions.table.listenPort])
+        if let (one, other, place) = ListenPlace.clash(of: modes, host: host, port: port) {
+            throw Refusal(
+                status: 2,
+                text: "modes '\(one)' and '\(other)' would both listen on the same address, \(place.transport) port \(place.port)"
+            )
+        }
         return modes
+    }
+
+    /// Why a mode that can be written cannot run; nil if it can.
+    private static func unserved(_ mode: ModeSpec) -> String? {
+        switch mode.kind {
+        case .regular, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _): nil
+        default: "mode '\(mode)' is not served by this version"
+        }
     }
 
     func rules(_ settings: Settings, _ logger: Logger) throws(Refusal) -> RuleChain {

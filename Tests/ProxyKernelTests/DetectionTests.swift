@@ -4,8 +4,8 @@ import Testing
 @testable import ProxyKernel
 
 struct DetectionTests {
-    private func verdict(_ text: String, raw: Bool = true, closed: Bool = false) -> String {
-        switch Detection(admitsRaw: raw).verdict(on: ByteBuffer(string: text), inputIsClosed: closed) {
+    private func verdict(_ text: String, _ admits: Detection.Admission = .any, closed: Bool = false) -> String {
+        switch Detection(admits: admits).verdict(on: ByteBuffer(string: text), inputIsClosed: closed) {
         case .needMore: "needMore"
         case .http2: "http2"
         case .tls: "tls"
@@ -26,7 +26,10 @@ struct DetectionTests {
     @Test(
         "where only TLS and HTTP are allowed, what is not TLS is left to the HTTP parser",
         arguments: ["SSH-2.0-x\r\n", "G", "\u{1}"])
-    func explicit(_ text: String) { #expect(verdict(text, raw: false) == "http") }
+    func explicit(_ text: String) { #expect(verdict(text, .http) == "http") }
+
+    @Test("where nothing else is allowed, HTTP is raw as well", arguments: ["GET / HTTP/1.1\r\n", "G", "\u{1}"])
+    func raw(_ text: String) { #expect(verdict(text, .raw) == "raw") }
 
     @Test(
         "the connection preface is HTTP/2, whatever else is allowed",
