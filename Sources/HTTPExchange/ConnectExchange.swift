@@ -44,13 +44,8 @@ package final class ConnectExchange: @unchecked Sendable {
 
     private func enterTunnel(to target: Address, _ key: ServerKey, on session: isolated Session) {
         client.sendHead(flow.response ?? Self.established(), length: .none)
-        session.ground.target = target
-        session.ground.isTunnel = true
-        session.ground.targetUsesTLS = false
-        session.ground.clientUsesTLS = false
-        session.ground.eagerServer = session.isEager ? key : nil
-        session.ground.admits = .any
-        let sniffer = Sniffer(admits: .any)
+        session.ground.enterTunnel(to: target, eager: session.isEager ? key : nil)
+        let sniffer = Sniffer(admits: session.ground.admits)
         let early = client.takeOver()?.early ?? ByteBuffer()
         session.openExchanges -= 1
         session.client.consumer = sniffer

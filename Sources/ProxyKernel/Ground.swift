@@ -35,6 +35,19 @@ package struct Ground: Sendable {
     /// Clients take us for one server, and do not know that there is a proxy.
     package var isReverse: Bool { if case .reverse = mode.kind { true } else { false } }
 
+    /// Whether the server is known, and connected to, before the client has said anything.
+    var knowsServer: Bool { isReverse && admits == .raw }
+
+    /// From here on the client speaks to a server of its choice; `eager` is the connection that was made to it already.
+    package mutating func enterTunnel(to target: Address, eager: ServerKey?) {
+        self.target = target
+        isTunnel = true
+        admits = .any
+        targetUsesTLS = false
+        clientUsesTLS = false
+        eagerServer = eager
+    }
+
     /// Whether a client that speaks TLS means that the server is spoken to over TLS as well.
     var mirrorsTLS: Bool { isTunnel || admits == .raw }
 }

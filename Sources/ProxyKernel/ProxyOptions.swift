@@ -5,7 +5,8 @@ import Schema
 package struct ProxyOptions: OptionTable {
     package let mode = Option<[String]>(
         "mode", ["regular"],
-        "How clients reach the proxy: `regular` or `reverse:http(s)://host[:port]`, each with `@[host:]port` if wanted.")
+        "How clients reach the proxy: `regular` or `reverse:SCHEME://host[:port]` with https, http, tls or tcp, each with `@[host:]port` if wanted."
+    )
     package let listenHost = Option<String>("listen_host", "", "Address to listen on; empty means all.")
     package let listenPort = Option<Int?>(
         "listen_port", nil, objection: { $0.flatMap(outside(0...65535)) }, "Port to listen on; by default the mode's own, 8080.")

@@ -49,6 +49,7 @@ extension Session {
             let key = ground.eagerServer ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName)
             let holder = Holder(held)
             client.consumer = holder
+            if let failure = ground.eagerFailure { throw failure }
             let server: ServerConnection
             if let open = reuse(key, evenHalfClosed: true) {
                 server = open

@@ -15,12 +15,13 @@ extension Session {
             try await hooks.run(TLSHooks.table.clientHello, &event, waiter: waiter)
             if event.ignoresConnection {
                 // The client's own TLS goes through.
-                ground.targetUsesTLS = false
+                forgoTLS()
                 return await relay(held)
             }
             if ground.mirrorsTLS { ground.targetUsesTLS = true }
             ground.clientUsesTLS = true
-            if let target = ground.target, ground.targetUsesTLS, event.establishesServerFirst || isEager {
+            let isWanted = event.establishesServerFirst || isEager || ground.eagerServer != nil
+            if let target = ground.target, ground.targetUsesTLS, isWanted, ground.eagerServer?.tls != true {
                 await learnCertificate(of: target, hello)
             }
             try await answer(hello, held)
@@ -39,7 +40,9 @@ extension Session {
     private func learnCertificate(of target: Address, _ hello: ClientHello) async {
         let key = ServerKey(
             address: target, tls: true, serverName: ground.isReverse ? target.host : hello.serverName ?? target.host)
-        let offers = hello.alpnProtocols.isEmpty ? [] : alpnOffers(forUpgrade: false)
+        let offers =
+            ground.admits == .raw
+            ? clientRecord.tls.alpnOffers : hello.alpnProtocols.isEmpty ? [] : alpnOffers(forUpgrade: false)
         do throws(ProxyFailure) {
             let server: ServerConnection
             if let eager = ground.eagerServer, let open = reuse(eager) {
@@ -96,6 +99,8 @@ extension Session {
         let offered = hello.alpnProtocols.map { ByteString($0) }
         let server = ground.eagerServer.flatMap { key in servers.first { $0.key == key } }
         if let agreed = server?.record.tls.alpn, !agreed.bytes.isEmpty, offered.contains(agreed) { return agreed }
+        // What the bytes are is not ours to say where they are not looked at.
+        guard ground.admits != .raw else { return nil }
         // A server that agrees on nothing speaks HTTP/1; so do we where clients know us as a proxy.
         let speaksHTTP2 = services.settings[ProxyOptions.table.http2] && server == nil && ground.target != nil
         return ((speaksHTTP2 ? ["h2"] : []) + ["http/1.1"]).first { offered.contains($0) }

@@ -172,7 +172,7 @@ extension Session {
             }
             server.record.tls.fill(agreed)
             server.upstreamCertificate = agreed.peerCertificates.first
-            if server.record.tls.alpn == "h2", let multiplex = services.multiplex {
+            if server.record.tls.alpn == "h2", ground.admits != .raw, let multiplex = services.multiplex {
                 server.multiplexer = multiplex(server, self)
             }
         } catch {
@@ -233,7 +233,7 @@ final class IdleServer: ByteConsumer {
     init(_ server: ServerConnection) { self.server = server }
 
     func received(_ bytes: ByteBuffer, on session: isolated Session) {
-        guard !server.wasUsed, session.ground.isTunnel || !server.key.tls else { return server.peer.close() }
+        guard !server.wasUsed, session.ground.admits != .http || !server.key.tls else { return server.peer.close() }
         session.spokenFirst = session.spokenFirst.map { $0 + bytes } ?? bytes
         server.peer.setReading(false)
         (session.client.consumer as? Sniffer)?.serverSpoke(on: session)

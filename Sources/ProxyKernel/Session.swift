@@ -108,22 +108,28 @@ package actor Session {
             log(.warning, refusal)
             clientRecord.error = refusal
         }
-        guard clientRecord.error == nil || hooks.hasListeners(ConnectionHooks.table.clientConnected) else {
-            return client.close()
-        }
-        guard hooks.hasListeners(ConnectionHooks.table.clientConnected) else { return sniffer.arm(on: self) }
+        let isAsked = hooks.hasListeners(ConnectionHooks.table.clientConnected)
+        guard clientRecord.error == nil || isAsked else { return client.close() }
+        guard isAsked || ground.knowsServer else { return sniffer.arm(on: self) }
         tell { [self] in
-            var event = ClientEvent(client: clientRecord)
             do throws(ProxyFailure) {
-                try await hooks.run(ConnectionHooks.table.clientConnected, &event, waiter: waiter)
-                clientRecord.error = event.client.error
-                if let error = event.client.error { throw .killed(error) }
+                try await admit()
+                try await approachServer()
                 sniffer.arm(on: self)
             } catch {
-                clientRecord.error = error.note
+                if clientRecord.error == nil { clientRecord.error = error.note }
                 client.close()
             }
         }
+    }
+
+    /// Asks the workers whether the client may connect.
+    private func admit() async throws(ProxyFailure) {
+        guard hooks.hasListeners(ConnectionHooks.table.clientConnected) else { return }
+        var event = ClientEvent(client: clientRecord)
+        try await hooks.run(ConnectionHooks.table.clientConnected, &event, waiter: waiter)
+        clientRecord.error = event.client.error
+        if let error = event.client.error { throw .killed(error) }
     }
 
     private func watchIdleness() {

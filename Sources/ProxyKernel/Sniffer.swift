@@ -4,6 +4,8 @@ import NIOCore
 /// Collects a client's first bytes until it is known what they are, then hands them to the layer that claims them.
 package final class Sniffer: ByteConsumer {
     private let detection: Detection
+    /// How long a client may take to begin TLS where its server speaks first inside TLS.
+    private static let patience = TimeAmount.milliseconds(250)
     private var held = ByteBuffer()
     private var isArmed = false
     private var isDecided = false
@@ -37,20 +39,34 @@ package final class Sniffer: ByteConsumer {
     /// The server has spoken first: no protocol that clients begin.
     package func serverSpoke(on session: isolated Session) {
         guard isArmed, !isDecided, detection.admits != .http else { return }
-        start(.raw, on: session)
+        // Inside TLS a server may greet before its client's ClientHello has reached us.
+        guard session.ground.eagerServer?.tls == true, !session.ground.clientUsesTLS else { return start(.raw, on: session) }
+        session.loop.scheduleTask(in: Self.patience) {
+            session.assumeIsolated { session in
+                guard let sniffer = session.client.consumer as? Sniffer, sniffer.isArmed, !sniffer.isDecided else {
+                    return
+                }
+                sniffer.start(.raw, on: session)
+            }
+        }
     }
 
     private func decide(on session: isolated Session) {
         guard isArmed, !isDecided else { return }
         // What was agreed in TLS needs no guessing.
-        let agreed = session.clientRecord.tls.alpn == "h2" && session.ground.clientUsesTLS && held.readableBytes > 0
+        let isAgreed = session.clientRecord.tls.alpn == "h2" && session.ground.clientUsesTLS && held.readableBytes > 0
+        let agreed = isAgreed && detection.admits != .raw
         let verdict = agreed ? .http2 : detection.verdict(on: held, inputIsClosed: clientIsDone)
         if case .needMore = verdict {
             if clientIsDone { session.client.close() }
             return
         }
         guard let passes = passes(verdict, on: session) else { return }
-        if passes { session.ground.targetUsesTLS = false }
+        switch verdict {
+        // Where the mode demands TLS with the server, a client without it gets that all the same.
+        case .raw where session.ground.admits == .raw: break
+        default: if passes { session.forgoTLS() }
+        }
         start(passes ? .raw : verdict, on: session)
     }
 
