@@ -17,8 +17,8 @@ let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-ni
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func layer(_ name: String, _ dependencies: [Target.Dependency], excluding files: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: files, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -44,6 +44,7 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "HTTP2",
+                "SOCKS",
                 "AddonHost",
                 "Rules",
                 "Control", "FlowExport", "CoreClient",
@@ -54,11 +55,15 @@ let package = Package(
         layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
         layer(
             "Rules",
-            ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", "HTTPExchange", "CCrypt", nio, posix, logging]),
+            [
+                "Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", "HTTPExchange", "SOCKS", "CCrypt", nio, posix,
+                logging,
+            ]),
         layer("Control", ["Schema", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
         // Row 4: one folder a protocol.
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         layer("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
+        layer("SOCKS", ["Schema", "FlowModel", "ProxyKernel", nio, logging], excluding: ["LIFECYCLE.md"]),
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
@@ -94,11 +99,12 @@ let package = Package(
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
+        tests("SOCKS", ["FlowModel", nio]),
         tests("Control", ["Schema"]),
         tests(
             "AddonHost",
             ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
-        tests("Rules", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "Codings", nio, logging]),
+        tests("Rules", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "SOCKS", "Codings", nio, logging]),
     ],
     swiftLanguageModes: [.v6]
 )

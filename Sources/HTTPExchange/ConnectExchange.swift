@@ -28,29 +28,21 @@ package final class ConnectExchange: @unchecked Sendable {
                 return refuse(response)
             }
             let target = Address(host: flow.request.host, port: flow.request.port)
-            let key = ServerKey(address: target, tls: false, serverName: nil)
-            if session.isEager {
-                let server = try await session.dial(key, waiter: waiter)
-                server.isIdle = true
-                flow.server = server.frozenRecord
-            }
+            let eager = try await session.dialAhead(target, waiter: waiter)
+            if let eager { flow.server = eager.frozenRecord }
             flow.response = flow.response ?? Self.established()
             try await fire(HTTPHooks.table.connected, on: session)
-            enterTunnel(to: target, key, on: session)
+            enterTunnel(to: target, eager, on: session)
         } catch {
             await fail(error, on: session)
         }
     }
 
-    private func enterTunnel(to target: Address, _ key: ServerKey, on session: isolated Session) {
+    private func enterTunnel(to target: Address, _ eager: ServerConnection?, on session: isolated Session) {
         client.sendHead(flow.response ?? Self.established(), length: .none)
-        session.ground.enterTunnel(to: target, eager: session.isEager ? key : nil)
-        let sniffer = Sniffer(admits: session.ground.admits)
         let early = client.takeOver()?.early ?? ByteBuffer()
         session.openExchanges -= 1
-        session.client.consumer = sniffer
-        sniffer.arm(on: session)
-        if early.readableBytes > 0 { sniffer.received(early, on: session) }
+        session.enterTunnel(to: target, eager: eager, early: early)
     }
 
     private func refuse(_ response: Response) {

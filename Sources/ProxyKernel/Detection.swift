@@ -11,6 +11,10 @@ package struct Detection: Sendable {
         /// HTTP/2 from its first byte.
         case http2
         case raw
+        case socks
+
+        /// Whether the bytes said so, not the mode.
+        var isDetected: Bool { if case .socks = self { false } else { true } }
     }
 
     /// What may be there besides TLS.
@@ -21,6 +25,8 @@ package struct Detection: Sendable {
         case any
         /// Everything is relayed.
         case raw
+        /// A SOCKS client, whatever it says.
+        case socks
     }
 
     package let admits: Admission
@@ -31,6 +37,7 @@ package struct Detection: Sendable {
 
     package func verdict(on bytes: ByteBuffer, inputIsClosed: Bool = false) -> Verdict {
         guard bytes.readableBytes > 0 else { return .needMore }
+        guard admits != .socks else { return .socks }
         switch ClientHello.looksLikeTLS(bytes) {
         case nil where !inputIsClosed: return .needMore
         case true?:

@@ -24,11 +24,14 @@ package struct Ground: Sendable {
 
     package init(mode: ModeSpec) {
         self.mode = mode
-        if case .reverse(let scheme, let server) = mode.kind {
+        switch mode.kind {
+        case .reverse(let scheme, let server):
             target = server
             targetUsesTLS = scheme.usesTLS
             cleartextHTTP2 = scheme == .h2c ? .yes : .no
             admits = scheme.isHTTP ? .http : .raw
+        case .socks5: admits = .socks
+        case .regular, .upstream, .transparent, .dns: break
         }
     }
 

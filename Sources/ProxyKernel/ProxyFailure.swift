@@ -13,6 +13,8 @@ package struct ProxyFailure: Error, Sendable, CustomStringConvertible {
     package var retry: Retry
     /// For people: names the peer, the expectation and the finding.
     package let note: String
+    /// The system's error number behind it, if there is one.
+    package var systemError: Int32?
 
     package init(_ what: What, fault: Fault, retry: Retry = .no, _ note: String) {
         self.what = what

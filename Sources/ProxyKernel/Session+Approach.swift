@@ -1,4 +1,5 @@
 import FlowModel
+import NIOCore
 
 /// Servers that are connected to before the client has said anything.
 extension Session {
@@ -15,6 +16,24 @@ extension Session {
             if error.what != .cancelled { log(.warning, "\(clientRecord.peername): \(error.note)") }
             throw error
         }
+    }
+
+    /// Connects to a tunnel's server before the client says what it wants there; nil if servers are connected to later.
+    package func dialAhead(_ target: Address, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection? {
+        guard isEager else { return nil }
+        let server = try await dial(ServerKey(address: target, tls: false, serverName: nil), waiter: waiter)
+        server.isIdle = true
+        return server
+    }
+
+    /// From here on the client speaks to a server of its choice, and what it says is inspected anew; `early` it has said already.
+    package func enterTunnel(to target: Address, eager: ServerConnection?, early: ByteBuffer) {
+        ground.enterTunnel(to: target, eager: eager?.key)
+        let sniffer = Sniffer(admits: ground.admits)
+        client.consumer = sniffer
+        client.setReading(true)
+        sniffer.arm(on: self)
+        if early.readableBytes > 0 { sniffer.received(early, on: self) }
     }
 
     /// The client's own TLS is to reach the server: a connection on which we speak TLS ourselves is of no use for that.

@@ -119,9 +119,7 @@ extension Session {
                         server.peer.consumer = IdleServer(server)
                         arrival.resume(server.peerKey)
                     case .failure(let error):
-                        arrival.fail(
-                            ProxyFailure(.connect, fault: .server, "cannot connect to \(address): \(Self.reason(error, seconds))")
-                        )
+                        arrival.fail(Self.failure(to: address, error, seconds))
                     }
                 }
             }
@@ -132,15 +130,22 @@ extension Session {
         return server
     }
 
-    /// The sentence behind NIO's connection errors.
-    private static func reason(_ error: any Error, _ seconds: Int) -> String {
+    private static func failure(to address: Address, _ error: any Error, _ seconds: Int) -> ProxyFailure {
+        let (reason, number) = reason(error, seconds)
+        var failure = ProxyFailure(.connect, fault: .server, "cannot connect to \(address): \(reason)")
+        failure.systemError = number
+        return failure
+    }
+
+    /// The sentence behind NIO's connection errors, and the system's error number.
+    private static func reason(_ error: any Error, _ seconds: Int) -> (String, Int32?) {
         switch error {
-        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case let error as IOError: return (String(cString: strerror(error.errnoCode)), error.errnoCode)
         case let error as NIOConnectionError:
             if let error = error.connectionErrors.first { return reason(error.error, seconds) }
-            return error.dnsAError != nil || error.dnsAAAAError != nil ? "the name does not resolve" : "\(error)"
-        case ChannelError.connectTimeout: return "no answer within \(seconds) seconds"
-        default: return "\(error)"
+            return (error.dnsAError != nil || error.dnsAAAAError != nil ? "the name does not resolve" : "\(error)", nil)
+        case ChannelError.connectTimeout: return ("no answer within \(seconds) seconds", ETIMEDOUT)
+        default: return ("\(error)", nil)
         }
     }
 

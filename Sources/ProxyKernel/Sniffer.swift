@@ -84,7 +84,9 @@ package final class Sniffer: ByteConsumer {
     private func start(_ verdict: Detection.Verdict, on session: isolated Session) {
         isDecided = true
         let layer = session.services.protocols.first { $0.claims(verdict) }
-        guard session.hooks.hasListeners(LayerHooks.table.nextLayer) else { return enter(layer, verdict, on: session) }
+        guard verdict.isDetected, session.hooks.hasListeners(LayerHooks.table.nextLayer) else {
+            return enter(layer, verdict, on: session)
+        }
         let seen = ByteString(held.readableBytesView.prefix(1024))
         session.tell {
             var event = NextLayerEvent(

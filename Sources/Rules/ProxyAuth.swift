@@ -3,9 +3,9 @@ import ProxyKernel
 import Schema
 import Synchronization
 
-/// `proxyauth`: answers clients that do not say who they are with 407, or with 401 in reverse mode.
+/// `proxyauth`: answers clients that do not say who they are with 407, or with 401 where they do not know of the proxy.
 ///
-/// Who was admitted at CONNECT is for all that comes through the tunnel. What admitted a request is taken out of it, and goes into
+/// Who was admitted at CONNECT or by SOCKS is for all that comes through the tunnel. What admitted a request is taken out of it, and goes into
 /// the metadata: `proxyauth` is `[name, password]`. Requests that are replayed are not asked.
 final class ProxyAuth: Rule {
     static let grammar = "`name:password`, `any`, or `@` and the path of an htpasswd file"
@@ -43,9 +43,15 @@ final class ProxyAuth: Rule {
     }
 
     func preparation(for flow: HTTPFlow, at _: Moment) -> (@Sendable () -> Void)? {
-        guard case .many(let users) = known, flow.isReplay == nil, !wasAdmitted(flow), let given = credentials(in: flow),
-            let hash = users[given.name], verdicts.withLock({ $0[given] }) == nil
-        else { return nil }
+        guard flow.isReplay == nil, !wasAdmitted(flow), let given = credentials(in: flow) else { return nil }
+        return preparation(for: given)
+    }
+
+    /// What must be worked out on another thread before `admits` can answer; nil for nothing.
+    func preparation(for given: Credentials) -> (@Sendable () -> Void)? {
+        guard case .many(let users) = known, let hash = users[given.name], verdicts.withLock({ $0[given] }) == nil else {
+            return nil
+        }
         return {
             let verdict = hash.admits(given.password)
             self.verdicts.withLock { $0[given] = verdict }
@@ -57,21 +63,24 @@ final class ProxyAuth: Rule {
         if moment == .requestHead, let known = admitted.withLock({ $0[flow.client.value.id] }) {
             return Self.note(known, in: &flow)
         }
-        let isProxy = !flow.isToReverseProxy
+        let isProxy = flow.isToHTTPProxy
         guard let given = credentials(in: flow), admits(given) else {
             flow.response = Self.challenge(isProxy: isProxy)
             return
         }
         Self.note(given, in: &flow)
         flow.request.headers.remove(Self.field(isProxy: isProxy))
-        if moment == .connect { admitted.withLock { $0[flow.client.value.id] = given } }
+        if moment == .connect { admit(given, client: flow.client.value.id) }
     }
+
+    /// Whatever comes from the client is let through until it leaves.
+    func admit(_ given: Credentials, client id: String) { admitted.withLock { $0[id] = given } }
 
     func clientLeft(_ id: String) { _ = admitted.withLock { $0.removeValue(forKey: id) } }
 
     private func wasAdmitted(_ flow: HTTPFlow) -> Bool { admitted.withLock { $0[flow.client.value.id] } != nil }
 
-    private func admits(_ given: Credentials) -> Bool {
+    func admits(_ given: Credentials) -> Bool {
         switch known {
         case .anybody: true
         case .one(let one): given.name.isSecretly(one.name) && given.password.isSecretly(one.password)
@@ -80,7 +89,7 @@ final class ProxyAuth: Rule {
     }
 
     private func credentials(in flow: HTTPFlow) -> Credentials? {
-        let value = flow.request.headers.first(Self.field(isProxy: !flow.isToReverseProxy))?.string ?? ""
+        let value = flow.request.headers.first(Self.field(isProxy: flow.isToHTTPProxy))?.string ?? ""
         let words = value.split(separator: " ")
         guard words.count == 2, words[0].lowercased() == "basic", let octets = Base64.decode(String(words[1])) else { return nil }
         let text = String(decoding: octets, as: UTF8.self)

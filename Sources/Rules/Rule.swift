@@ -46,6 +46,8 @@ extension Filter {
 }
 
 extension HTTPFlow {
+    /// Whether its client knows that it speaks to an HTTP proxy.
+    var isToHTTPProxy: Bool { ["regular", "upstream"].contains { client.value.proxyMode.lowercased().hasPrefix($0) } }
     /// Whether its client takes us for the server.
     var isToReverseProxy: Bool { client.value.proxyMode.lowercased().hasPrefix("reverse") }
 }

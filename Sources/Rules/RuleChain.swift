@@ -3,6 +3,7 @@ import HTTPExchange
 import Logging
 import NIOCore
 import ProxyKernel
+import SOCKS
 import Schema
 
 /// The rules that are set, in mitmproxy's order: some act before the addons see a flow, some after them.
@@ -15,24 +16,26 @@ package struct RuleChain: Sendable {
     }
 
     private let all: [any Rule]
+    /// It has a say outside of HTTP too.
+    let proxyAuth: ProxyAuth?
     /// By the hooks' indices.
     private let steps: [Steps?]
 
     /// Reads the options of `RuleOptions`; the first that cannot be read is the failure. `recorded` are the flows whose responses
     /// `server_replay` gives.
     package init(_ settings: Settings, recorded: [HTTPFlow] = [], logger: Logger) throws(OptionFailure) {
-        let before: [(any Rule)?] = [
-            try BlockList(settings), AntiCache(settings), AntiComp(settings), try ProxyAuth(settings),
-        ]
+        let proxyAuth = try ProxyAuth(settings)
+        let before: [(any Rule)?] = [try BlockList(settings), AntiCache(settings), AntiComp(settings), proxyAuth]
         let after: [(any Rule)?] = [
             ServerReplay(settings, recorded, logger), try MapRemote(settings, logger), try MapLocal(settings, logger),
             try ModifyBody(settings, logger), try ModifyHeaders(settings, logger), try StickyAuth(settings),
             try StickyCookie(settings), try UpstreamAuth(settings),
         ]
-        self.init(before: before.compactMap { $0 }, after: after.compactMap { $0 })
+        self.init(before: before.compactMap { $0 }, after: after.compactMap { $0 }, proxyAuth: proxyAuth)
     }
 
-    init(before: [any Rule], after: [any Rule]) {
+    init(before: [any Rule], after: [any Rule], proxyAuth: ProxyAuth? = nil) {
+        self.proxyAuth = proxyAuth
         all = before + after
         var steps = [Steps?](repeating: nil, count: 1 + (Moment.allCases.map(\.hook.index).max() ?? 0))
         for moment in Moment.allCases {
@@ -48,6 +51,9 @@ package struct RuleChain: Sendable {
     package func port(around inner: any HookPort, on loop: any EventLoop) -> any HookPort {
         all.isEmpty ? inner : RulePort(self, around: inner, on: loop)
     }
+
+    /// Whether something is to be done at the hook.
+    func hears(_ hook: any AnyHook) -> Bool { steps(at: hook) != nil || proxyAuth != nil && hook === SOCKSHooks.table.auth }
 
     func steps(at hook: any AnyHook) -> Steps? { hook.index < steps.count ? steps[hook.index] : nil }
 

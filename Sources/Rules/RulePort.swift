@@ -3,6 +3,7 @@ import HTTPExchange
 import NIOCore
 import NIOPosix
 import ProxyKernel
+import SOCKS
 import Schema
 
 /// Runs the operator's rules around the addons, so that to an exchange both are one listener. Confined to its loop.
@@ -17,7 +18,7 @@ final class RulePort: HookPort {
         self.inner = inner
     }
 
-    func hasListeners(_ hook: any AnyHook) -> Bool { chain.steps(at: hook) != nil || inner.hasListeners(hook) }
+    func hasListeners(_ hook: any AnyHook) -> Bool { chain.hears(hook) || inner.hasListeners(hook) }
 
     func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
         chain.needsContent(hook, of: flow) || inner.needsContent(hook, of: flow)
@@ -27,6 +28,9 @@ final class RulePort: HookPort {
         _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         guard let steps = chain.steps(at: hook) else {
+            if let event = payload as? SOCKSAuthEvent, let auth = chain.proxyAuth {
+                return try await check(event, auth, hook, waiter: waiter, isolation: isolation)
+            }
             return try await inner.fire(hook, payload, waiter: waiter, isolation: isolation)
         }
         var outcome = HookOutcome<Payload>()
@@ -78,6 +82,30 @@ final class RulePort: HookPort {
         var result = payload
         result.flow = new
         return result
+    }
+
+    /// The rule's verdict about a SOCKS client, which the addons may change.
+    private func check<Payload: HookPayload>(
+        _ event: SOCKSAuthEvent, _ auth: ProxyAuth, _ hook: Hook<Payload>, waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> HookOutcome<Payload> {
+        let given = ProxyAuth.Credentials(name: event.username, password: event.password)
+        if let work = auth.preparation(for: given) { try await prepare(work, waiter, isolation: isolation) }
+        var event = event
+        event.isValid = auth.admits(given)
+        var outcome = HookOutcome<Payload>()
+        if let changed = event as? Payload {
+            outcome.changes = [Change(path: "valid") { $0 = changed }]
+            if inner.hasListeners(hook) {
+                let heard = try await inner.fire(hook, changed, waiter: waiter, isolation: isolation)
+                outcome.changes += heard.changes
+                outcome.failure = heard.failure
+                var answered = changed
+                for change in heard.changes { change.apply(&answered) }
+                event = answered as? SOCKSAuthEvent ?? event
+            }
+        }
+        if outcome.failure == nil, event.isValid { auth.admit(given, client: event.client.value.id) }
+        return outcome
     }
 
     private func prepare(

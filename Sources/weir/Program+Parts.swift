@@ -71,7 +71,8 @@ extension Program {
     /// Why a mode that can be written cannot run; nil if it can.
     private static func unserved(_ mode: ModeSpec) -> String? {
         switch mode.kind {
-        case .regular, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _), .reverse(.tcp, _), .reverse(.tls, _): nil
+        case .regular, .socks5, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _), .reverse(.tcp, _), .reverse(.tls, _):
+            nil
         default: "mode '\(mode)' is not served by this version"
         }
     }
@@ -202,7 +203,7 @@ extension Program {
             let certificates = try Certificates(settings)
             return Services(
                 options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
-                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols,
+                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols(settings),
                 multiplex: HTTP2Layer.multiplex,
                 recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), counters: Counters(),
                 interception: Self.interception, passthrough: passthrough)

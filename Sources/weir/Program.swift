@@ -13,6 +13,7 @@ import NIOPosix
 import ProxyKernel
 import RawTCP
 import Rules
+import SOCKS
 import Schema
 import TLSEngine
 
@@ -25,11 +26,18 @@ struct Program {
         parts.cleartextUpgrade = HTTP2Layer.makeUpgrade(parts)
         return parts
     }()
-    static let protocols = [HTTP2Layer.registration(parts), HTTP1Layer.registration(parts), RawTCPLayer.registration]
+    static func protocols(_ settings: Settings) -> [ProtocolLayer] {
+        let demandsCredentials = settings[RuleOptions.table.proxyAuth] != nil
+        return [
+            HTTP2Layer.registration(parts), HTTP1Layer.registration(parts), RawTCPLayer.registration,
+            SOCKSLayer.registration(demandsCredentials: demandsCredentials),
+        ]
+    }
     static let tables = ProtocolPages.Tables(
         hooks: [
             LifecycleHooks.table.hooks, ConnectionHooks.table.hooks, TLSHooks.table.hooks, LayerHooks.table.hooks,
-            HTTPHooks.table.hooks, WebSocketHooks.table.hooks, TCPHooks.table.hooks, UDPHooks.table.hooks, DNSHooks.table.hooks,
+            HTTPHooks.table.hooks, SOCKSHooks.table.hooks, WebSocketHooks.table.hooks, TCPHooks.table.hooks, UDPHooks.table.hooks,
+            DNSHooks.table.hooks,
         ].flatMap { $0 },
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [

@@ -120,8 +120,8 @@ def origin():
     """`origin(serve)` starts a byte-exact origin; without an argument it answers 200 "ok" to everything."""
     made = []
 
-    def make(serve=None) -> Origin:
-        made.append(Origin(serve or answering(OK)))
+    def make(serve=None, **options) -> Origin:
+        made.append(Origin(serve or answering(OK), **options))
         return made[-1]
 
     yield make

@@ -11,6 +11,7 @@ struct DetectionTests {
         case .tls: "tls"
         case .http: "http"
         case .raw: "raw"
+        case .socks: "socks"
         }
     }
 
@@ -39,8 +40,11 @@ struct DetectionTests {
         ])
     func preface(_ text: String, _ expected: String) {
         #expect(verdict(text) == expected)
-        #expect(verdict(text, raw: false) == expected)
+        #expect(verdict(text, .http) == expected)
     }
+
+    @Test("where SOCKS is spoken, nothing else is looked for", arguments: ["GET / HTTP/1.1\r\n", "\u{16}\u{3}\u{1}", "\u{5}"])
+    func socks(_ text: String) { #expect(verdict(text, .socks) == "socks") }
 
     @Test("a client that says no more forces the decision")
     func closed() { #expect(verdict("GET", closed: true) == "raw") }

@@ -13,8 +13,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Origin:
     """Listens on loopback and gives each connection to `serve`, in its own thread."""
 
-    def __init__(self, serve: Callable[[Wire, "Origin"], None]):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    def __init__(self, serve: Callable[[Wire, "Origin"], None], host: str = "127.0.0.1"):
+        self.host = host
+        self.listener = socket.create_server((host, 0), backlog=128, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.serve = serve
         self.received: list[Message] = []
@@ -26,7 +27,7 @@ class Origin:
 
     @property
     def authority(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def url(self, path: str = "/") -> str:
         return f"http://{self.authority}{path}"
