@@ -17,24 +17,23 @@ package struct FlowPrinter: FlowRecorder {
 
     package var wantsContent: Bool { detail >= 3 }
 
-    package func record(_ flow: HTTPFlow, sizes: BodySizes) {
-        guard detail > 0, admits(.http(flow)) else { return }
+    package func record(_ flow: AnyFlow, sizes: BodySizes) {
+        guard detail > 0, admits(flow) else { return }
+        guard case .http(let flow) = flow else { return Terminal.write(lines(of: flow)) }
         Terminal.write(lines(of: flow, sizes))
     }
 
     /// Prints a flow that was read from a file.
     package func record(_ flow: AnyFlow) {
-        guard case .http(let http) = flow else {
-            guard detail > 0, admits(flow) else { return }
-            return Terminal.write(line(of: flow))
-        }
+        guard case .http(let http) = flow else { return record(flow, sizes: BodySizes()) }
         var sizes = BodySizes()
         sizes.request = http.request.content.buffer?.readableBytes ?? 0
         sizes.response = http.response?.content.buffer?.readableBytes ?? 0
-        record(http, sizes: sizes)
+        record(flow, sizes: sizes)
     }
 
-    private func line(of flow: AnyFlow) -> String {
+    /// A flow that is not of HTTP.
+    package func lines(of flow: AnyFlow) -> String {
         let server = flow.record.server.value.address?.description ?? "unknown server"
         let error = flow.record.error.map { " << \(colour(.red, Self.safe($0.message)))" } ?? ""
         return "\(flow.record.client.value.peername) -> \(flow.kind.rawValue) -> \(server)\(error)\n"

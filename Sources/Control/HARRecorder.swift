@@ -24,7 +24,9 @@ package final class HARRecorder: FlowRecorder {
 
     package var wantsContent: Bool { true }
 
-    package func record(_ flow: HTTPFlow, sizes: BodySizes) {
+    /// Only HTTP has a place in an archive.
+    package func record(_ flow: AnyFlow, sizes: BodySizes) {
+        guard case .http(let flow) = flow else { return }
         act { file throws(HARFile.Failure) in try file.add(flow) }
     }
 

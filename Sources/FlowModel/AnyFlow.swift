@@ -30,14 +30,17 @@ package enum AnyFlow: Sendable, Equatable {
         return kind
     }
 
-    /// What all types have.
+    /// What all types have. Behind a box of its own each time: not for what is done with every flow.
     package var record: any FlowRecord {
-        switch self {
-        case .http(let flow): flow
-        case .tcp(let flow): flow
-        case .udp(let flow): flow
-        case .dns(let flow): flow
+        get {
+            switch self {
+            case .http(let flow): flow
+            case .tcp(let flow): flow
+            case .udp(let flow): flow
+            case .dns(let flow): flow
+            }
         }
+        set { self = newValue.any }
     }
 
     package var kind: FlowKind {
@@ -49,15 +52,31 @@ package enum AnyFlow: Sendable, Equatable {
         }
     }
 
-    package var id: String { record.id }
+    package var id: String {
+        switch self {
+        case .http(let flow): flow.id
+        case .tcp(let flow): flow.id
+        case .udp(let flow): flow.id
+        case .dns(let flow): flow.id
+        }
+    }
+
+    package var isIntercepted: Bool {
+        switch self {
+        case .http(let flow): flow.intercepted
+        case .tcp(let flow): flow.intercepted
+        case .udp(let flow): flow.intercepted
+        case .dns(let flow): flow.intercepted
+        }
+    }
 
     /// About how many bytes of memory the flow takes.
     package var footprint: Int {
         switch self {
         case .http(let flow): flow.footprint
-        case .tcp(let flow): flow.messages.reduce(4096) { $0 + 64 + $1.content.bytes.count }
-        case .udp(let flow): flow.messages.reduce(4096) { $0 + 64 + $1.content.bytes.count }
-        case .dns: 8192
+        case .tcp(let flow): flow.footprint
+        case .udp(let flow): flow.footprint
+        case .dns(let flow): flow.footprint
         }
     }
 

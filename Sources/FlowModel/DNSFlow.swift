@@ -39,4 +39,10 @@ package struct DNSFlow: FlowRecord {
             Field("request", \._request, "The query."),
             Field("response", \._response, "The answer. Set before there is one, it answers without the server."),
         ]
+
+    package var any: AnyFlow { .dns(self) }
+    package var trafficFootprint: Int { 4096 }
+    package mutating func keepTraffic(of present: DNSFlow) {
+        if response == nil { response = present.response }
+    }
 }

@@ -18,6 +18,12 @@ package protocol FlowRecord: Record {
     var comment: String { get set }
     var timestampCreated: Double { get set }
     var backup: Boxed<Self>? { get set }
+
+    var any: AnyFlow { get }
+    /// About how many bytes of memory those members take that other types do not have.
+    var trafficFootprint: Int { get }
+    /// Takes over from the present state what only the wire can tell and what has come since this one was remembered.
+    mutating func keepTraffic(of present: Self)
 }
 
 /// mitmproxy's flow format, whose field names and nesting the state keeps.

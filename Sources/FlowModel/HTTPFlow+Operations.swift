@@ -1,43 +1,22 @@
 import Schema
 
-/// What can be done with a flow's state, whoever holds it.
 extension HTTPFlow {
-    /// Remembers the state as it is now, for `revert`; does nothing if a state is remembered already.
-    package mutating func keepBackup() {
-        if backup == nil { backup = Boxed(wrappedValue: self) }
+    package var any: AnyFlow { .http(self) }
+
+    /// Has the flow changed by what changes flows of any type.
+    package mutating func change(_ change: (inout AnyFlow) -> Void) {
+        var flow = AnyFlow.http(self)
+        change(&flow)
+        if case .http(let flow) = flow { self = flow }
     }
 
-    /// Whether something differs from the state that was remembered.
-    package var isModified: Bool {
-        guard let backup else { return false }
-        var present = self
-        present.backup = nil
-        return present != backup.wrappedValue
+    package mutating func keepTraffic(of present: HTTPFlow) {
+        if response == nil { response = present.response }
     }
 
-    /// Takes back what was changed since the state was remembered, and forgets that one.
-    ///
-    /// Of a live flow, what only the wire can tell stays: its connections, and a response or an error that came since then.
-    package mutating func revert(isLive: Bool) {
-        guard let old = backup?.wrappedValue else { return }
-        let present = self
-        self = old
-        guard isLive else { return }
-        server = present.server
-        client = present.client
-        isReplay = present.isReplay
-        intercepted = present.intercepted
-        if old.response == nil { response = present.response }
-        if old.error == nil { error = present.error }
-    }
-
-    /// The same exchange as a flow of its own: another id, and it never stands still.
-    package func copy() -> HTTPFlow {
-        var copy = self
-        copy.id = Identifier.uuid4()
-        copy.intercepted = false
-        copy.backup = nil
-        return copy
+    package var trafficFootprint: Int {
+        let messages = websocket?.wrappedValue.messages ?? []
+        return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }
     }
 
     /// The request once more, as if it had not been sent: what came of it is gone, but for the backup. `timestamp_created` stays.
@@ -49,14 +28,6 @@ extension HTTPFlow {
         replay.error = nil
         replay.intercepted = false
         return replay
-    }
-
-    /// About how many bytes of memory the flow takes.
-    package var footprint: Int {
-        var sum = 4096 + request.footprint + (response?.footprint ?? 0) + metadata.json.footprint
-        if let websocket { sum += websocket.wrappedValue.messages.reduce(0) { $0 + 64 + $1.content.bytes.count } }
-        if let backup { sum += backup.wrappedValue.footprint }
-        return sum
     }
 }
 
@@ -74,15 +45,4 @@ extension Headers {
 
 extension Content {
     fileprivate var footprint: Int { buffer?.readableBytes ?? 0 }
-}
-
-extension JSON {
-    fileprivate var footprint: Int {
-        switch self {
-        case .null, .bool, .int, .double: 16
-        case .string(let text): 16 + text.utf8.count
-        case .array(let values): values.reduce(16) { $0 + $1.footprint }
-        case .object(let object): object.members.reduce(16) { $0 + 16 + $1.key.utf8.count + $1.value.footprint }
-        }
-    }
 }

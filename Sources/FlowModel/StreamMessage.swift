@@ -13,6 +13,9 @@ package struct StreamMessage: Sendable, Equatable {
         self.content = content
         self.timestamp = timestamp
     }
+
+    /// About how many bytes of memory it takes.
+    package var footprint: Int { 64 + content.bytes.count }
 }
 
 extension StreamMessage: WireValue {

@@ -75,8 +75,9 @@ package final class ConnectExchange: @unchecked Sendable {
 extension ConnectExchange: TrackedFlow {
     package var isLive: Bool { true }
     package var isKillable: Bool { waiter.ended == nil && flow.error == nil }
-    package func edit(_ change: (inout HTTPFlow) -> Void) {
-        change(&flow)
+    package var anyFlow: AnyFlow { .http(flow) }
+    package func edit(_ change: (inout AnyFlow) -> Void) {
+        flow.change(change)
         guard flow.error?.message == FlowError.killedMessage else { return }
         flow.error = nil
         _ = kill()

@@ -7,7 +7,7 @@ import Schema
 extension Exchange: TrackedFlow {
     /// Holds the flow if the operator's filter says so.
     func intercept(on session: isolated Session) async throws(ProxyFailure) {
-        guard let interception = session.services.interception, interception.admits(flow) else { return }
+        guard let interception = session.services.interception, interception.admits(.http(flow)) else { return }
         flow.intercepted = true
         try await hold(on: session)
     }
@@ -43,8 +43,10 @@ extension Exchange: TrackedFlow {
         return promise.futureResult
     }
 
-    package func edit(_ change: (inout HTTPFlow) -> Void) {
-        change(&flow)
+    package var anyFlow: AnyFlow { .http(flow) }
+
+    package func edit(_ change: (inout AnyFlow) -> Void) {
+        flow.change(change)
         if flow.error?.message == FlowError.killedMessage {
             flow.error = nil
             _ = kill()

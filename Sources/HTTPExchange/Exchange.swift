@@ -274,14 +274,15 @@ package final class Exchange: @unchecked Sendable {
     }
 
     private func finish(on session: isolated Session) {
-        session.services.flows.finish(flow, on: loop)
+        let ended = AnyFlow.http(flow)
+        session.services.flows.finish(ended, on: loop)
         sizes.request = requestBody.size
         if case .bytes(let bytes) = flow.response?.content {
             sizes.response = bytes.readableBytes
         } else {
             sizes.response = upstream?.stream.response.size ?? 0
         }
-        session.services.recorder.record(flow, sizes: sizes)
+        session.services.recorder.record(ended, sizes: sizes)
     }
 
     private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {

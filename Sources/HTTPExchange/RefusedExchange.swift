@@ -23,7 +23,7 @@ package final class RefusedExchange {
             _ = try? await session.hooks.run(hook, &event, waiter: nil)
         }
         client.sendError(failure)
-        session.services.flows.finish(flow, on: session.loop)
-        session.services.recorder.record(flow, sizes: BodySizes())
+        session.services.flows.finish(.http(flow), on: session.loop)
+        session.services.recorder.record(.http(flow), sizes: BodySizes())
     }
 }

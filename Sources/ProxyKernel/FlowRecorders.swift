@@ -6,7 +6,7 @@ package struct FlowRecorders: FlowRecorder {
 
     package init(_ recorders: [any FlowRecorder]) { self.recorders = recorders }
 
-    package func record(_ flow: HTTPFlow, sizes: BodySizes) { for recorder in recorders { recorder.record(flow, sizes: sizes) } }
+    package func record(_ flow: AnyFlow, sizes: BodySizes) { for recorder in recorders { recorder.record(flow, sizes: sizes) } }
 
     package var wantsContent: Bool { recorders.contains { $0.wantsContent } }
 }

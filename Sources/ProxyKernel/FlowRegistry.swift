@@ -43,7 +43,7 @@ package final class FlowRegistry: Sendable {
     package var evicted: Int { state.withLock { $0.finished.evicted } }
 
     /// Takes in a flow that has ended, in the place of the live one of that id. The oldest ended ones go when there are too many.
-    package func finish(_ flow: HTTPFlow, on loop: any EventLoop) {
+    package func finish(_ flow: AnyFlow, on loop: any EventLoop) {
         let size = flow.footprint
         let finished = FinishedFlow(flow, loop: loop, registry: self)
         let isFirst = state.withLock { state in

@@ -69,12 +69,12 @@ package final class Services: Sendable {
 
 /// Takes each flow once, when it has ended. Called on the flow's loop.
 package protocol FlowRecorder: Sendable {
-    func record(_ flow: HTTPFlow, sizes: BodySizes)
+    func record(_ flow: AnyFlow, sizes: BodySizes)
     /// Whether flows must keep their bodies for it.
     var wantsContent: Bool { get }
 }
 
-/// How many body bytes went each way, whether or not the flow kept them.
+/// How many bytes of an HTTP flow's bodies went each way, whether or not the flow kept them.
 package struct BodySizes: Sendable {
     package var request = 0
     package var response = 0

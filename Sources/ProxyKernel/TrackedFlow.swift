@@ -5,13 +5,13 @@ import Schema
 /// A flow as those see it who act upon it from outside. Confined to `loop`.
 package protocol TrackedFlow: AnyObject, Sendable {
     var loop: any EventLoop { get }
-    var flow: HTTPFlow { get }
+    var anyFlow: AnyFlow { get }
     /// Whether it has not ended.
     var isLive: Bool { get }
     /// Whether `kill` would do something.
     var isKillable: Bool { get }
     /// Changes the state as it is now. What was sent already stays sent.
-    func edit(_ change: (inout HTTPFlow) -> Void)
+    func edit(_ change: (inout AnyFlow) -> Void)
     /// Lets an intercepted flow go on; false if it does not stand still.
     func resume() -> Bool
     /// Ends the flow wherever it stands, without a response; false if it is ending already.
@@ -52,26 +52,31 @@ package struct InjectionRefusal: Error, Sendable, CustomStringConvertible {
 package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
     package let loop: any EventLoop
     let id: String
-    package private(set) var flow: HTTPFlow
+    package private(set) var anyFlow: AnyFlow
     /// Its share of the registry's bytes, under the registry's lock; nil once it has gone from there.
     var accountedSize: Int?
     private weak var registry: FlowRegistry?
 
-    init(_ flow: HTTPFlow, loop: any EventLoop, registry: FlowRegistry) {
+    init(_ flow: AnyFlow, loop: any EventLoop, registry: FlowRegistry) {
         self.loop = loop
-        self.flow = flow
+        anyFlow = flow
         self.registry = registry
         id = flow.id
-        self.flow.intercepted = false
+        release()
     }
 
     package var isLive: Bool { false }
     package var isKillable: Bool { false }
 
-    package func edit(_ change: (inout HTTPFlow) -> Void) {
-        change(&flow)
-        flow.intercepted = false
-        registry?.resized(self, to: flow.footprint)
+    package func edit(_ change: (inout AnyFlow) -> Void) {
+        change(&anyFlow)
+        release()
+        registry?.resized(self, to: anyFlow.footprint)
+    }
+
+    /// What has ended does not stand still.
+    private func release() {
+        if anyFlow.isIntercepted { anyFlow.record.intercepted = false }
     }
 
     package func resume() -> Bool { false }

@@ -37,9 +37,7 @@ private enum HookCounter {
 }
 
 /// A struct whose stored properties are hooks.
-public protocol HookTable: Sendable {
-    init()
-}
+public protocol HookTable: Sendable {}
 
 extension HookTable {
     /// The table's hooks in declared order.

@@ -138,7 +138,7 @@ struct Program {
             let trouble = await saved?.run(stage, services, logger) { (flow) throws(FlowFileTrouble) in
                 try file?.record(flow)
                 printer.record(flow)
-                if case .http(let flow) = flow { archive?.record(flow, sizes: BodySizes()) }
+                archive?.record(flow, sizes: BodySizes())
             }
             return await replayed.run(replay, settings, logger) ?? trouble
         }
@@ -148,7 +148,7 @@ struct Program {
         await listener.drain()
         for flow in services.flows.all {
             // On the flow's loop, where it cannot end meanwhile and be written a second time.
-            try? await flow.loop.submit { if flow.isLive { file?.recordActive(flow.flow) } }.get()
+            try? await flow.loop.submit { if flow.isLive { file?.recordActive(flow.anyFlow) } }.get()
         }
         await host.shutdown()
         try? await group.shutdownGracefully()

@@ -38,7 +38,7 @@ struct SavedFlowSource {
             try await flows.run(reader) { (flow) throws(FlowFileTrouble) in
                 count += 1
                 try record(flow)
-                if isKept, case .http(let flow) = flow { services.flows.finish(flow, on: stage.loop) }
+                if isKept { services.flows.finish(flow, on: stage.loop) }
             }
             if count == 0, let id = settings[options.readIdentifier] { throw FlowFileTrouble("\(reader.name) has no flow \(id)") }
             if let note = reader.note { logger.warning("\(note)") }

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from support.calls import Getting, asked, flows, refused, standing
+from support.calls import Getting, asked, ended, flows, refused, standing
+from support.flow_files import as_json, mitmproxy, states
 from support.origin import OK, answering
 from support.proxy import ROOT, eventually, free_port, run_to_end
 from support.wire import Closed
@@ -273,3 +274,37 @@ def test_ten_thousand_intercepted_flows_whose_clients_leave_cost_nothing(caller,
         batch(250)
     assert asked(worker, "flow.list", filter="~c 999")["evicted"] == 52 * 250 - 200
     assert resident(proxy.process.pid) < before * 1.1
+
+
+def test_flows_of_every_type_are_kept_listed_and_changed(caller, tmp_path):
+    files = [tmp_path / f"{kind}.mitm" for kind in ("tcp", "udp", "dns", "http-response")]
+    mitmproxy("make", tmp_path)
+    (tmp_path / "all.mitm").write_bytes(b"".join(path.read_bytes() for path in files))
+    saved = {state["id"]: as_json(state) for path in files for state in states(path)}
+    proxy, worker = caller("-r", str(tmp_path / "all.mitm"))
+    listed = ended(worker, len(saved))
+    assert {flow["id"]: flow["type"] for flow in listed} == {id: state["type"] for id, state in saved.items()}
+    assert all(flow["messages"] == [] for flow in listed if flow["type"] in ("tcp", "udp")), "messages are left out of lists"
+    some = flows(worker, live=False, filter="~tcp | ~dns", fields=["type", "messages", "request.questions"])
+    assert {flow["type"] for flow in some} == {"tcp", "dns"}
+    assert all(("request" in flow) == (flow["type"] == "dns") for flow in some)
+    assert refused(worker, "flow.list", fields=["nonsense"])["data"]["path"] == "nonsense"
+    for kind in ("tcp", "udp", "dns"):
+        state = next(state for state in saved.values() if state["type"] == kind)
+        id = state["id"]
+        assert asked(worker, "flow.get", id=id, content="whole")["flow"] == state
+        assert asked(worker, "flow.mark", id=id) == {} and asked(worker, "flow.comment", id=id, comment="seen") == {}
+        answer = asked(worker, "flow.get", id=id, content="whole")
+        assert (answer["modified"], answer["live"], answer["flow"]["comment"]) == (True, False, "seen")
+        assert asked(worker, "flow.revert", id=id) == {}
+        assert asked(worker, "flow.get", id=id, content="whole")["flow"] == state
+        copy = asked(worker, "flow.duplicate", id=id)["id"]
+        assert asked(worker, "flow.get", id=copy, content="whole")["flow"] == {**state, "id": copy}
+        assert "only requests of HTTP" in refused(worker, "flow.replay", id=id)["message"]
+        assert refused(worker, "flow.set", id=id, flow={"type": "http"})["data"]["kind"] == "read_only"
+        assert refused(worker, "flow.kill", id=id)["data"]["kind"] == "conflict"
+    id = next(state["id"] for state in saved.values() if state["type"] == "tcp" and state["messages"])
+    whole = asked(worker, "flow.get", id=id, content="whole")["flow"]
+    whole["messages"][0][1] = "changed"
+    assert asked(worker, "flow.set", id=id, state=whole) == {}
+    assert asked(worker, "flow.get", id=id, content="whole")["flow"]["messages"] == whole["messages"]

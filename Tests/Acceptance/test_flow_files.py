@@ -1,5 +1,6 @@
 """Flow files, exchanged with the real mitmproxy in both directions."""
 
+import json
 import os
 import signal
 import time
@@ -273,7 +274,19 @@ def test_an_archive_is_read_like_a_dump_and_a_dump_is_listed_and_exported_like_a
     once("-q", "-n", "-r", archive, "-w", copy)
     urls = [(state["request"]["method"], state["request"]["path"], state["response"]["content"]) for state in states(dump)]
     assert [(state["request"]["method"], state["request"]["path"], state["response"]["content"]) for state in states(copy)] == urls
-    assert once("flow", "ls", "--file", theirs / "tcp.mitm").stdout == ""
+
+
+def test_commands_know_flows_of_every_type(theirs):
+    for kind, method in (("tcp", "TCP"), ("udp", "UDP"), ("dns", "DNS")):
+        path, saved = theirs / f"{kind}.mitm", states(theirs / f"{kind}.mitm")
+        lines = [line.split() for line in once("flow", "ls", "--file", path).stdout.splitlines()]
+        assert [line[:2] for line in lines] == [[state["id"][:8], method] for state in saved]
+        assert [line[3] == "error" for line in lines] == [bool(state["error"]) for state in saved]
+        one = saved[0]["id"]
+        assert kind in once("flow", "show", one, "--file", path).stdout
+        assert json.loads(once("flow", "show", one, "--json", "--file", path).stdout) == as_json(saved[0])
+        assert f"one of {method}" in once("flow", "export", "curl", one, "--file", path, status=1).stderr
+        assert json.loads(once("flow", "export", "har", "~all", "--file", path).stdout or "{}").get("log", {}).get("entries", []) == []
 
 
 @pytest.mark.parametrize("content, status, words", [(b"", 0, ""), (b"hello", 1, "byte 0"), (b"12", 1, "byte 0")])

@@ -14,12 +14,12 @@ enum FlowCalls {
             params:
                 "`filter`: an expression; all flows without it. `fields`: as in a hook, without `flow.` before them. `live`: true for live flows only, false for ended ones. `after`: the `next` of an earlier answer",
             doc:
-                "The live flows and the ended ones that are in the store, oldest first: `{\"flows\": [state, …], \"evicted\": n}`, with the number of flows that have left the store; with `next` if more follow than the worker's line has room for. Bodies are left out.",
+                "The live flows and the ended ones that are in the store, oldest first: `{\"flows\": [state, …], \"evicted\": n}`, with the number of flows that have left the store; with `next` if more follow than the worker's line has room for. Bodies and messages are left out. A flow lacks the members that its type does not have.",
             answer: list),
         CoreCall(
             method: "flow.get", params: "`id`; `content`: `none`, `whole` or `decoded`, as in a hook",
             doc:
-                "The state of a flow and what is not in it: `{\"flow\": state, \"live\": b, \"killable\": b, \"modified\": b}`. A flow is modified if it differs from its backup.",
+                "The state of a flow and what is not in it: `{\"flow\": state, \"live\": b, \"killable\": b, \"modified\": b}`. A flow is modified if it differs from its backup. With `none` the messages of TCP and UDP are left out.",
             answer: get),
         CoreCall(
             method: "flow.resume", params: "`id`", doc: "Lets an intercepted flow go on; `conflict` if it does not stand still.",
@@ -45,11 +45,11 @@ enum FlowCalls {
 
     private static let list: CoreCall.Answer = { (params, worker) throws(CallFailure) in
         let filter = try filter(params["filter"])
-        let selection = try selection(params["fields"])
+        let selections = try selections(params["fields"])
         let isLive: Bool? = try optional(params, "live")
         let after = try (optional(params, "after") as String?).map { text throws(CallFailure) in try Place(text) }
         let flows = worker.host.flows
-        let states = flows.all.map { flow in flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.flow : nil } }
+        let states = flows.all.map { flow in flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.anyFlow : nil } }
         return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
             let admitted = states.compactMap { $0 }.filter { filter?.matches(FilteredFlow($0)) ?? true }
                 .map { (place: Place($0), flow: $0) }.filter { entry in after.map { $0 < entry.place } ?? true }
@@ -58,7 +58,7 @@ enum FlowCalls {
             var room = worker.lineLimit - 1024
             var result: [JSON] = []
             for (_, flow) in admitted {
-                let bytes = encoded(flow, .none, selection)
+                let bytes = encoded(flow, .none, selections[flow.kind])
                 room -= bytes.count + 1
                 guard room >= 0 || result.isEmpty else { break }
                 result.append(parsed(bytes))
@@ -74,7 +74,7 @@ enum FlowCalls {
         let time: Double
         let id: String
 
-        init(_ flow: HTTPFlow) { (time, id) = (flow.timestampCreated, flow.id) }
+        init(_ flow: AnyFlow) { (time, id) = (flow.record.timestampCreated, flow.id) }
 
         init(_ text: String) throws(CallFailure) {
             let parts = text.split(separator: " ", maxSplits: 1)
@@ -96,7 +96,7 @@ enum FlowCalls {
         }
         return try onFlow(params, worker) { flow in
             var result = standing(flow)
-            result["flow"] = json(flow.flow, mode, nil)
+            result["flow"] = parsed(encoded(flow.anyFlow, mode, nil))
             return .object(result)
         }
     }
@@ -105,14 +105,14 @@ enum FlowCalls {
         let flow = try named(params, worker)
         return flow.loop.flatSubmit { flow.whenResumed() }.flatMap {
             // It may have ended meanwhile, and another stands for it then.
-            let present = worker.host.flows.find(flow.flow.id) ?? flow
+            let present = worker.host.flows.find(flow.anyFlow.id) ?? flow
             return present.loop.submit { .object(standing(present)) }
         }
     }
 
     /// What is true of a flow besides its state.
     private static func standing(_ flow: any TrackedFlow) -> JSONObject {
-        ["live": .bool(flow.isLive), "killable": .bool(flow.isKillable), "modified": .bool(flow.flow.isModified)]
+        ["live": .bool(flow.isLive), "killable": .bool(flow.isKillable), "modified": .bool(flow.anyFlow.record.isModified)]
     }
 
     /// The flow that `params` names.
@@ -152,24 +152,34 @@ enum FlowCalls {
         }
     }
 
-    private static func selection(_ json: JSON?) throws(CallFailure) -> Selection? {
-        guard let json, json != .null else { return nil }
+    /// What is shown of flows of each type; of one that is not here, all. A path must be one of some type: the others lack it.
+    private static func selections(_ json: JSON?) throws(CallFailure) -> [FlowKind: Selection] {
+        guard let json, json != .null else { return [:] }
         do throws(StateRefusal) {
-            var selection = Selection()
-            for path in try [String].read(json, at: "fields") + ["id"] { try selection.add(path, of: HTTPFlow.recordShape) }
-            return selection
+            var selections: [FlowKind: Selection] = [:]
+            for kind in FlowKind.allCases { selections[kind] = Selection() }
+            for path in try [String].read(json, at: "fields") + ["id"] {
+                var refusal: StateRefusal?
+                var isKnown = false
+                for kind in FlowKind.allCases {
+                    do throws(StateRefusal) {
+                        try selections[kind]?.add(path, of: kind.record)
+                        isKnown = true
+                    } catch {
+                        refusal = refusal ?? error
+                    }
+                }
+                if let refusal, !isKnown { throw refusal }
+            }
+            return selections
         } catch {
             throw .parameters(error)
         }
     }
 
-    private static func json(_ flow: HTTPFlow, _ mode: HookRequest.ContentMode, _ selection: Selection?) -> JSON {
-        parsed(encoded(flow, mode, selection))
-    }
-
-    private static func encoded(_ flow: HTTPFlow, _ mode: HookRequest.ContentMode, _ selection: Selection?) -> [UInt8] {
+    private static func encoded(_ flow: AnyFlow, _ mode: HookRequest.ContentMode, _ selection: Selection?) -> [UInt8] {
         var writer = JSONWriter()
-        ContentView.shown(flow, mode) { _ in }.write(selection, to: &writer)
+        ContentView.shown(flow, mode).record.write(selection, to: &writer)
         return writer.bytes
     }
 

@@ -10,7 +10,7 @@ enum FlowEdits {
             method: "flow.set",
             params: "`id`; `flow`: what is to change, as in a reply, or `state`: the whole state as `flow.get` shows it",
             doc:
-                "Changes a flow. What was sent already stays sent. A whole state must have every member and no other, and read-only ones as they are.",
+                "Changes a flow. What was sent already stays sent. A whole state must have every member and no other, and read-only ones as they are; messages that it leaves out are gone.",
             answer: set),
         CoreCall(
             method: "flow.mark",
@@ -31,7 +31,7 @@ enum FlowEdits {
             method: "flow.backup", params: "`id`", doc: "Remembers the state as it is, unless one is remembered already.",
             answer: { (params, worker) throws(CallFailure) in
                 try FlowCalls.onFlow(params, worker) { flow in
-                    flow.edit { $0.keepBackup() }
+                    flow.edit { $0.record.keepBackup() }
                     return [:]
                 }
             }),
@@ -41,8 +41,8 @@ enum FlowEdits {
                 "Goes back to the state that was remembered, and forgets it; `conflict` if there is none. A live flow keeps its connections and a response that came since.",
             answer: { (params, worker) throws(CallFailure) in
                 try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
-                    guard flow.flow.backup != nil else { throw .conflict("no earlier state of the flow is remembered") }
-                    flow.edit { $0.revert(isLive: flow.isLive) }
+                    guard flow.anyFlow.record.hasBackup else { throw .conflict("no earlier state of the flow is remembered") }
+                    flow.edit { $0.record.revert(isLive: flow.isLive) }
                     return [:]
                 }
             }),
@@ -51,7 +51,7 @@ enum FlowEdits {
             doc: "Puts a copy of the flow's present state into the store, with an id of its own: `{\"id\": …}`.",
             answer: { (params, worker) throws(CallFailure) in
                 try FlowCalls.onFlow(params, worker) { flow in
-                    let copy = flow.flow.copy()
+                    let copy = flow.anyFlow.record.copy().any
                     worker.host.flows.finish(copy, on: flow.loop)
                     return ["id": .string(copy.id)]
                 }
@@ -59,13 +59,16 @@ enum FlowEdits {
         CoreCall(
             method: "flow.replay", params: "`id`",
             doc:
-                "Sends the request of an ended flow once more, in that flow's place, as soon as it is its turn (`client_replay_concurrency`); what was there is its backup. `conflict` if the flow lives or its request cannot be sent again.",
+                "Sends the request of an ended flow once more, in that flow's place, as soon as it is its turn (`client_replay_concurrency`); what was there is its backup. `conflict` if the flow lives, has no request or one that cannot be sent again.",
             answer: { (params, worker) throws(CallFailure) in
                 try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
                     guard !flow.isLive else { throw .conflict("the flow has not ended") }
                     guard let replays = worker.host.replays else { throw .conflict("nothing is replayed here") }
                     do throws(ReplayRefusal) {
-                        try replays.replay(flow.flow)
+                        guard case .http(let flow) = flow.anyFlow else {
+                            throw ReplayRefusal("only requests of HTTP are replayed")
+                        }
+                        try replays.replay(flow)
                     } catch {
                         throw .conflict(error.description)
                     }
@@ -77,37 +80,27 @@ enum FlowEdits {
     private static let set: CoreCall.Answer = { (params, worker) throws(CallFailure) in
         switch (params["flow"], params["state"]) {
         case (let flow?, nil): return try patch(params, worker, flow)
-        case (nil, let state?):
-            return try edit(params, worker) { (old) throws(StateRefusal) in
-                try HTTPFlow.changes(from: old, toWhole: state, at: "state")
-            }
+        case (nil, let state?): return try edit(params, worker, state, isWhole: true)
         default: throw .missing("expected either flow or state")
         }
     }
 
     private static func patch(_ params: JSON, _ worker: Worker, _ state: JSON) throws(CallFailure) -> EventLoopFuture<JSON> {
-        try edit(params, worker) { (old) throws(StateRefusal) in
-            try HTTPFlow.changes(from: old, to: state, at: "flow", access: .writable)
-        }
+        try edit(params, worker, state, isWhole: false)
     }
 
     private static func edit(
-        _ params: JSON, _ worker: Worker,
-        _ changes: @escaping @Sendable (HTTPFlow) throws(StateRefusal) -> [Change<HTTPFlow>]
+        _ params: JSON, _ worker: Worker, _ state: JSON, isWhole: Bool
     ) throws(CallFailure) -> EventLoopFuture<JSON> {
         try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
+            var edited = flow.anyFlow
             do throws(StateRefusal) {
-                let changes = try changes(flow.flow)
-                // Holding a flow is nothing to be taken back.
-                let isEdit = changes.contains { !$0.path.hasSuffix(".intercepted") }
-                flow.edit { state in
-                    if isEdit { state.keepBackup() }
-                    for change in changes { change.apply(&state) }
-                }
-                return [:]
+                try edited.record.edit(state, isWhole: isWhole)
             } catch {
                 throw .parameters(error)
             }
+            flow.edit { $0 = edited }
+            return [:]
         }
     }
 }

@@ -23,6 +23,16 @@ enum ContentView {
         return flow
     }
 
+    /// A flow of any type. Messages are a flow's contents as well: without contents they are left out.
+    static func shown(_ flow: AnyFlow, _ mode: HookRequest.ContentMode) -> AnyFlow {
+        switch flow {
+        case .http(let flow): .http(shown(flow, mode) { _ in })
+        case .tcp(let flow) where mode == .none: .tcp(flow.withoutMessages)
+        case .udp(let flow) where mode == .none: .udp(flow.withoutMessages)
+        case .tcp, .udp, .dns: flow
+        }
+    }
+
     private static func shown(
         _ content: Content, _ headers: Headers, _ mode: HookRequest.ContentMode, _ side: String, _ undecodable: (String) -> Void
     ) -> Content {

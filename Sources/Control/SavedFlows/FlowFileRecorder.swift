@@ -18,8 +18,8 @@ package final class FlowFileRecorder: FlowRecorder {
 
     package var wantsContent: Bool { true }
 
-    package func record(_ flow: HTTPFlow, sizes: BodySizes) {
-        if !early.withLock({ $0.contains(flow.id) }) { write(.http(flow)) }
+    package func record(_ flow: AnyFlow, sizes: BodySizes) {
+        if !early.withLock({ $0.contains(flow.id) }) { write(flow) }
     }
 
     /// A flow that was read from a file.
@@ -28,9 +28,10 @@ package final class FlowFileRecorder: FlowRecorder {
     }
 
     /// Writes a flow that has not ended, at the end of the program; CONNECT requests are not written. On the flow's loop.
-    package func recordActive(_ flow: HTTPFlow) {
-        guard flow.request.method != "CONNECT", early.withLock({ $0.insert(flow.id).inserted }) else { return }
-        write(.http(flow))
+    package func recordActive(_ flow: AnyFlow) {
+        if case .http(let flow) = flow, flow.request.method == "CONNECT" { return }
+        guard early.withLock({ $0.insert(flow.id).inserted }) else { return }
+        write(flow)
     }
 
     /// A flow that cannot be written ends the program: better than to let traffic through that nobody will find in the file.

@@ -26,18 +26,8 @@ package actor SavedFlowStage {
     package func play(_ flow: AnyFlow) async -> AnyFlow {
         switch flow {
         case .http(let flow): .http(await play(flow))
-        case .tcp(let flow):
-            .tcp(
-                await play(
-                    flow, \.messages, TCPHooks.table.start, TCPHooks.table.message, end: TCPHooks.table.end,
-                    error: TCPHooks.table.error,
-                    TCPFlowEvent.init, \.carried))
-        case .udp(let flow):
-            .udp(
-                await play(
-                    flow, \.messages, UDPHooks.table.start, UDPHooks.table.message, end: UDPHooks.table.end,
-                    error: UDPHooks.table.error,
-                    UDPFlowEvent.init, \.carried))
+        case .tcp(let flow): .tcp(await play(flow))
+        case .udp(let flow): .udp(await play(flow))
         case .dns(let flow): .dns(await play(flow))
         }
     }
@@ -70,27 +60,23 @@ package actor SavedFlowStage {
         return event.http
     }
 
-    private func play<Flow: FlowRecord, Event: HookPayload>(
-        _ flow: Flow, _ messages: any WritableKeyPath<Flow, [StreamMessage]> & Sendable, _ start: Hook<Event>,
-        _ message: Hook<Event>,
-        end: Hook<Event>, error failed: Hook<Event>, _ carry: (Flow) -> Event,
-        _ carried: any WritableKeyPath<Event, Flow> & Sendable
-    ) async -> Flow {
-        var event = carry(flow)
+    private func play<Carrier: EventfulTransport>(_ flow: TransportFlow<Carrier>) async -> TransportFlow<Carrier> {
+        let hooks = TransportHooks<Carrier>.table
+        var event = TransportEvent(flow)
         do throws(ProxyFailure) {
-            event[keyPath: carried][keyPath: messages] = []
-            try await fire(start, &event)
-            for next in flow[keyPath: messages] {
-                event[keyPath: carried][keyPath: messages].append(next)
-                try await fire(message, &event)
+            event.carried.messages = []
+            try await fire(hooks.start, &event)
+            for next in flow.messages {
+                event.carried.messages.append(next)
+                try await fire(hooks.message, &event)
             }
-            try await fire(event[keyPath: carried].error == nil ? end : failed, &event)
+            try await fire(event.carried.error == nil ? hooks.end : hooks.error, &event)
         } catch {
-            event[keyPath: carried].error = FlowError(FlowError.killedMessage, at: WallClock.now)
-            try? await fire(failed, &event)
+            event.carried.error = FlowError(FlowError.killedMessage, at: WallClock.now)
+            try? await fire(hooks.error, &event)
         }
-        event[keyPath: carried].intercepted = false
-        return event[keyPath: carried]
+        event.carried.intercepted = false
+        return event.carried
     }
 
     private func play(_ flow: DNSFlow) async -> DNSFlow {

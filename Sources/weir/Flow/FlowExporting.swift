@@ -36,7 +36,7 @@ struct FlowExporting: ParsableCommand {
         let flows = try place.open()
         guard let format = ExportFormat(rawValue: format) else { return try writeArchive(flows, pick) }
         var texts: [[UInt8]] = []
-        try flows.each(pick, content: true) { (flow) throws(FlowFailure) in
+        try eachRequest(of: flows, pick) { (flow) throws(FlowFailure) in
             do throws(ExportFormat.Failure) {
                 texts.append(try format.bytes(of: flow, keepsAddress: preserveOriginalIp))
             } catch {
@@ -54,7 +54,7 @@ struct FlowExporting: ParsableCommand {
         // The file is made with the first flow, so that a wrong id empties none.
         var archive: HARFile?
         do {
-            try flows.each(pick, content: true) { (flow) throws(FlowFailure) in
+            try eachRequest(of: flows, pick) { (flow) throws(FlowFailure) in
                 do throws(HARFile.Failure) {
                     if archive == nil { archive = try HARFile(output, creatorVersion: Program.version) }
                     try archive?.add(flow)
@@ -68,6 +68,18 @@ struct FlowExporting: ParsableCommand {
             throw error
         }
         do throws(HARFile.Failure) { try archive?.finish() } catch { throw FlowFailure("\(error)") }
+    }
+
+    /// The flows of HTTP: no other has a form to be exported in. That a flow which was named is none of them is a failure.
+    private func eachRequest(
+        of flows: any FlowPlace, _ pick: FlowPick, _ body: (HTTPFlow) throws(FlowFailure) -> Void
+    ) throws(FlowFailure) {
+        try flows.each(pick, content: true) { (flow) throws(FlowFailure) in
+            if case .http(let flow) = flow { return try body(flow) }
+            if case .id = pick {
+                throw FlowFailure("flow \(flow.id) is one of \(flow.kind.rawValue.uppercased()), and only HTTP's are exported")
+            }
+        }
     }
 
     private func write(_ bytes: [UInt8]) throws {

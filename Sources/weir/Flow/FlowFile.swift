@@ -7,7 +7,7 @@ import Glibc
 struct FlowFile: FlowPlace {
     let path: String
 
-    func each(_ pick: FlowPick, content: Bool, _ body: (HTTPFlow) throws(FlowFailure) -> Void) throws(FlowFailure) {
+    func each(_ pick: FlowPick, content: Bool, _ body: (AnyFlow) throws(FlowFailure) -> Void) throws(FlowFailure) {
         let flows: SavedFlows
         do throws(FlowFileTrouble) { flows = try SavedFlows(path) } catch { throw FlowFailure(error.description) }
         defer { if let note = flows.note { Terminal.write("weir: \(note)\n", to: STDERR_FILENO) } }
@@ -15,10 +15,10 @@ struct FlowFile: FlowPlace {
     }
 
     private func pass(
-        _ flows: SavedFlows, _ pick: FlowPick, _ body: (HTTPFlow) throws(FlowFailure) -> Void
+        _ flows: SavedFlows, _ pick: FlowPick, _ body: (AnyFlow) throws(FlowFailure) -> Void
     ) throws(FlowFailure) {
         // Whether an id's beginning is one flow's alone is known at the end only.
-        var found: [HTTPFlow] = []
+        var found: [AnyFlow] = []
         var hasAny = false
         while let flow = try next(flows) {
             guard pick.admits(flow) else { continue }
@@ -34,13 +34,7 @@ struct FlowFile: FlowPlace {
         guard hasAny else { throw .none(pick) }
     }
 
-    /// The next flow of HTTP; the command has no words for others.
-    private func next(_ flows: SavedFlows) throws(FlowFailure) -> HTTPFlow? {
-        do throws(FlowFileTrouble) {
-            while let flow = try flows.next() { if case .http(let flow) = flow { return flow } }
-            return nil
-        } catch {
-            throw FlowFailure(error.description)
-        }
+    private func next(_ flows: SavedFlows) throws(FlowFailure) -> AnyFlow? {
+        do throws(FlowFileTrouble) { return try flows.next() } catch { throw FlowFailure(error.description) }
     }
 }

@@ -25,7 +25,7 @@ enum FlowPick {
     }
 
     /// Whether a flow is one of them; of an id it is asked for its beginning only.
-    func admits(_ flow: HTTPFlow) -> Bool {
+    func admits(_ flow: AnyFlow) -> Bool {
         switch self {
         case .all: true
         case .id(let prefix): flow.id.hasPrefix(prefix)
@@ -67,5 +67,5 @@ struct FlowFailure: Error {
 protocol FlowPlace {
     /// Gives each flow that is picked, oldest first; an id that more than one flow has the beginning of is a failure. Bodies are in
     /// the states if `content` is true. That none is there is a failure, unless all are asked for.
-    func each(_ pick: FlowPick, content: Bool, _ body: (HTTPFlow) throws(FlowFailure) -> Void) throws(FlowFailure)
+    func each(_ pick: FlowPick, content: Bool, _ body: (AnyFlow) throws(FlowFailure) -> Void) throws(FlowFailure)
 }

@@ -18,7 +18,7 @@ struct LiveFlows: FlowPlace {
         }
     }
 
-    func each(_ pick: FlowPick, content: Bool, _ body: (HTTPFlow) throws(FlowFailure) -> Void) throws(FlowFailure) {
+    func each(_ pick: FlowPick, content: Bool, _ body: (AnyFlow) throws(FlowFailure) -> Void) throws(FlowFailure) {
         if case .id(let prefix) = pick {
             let id = try self.id(prefix)
             return try body(try flow(try call("flow.get", ["id": .string(id), "content": content ? "whole" : "none"])["flow"]))
@@ -65,9 +65,9 @@ struct LiveFlows: FlowPlace {
         }
     }
 
-    private func flow(_ state: JSON?) throws(FlowFailure) -> HTTPFlow {
+    private func flow(_ state: JSON?) throws(FlowFailure) -> AnyFlow {
         do throws(StateRefusal) {
-            return try HTTPFlow.restored(from: state ?? .null, at: "flow")
+            return try AnyFlow.restored(from: state ?? .null, at: "flow")
         } catch {
             throw FlowFailure("the core's state of a flow cannot be read: \(error)")
         }

@@ -1,0 +1,72 @@
+import Schema
+
+/// What can be done with a flow's state, whoever holds it.
+extension FlowRecord {
+    /// Remembers the state as it is now, for `revert`; does nothing if a state is remembered already.
+    package mutating func keepBackup() {
+        if backup == nil { backup = Boxed(wrappedValue: self) }
+    }
+
+    package var hasBackup: Bool { backup != nil }
+
+    /// Whether something differs from the state that was remembered.
+    package var isModified: Bool {
+        guard let backup else { return false }
+        var present = self
+        present.backup = nil
+        return present != backup.wrappedValue
+    }
+
+    /// Takes back what was changed since the state was remembered, and forgets that one.
+    ///
+    /// Of a live flow, what only the wire can tell stays: its connections, and what came since then.
+    package mutating func revert(isLive: Bool) {
+        guard let old = backup?.wrappedValue else { return }
+        let present = self
+        self = old
+        guard isLive else { return }
+        server = present.server
+        client = present.client
+        isReplay = present.isReplay
+        intercepted = present.intercepted
+        if old.error == nil { error = present.error }
+        keepTraffic(of: present)
+    }
+
+    /// The same flow as one of its own: another id, and it never stands still.
+    package func copy() -> Self {
+        var copy = self
+        copy.id = Identifier.uuid4()
+        copy.intercepted = false
+        copy.backup = nil
+        return copy
+    }
+
+    /// Makes of the flow what a worker's state says, the state before the first change being remembered; all or nothing.
+    ///
+    /// `isWhole` says that it is the whole state and no changes of it. Holding a flow is nothing to be taken back.
+    package mutating func edit(_ state: JSON, isWhole: Bool) throws(StateRefusal) {
+        let changes =
+            isWhole
+            ? try Self.changes(from: self, toWhole: state, at: "state")
+            : try Self.changes(from: self, to: state, at: "flow", access: .writable)
+        if changes.contains(where: { !$0.path.hasSuffix(".intercepted") }) { keepBackup() }
+        for change in changes { change.apply(&self) }
+    }
+
+    /// About how many bytes of memory the flow takes.
+    package var footprint: Int {
+        4096 + trafficFootprint + metadata.json.footprint + (backup?.wrappedValue.footprint ?? 0)
+    }
+}
+
+extension JSON {
+    fileprivate var footprint: Int {
+        switch self {
+        case .null, .bool, .int, .double: 16
+        case .string(let text): 16 + text.utf8.count
+        case .array(let values): values.reduce(16) { $0 + $1.footprint }
+        case .object(let object): object.members.reduce(16) { $0 + 16 + $1.key.utf8.count + $1.value.footprint }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import FlowModel
+import Schema
+
+/// Carries a flow of a transport.
+package struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
+    @Boxed package var carried: TransportFlow<Carrier>
+
+    package init(_ flow: TransportFlow<Carrier>) { _carried = Boxed(wrappedValue: flow) }
+
+    package var anyFlow: AnyFlow? { carried.any }
+
+    package static var name: String { Carrier.eventName }
+    package static var doc: String { "Carries a \(Carrier.kind.rawValue.uppercased()) flow." }
+    package static var blank: TransportEvent { TransportEvent(.blank) }
+    package static var fields: [Field<TransportEvent>] { Carrier.eventFields }
+
+    /// The rows, from which each transport makes its `eventFields`.
+    static var rows: [Field<TransportEvent>] { [Field("flow", \._carried, "The flow's state.")] }
+}
+
+/// The events of a transport's flows.
+package struct TransportHooks<Carrier: EventfulTransport>: HookTable {
+    package let start: Hook<TransportEvent<Carrier>>
+    package let message: Hook<TransportEvent<Carrier>>
+    package let end: Hook<TransportEvent<Carrier>>
+    package let error: Hook<TransportEvent<Carrier>>
+
+    /// With the events' docs; their names are the transport's.
+    init(start: String, message: String, end: String, error: String) {
+        let name = Carrier.kind.rawValue
+        self.start = Hook("\(name)_start", start)
+        self.message = Hook("\(name)_message", message)
+        self.end = Hook("\(name)_end", end)
+        self.error = Hook("\(name)_error", error)
+    }
+
+    package static var table: TransportHooks { Carrier.hooks }
+}
+
+/// A transport whose flows have events.
+package protocol EventfulTransport: MessageTransport {
+    static var hooks: TransportHooks<Self> { get }
+    static var eventName: String { get }
+    /// Made once: every event goes through the rows.
+    static var eventFields: [Field<TransportEvent<Self>>] { get }
+}
+
+extension TCP: EventfulTransport {
+    package static let eventName = "TCPFlowEvent"
+    package static let eventFields = TransportEvent<TCP>.rows
+    package static let hooks = TransportHooks<TCP>(
+        start: "A raw TCP connection begins. Fired for saved flows; no protocol fires it live yet.",
+        message:
+            "A piece of the stream came: the last of `messages`, whose content may be changed; empty, it is not passed on. Fired for saved flows; no protocol fires it live yet.",
+        end: "Both sides have closed. Fired for saved flows; no protocol fires it live yet.",
+        error:
+            "The connection ended before its time; `error` says why. It takes the place of `tcp_end`. Fired for saved flows; no protocol fires it live yet."
+    )
+}
+
+extension UDP: EventfulTransport {
+    package static let eventName = "UDPFlowEvent"
+    package static let eventFields = TransportEvent<UDP>.rows
+    package static let hooks = TransportHooks<UDP>(
+        start: "The first datagram between two addresses came. Fired for saved flows; no protocol fires it live yet.",
+        message:
+            "A datagram came: the last of `messages`, whose content may be changed; empty, it is not passed on. Fired for saved flows; no protocol fires it live yet.",
+        end: "No datagram came for a while. Fired for saved flows; no protocol fires it live yet.",
+        error:
+            "The flow ended before its time; `error` says why. It takes the place of `udp_end`. Fired for saved flows; no protocol fires it live yet."
+    )
+}
+
+package typealias TCPHooks = TransportHooks<TCP>
+package typealias UDPHooks = TransportHooks<UDP>
+package typealias TCPFlowEvent = TransportEvent<TCP>
+package typealias UDPFlowEvent = TransportEvent<UDP>
