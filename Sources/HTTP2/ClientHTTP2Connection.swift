@@ -74,7 +74,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
 
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
     private func nameServer(in request: inout Request, on session: isolated Session) {
-        guard case .reverse = session.ground.mode.kind, !session.services.settings[ProxyOptions.table.keepHostHeader] else {
+        guard session.ground.isReverse, !session.services.settings[ProxyOptions.table.keepHostHeader] else {
             return
         }
         request.authority = ByteString(request.hostField)

@@ -65,6 +65,13 @@ package struct Detection: Sendable {
         return start.count == preface.count ? true : nil
     }
 
+    /// Whether a server's first bytes begin with a SETTINGS frame, or may yet (RFC 9113 3.4): its length, type 4, no flags, stream 0.
+    static func looksLikeHTTP2Settings(_ bytes: ByteBuffer) -> Bool {
+        let head = Array(bytes.readableBytesView.prefix(9))
+        let isMultiple = head.count < 3 || (Int(head[1]) << 8 | Int(head[2])) % 6 == 0
+        return head.first == 0 && isMultiple && zip(head.dropFirst(3), [4, 0, 0, 0, 0, 0]).allSatisfy { $0 == $1 }
+    }
+
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
     /// A request line: a method in letters, then a space before any line end.

@@ -48,6 +48,7 @@ package struct Ground: Sendable {
         admits = .any
         targetUsesTLS = false
         clientUsesTLS = false
+        cleartextHTTP2 = .no
         eagerServer = eager
     }
 

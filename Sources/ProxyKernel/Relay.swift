@@ -47,7 +47,7 @@ extension Session {
         guard let target = ground.target else { return client.close() }
         do throws(ProxyFailure) {
             let key = ground.eagerServer ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName)
-            let holder = Holder(held)
+            let holder = Holder(client, held)
             client.consumer = holder
             if let failure = ground.eagerFailure { throw failure }
             let server: ServerConnection
@@ -64,19 +64,4 @@ extension Session {
             client.close()
         }
     }
-}
-
-/// Keeps what a client sends while its server is being connected.
-private final class Holder: ByteConsumer {
-    private(set) var bytes: ByteBuffer
-
-    init(_ bytes: ByteBuffer) { self.bytes = bytes }
-
-    func received(_ more: ByteBuffer, on session: isolated Session) {
-        bytes.writeImmutableBuffer(more)
-        if bytes.readableBytes > 256 * 1024 { session.client.setReading(false) }
-    }
-    func inputClosed(on session: isolated Session) {}
-    func becameWritable(on session: isolated Session) {}
-    func closed(on session: isolated Session) {}
 }

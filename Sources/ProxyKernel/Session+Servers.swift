@@ -46,11 +46,18 @@ extension Session {
     package func connect(_ key: ServerKey, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure)
         -> ServerConnection
     {
-        let server = try await dial(key, waiter: waiter)
+        let server: ServerConnection
+        if let ahead = takeConnectionAhead(for: key) {
+            server = ahead
+        } else {
+            server = try await dial(key, waiter: waiter)
+        }
         if key.tls { try await startTLS(on: server, alpnOffers: alpnOffers, waiter: waiter) }
         guard key.http2, !key.tls, let multiplex = services.multiplex else { return server }
+        let early = server.peer.consumer as? Holder
         let multiplexer = multiplex(server, self)
         server.multiplexer = multiplexer
+        early?.release(to: multiplexer, on: self)
         do throws(ProxyFailure) {
             try await multiplexer.opened(waiter: waiter, on: self)
         } catch {
@@ -61,6 +68,16 @@ extension Session {
             plain.http2 = false
             return try await connect(plain, alpnOffers: alpnOffers, waiter: waiter)
         }
+        return server
+    }
+
+    /// The connection that was made before it was known that HTTP/2 is to be spoken on it, with what the server has said so far.
+    private func takeConnectionAhead(for key: ServerKey) -> ServerConnection? {
+        var plain = key
+        plain.http2 = false
+        guard key.http2, ground.eagerServer == plain, let server = reuse(plain), !server.wasUsed else { return nil }
+        server.key = key
+        server.peer.consumer = Holder(server.peer, spokenFirst.take() ?? ByteBuffer())
         return server
     }
 
@@ -116,7 +133,7 @@ extension Session {
                         server.record.peername = Address(channel.remoteAddress)
                         server.record.sockname = Address(channel.localAddress)
                         server.record.timestampTCPSetup = WallClock.now
-                        server.peer.consumer = IdleServer(server)
+                        server.peer.consumer = key.http2 ? Holder(server.peer) : IdleServer(server)
                         arrival.resume(server.peerKey)
                     case .failure(let error):
                         arrival.fail(Self.failure(to: address, error, seconds))
@@ -168,6 +185,9 @@ extension Session {
                 throw ProxyFailure(.tls, fault: .us, "TLS with \(server.key.address): \(error.reason)")
             }
             let handshake = Pending<Negotiated>(on: loop)
+            // The server's first words may come together with its last handshake message.
+            let early = Holder(server.peer)
+            server.peer.consumer = early
             try addTLS(tls, to: server.peer, held: nil, reportingTo: handshake)
             let agreed: Negotiated
             do throws(ProxyFailure) {
@@ -179,7 +199,10 @@ extension Session {
             server.upstreamCertificate = agreed.peerCertificates.first
             if server.record.tls.alpn == "h2", ground.admits != .raw, let multiplex = services.multiplex {
                 server.multiplexer = multiplex(server, self)
+            } else {
+                server.peer.consumer = IdleServer(server)
             }
+            early.release(to: server.peer.consumer, on: self)
         } catch {
             server.record.error = error.note
             var failed = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)

@@ -39,6 +39,8 @@ package final class Sniffer: ByteConsumer {
     /// The server has spoken first: no protocol that clients begin.
     package func serverSpoke(on session: isolated Session) {
         guard isArmed, !isDecided, detection.admits != .http else { return }
+        // A server of HTTP/2 may greet at once; its client will speak all the same.
+        if let greeting = session.spokenFirst, Detection.looksLikeHTTP2Settings(greeting) { return }
         // Inside TLS a server may greet before its client's ClientHello has reached us.
         guard session.ground.eagerServer?.tls == true, !session.ground.clientUsesTLS else { return start(.raw, on: session) }
         session.loop.scheduleTask(in: Self.patience) {
