@@ -100,6 +100,7 @@ let package = Package(
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         tests("SOCKS", ["FlowModel", nio]),
+        tests("HTTP2", ["FlowModel", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
         tests("Control", ["Schema"]),
         tests(
             "AddonHost",

@@ -263,6 +263,9 @@ extension Engine {
 
     func frameSent(_ frame: nghttp2_frame) {
         let type = nghttp2_frame_type(UInt32(frame.hd.type))
+        if type == NGHTTP2_GOAWAY, frame.goaway.error_code != NGHTTP2_NO_ERROR.rawValue {
+            complaint = complaint ?? errorName(frame.goaway.error_code)
+        }
         guard type == NGHTTP2_DATA || type == NGHTTP2_HEADERS,
             frame.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         else { return }
