@@ -59,16 +59,39 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
                 await RefusedExchange(flow: flow, client: stream, failure: error).run(on: session)
             }
         }
+        if block.opensTunnel { return openTunnel(flow, stream, on: session) }
         let length: BodyLength =
             endsStream ? .none : stream.isWebSocket ? .none : block.contentLength.map { .exact($0) } ?? .unknown
         run(flow, stream, length, on: session)
+    }
+
+    /// A tunnel is a session of its own, whose client's side is the stream.
+    private func openTunnel(_ flow: HTTPFlow, _ stream: ClientHTTP2Stream, on session: isolated Session) {
+        let exchange = ConnectExchange(flow: flow, loop: session.loop, client: stream)
+        stream.whenLost = { exchange.waiter.end($0) }
+        session.tell {
+            do throws(ProxyFailure) {
+                let (inner, conduit) = try await session.nest(waiter: exchange.waiter)
+                stream.tunnelsTo(conduit)
+                await Self.run(exchange, stream, on: inner)
+            } catch {
+                session.log(.warning, "\(flow.client.value.peername): CONNECT \(flow.request.url): \(error.note)")
+                stream.sendError(error)
+            }
+        }
+    }
+
+    private static func run(_ exchange: ConnectExchange, _ stream: ClientHTTP2Stream, on inner: isolated Session) async {
+        inner.openExchanges += 1
+        await exchange.run(on: inner)
+        if !stream.isTunnel { inner.client.close() }
     }
 
     private func run(_ flow: HTTPFlow, _ stream: ClientHTTP2Stream, _ length: BodyLength, on session: isolated Session) {
         let exchange = Exchange(
             flow: flow, loop: session.loop, client: stream, requestBody: stream.requestBody, requestLength: length,
             asksUpgrade: stream.isWebSocket, parts: parts)
-        stream.exchange = exchange
+        stream.whenLost = { [weak exchange] in exchange?.clientLeft($0) }
         session.tell { await exchange.run(on: session) }
     }
 
@@ -89,7 +112,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
 
     /// The response is complete: what the client still sends of its request is of no use.
     func sentEnd(of stream: Int32) {
-        if streams[stream]?.requestIsComplete == false { engine.reset(stream, NGHTTP2_NO_ERROR) }
+        if streams[stream]?.requestIsWanted == false { engine.reset(stream, NGHTTP2_NO_ERROR) }
     }
 
     func closed(_ stream: Int32, code: UInt32) {
@@ -125,5 +148,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
     func goneAway(lastStream: Int32, code: UInt32) {}
     func pong() {}
 
-    func received(_ priority: nghttp2_priority_spec, on stream: Int32) { streams[stream]?.priority = priority }
+    func received(_ priority: nghttp2_priority_spec, on stream: Int32) {
+        streams[stream]?.priority = StreamPriority(weight: Int(priority.weight))
+    }
 }

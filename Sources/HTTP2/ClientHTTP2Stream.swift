@@ -12,7 +12,10 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
     /// Asks for a WebSocket (RFC 8441).
     let isWebSocket: Bool
     let body: IncomingBody
-    weak var exchange: Exchange?
+    /// Told once if the stream ends before its time.
+    var whenLost: ((ProxyFailure) -> Void)?
+    /// The other side of the tunnel that the stream becomes, once it does.
+    private var farEnd: (any Conduit)?
     private(set) var requestIsComplete = false
     private(set) var headWasSent = false
     private var owesContinue: Bool
@@ -20,7 +23,10 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
     private var trailers: Headers?
     private weak var tunnel: BodyConduit?
     /// What the client said of the stream's urgency.
-    var priority: nghttp2_priority_spec?
+    var priority: StreamPriority? {
+        didSet { if let priority { whenReprioritized?(priority) } }
+    }
+    var whenReprioritized: ((StreamPriority) -> Void)?
     weak var feeding: (any BodySource)?
 
     init(_ id: Int32, _ connection: HTTP2Connection, _ block: HeaderBlock) {
@@ -50,12 +56,16 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
     func closed(_ code: UInt32?) {
         connection = nil
         tunnel?.streamClosed()
+        defer { whenLost = nil }
         guard code != NGHTTP2_NO_ERROR.rawValue || !requestIsComplete else { return }
         let failure =
             code.map { ProxyFailure(.cancelled, fault: .client, "the client reset the stream: \(errorName($0))") } ?? .clientGone
         requestBody.failed(failure)
-        exchange?.clientLeft(failure)
+        whenLost?(failure)
     }
+
+    /// Whether what may still come of the request has a taker.
+    var requestIsWanted: Bool { requestIsComplete || tunnel?.isOpen == true }
 
     // MARK: The response
 
@@ -109,10 +119,18 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
     func bodyFailed(_ failure: ProxyFailure) { abort() }
     func abort() { connection?.reset(id, NGHTTP2_INTERNAL_ERROR) }
 
+    var isTunnel: Bool { tunnel != nil }
+
+    /// Has what comes after a CONNECT go through that conduit.
+    func tunnelsTo(_ conduit: any Conduit) { farEnd = conduit }
+
     func takeOver() -> TunnelEnd? {
         guard let connection else { return nil }
         let conduit = BodyConduit(incoming: requestBody, outgoing: self, session: connection.session)
         tunnel = conduit
-        return TunnelEnd(conduit)
+        guard let farEnd else { return TunnelEnd(conduit) }
+        // The session at the far end has its client's connection already.
+        Relay.join(TunnelEnd(conduit), TunnelEnd(farEnd))
+        return nil
     }
 }

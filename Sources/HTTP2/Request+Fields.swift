@@ -15,8 +15,16 @@ extension Request {
         headers = block.fields
         authority = block.authority.bytes.isEmpty ? headers.first("Host") ?? "" : block.authority
         path = block.path
-        guard method != "CONNECT" || !block.protocol.bytes.isEmpty else {
-            throw ProxyFailure(.badMessage(status: 501), fault: .client, "CONNECT to \(authority) within HTTP/2 is not supported")
+        if block.opensTunnel {
+            guard ground.target == nil else {
+                throw refuse(
+                    "CONNECT to \(authority) where the server is fixed already; is the client configured to use this as a proxy?")
+            }
+            guard let (host, port) = Self.authority(authority.string), let port else {
+                throw refuse("CONNECT to '\(authority)', expected host:port")
+            }
+            (self.host, self.port, path) = (host, port, "")
+            return
         }
         if !block.protocol.bytes.isEmpty {
             guard block.protocol == "websocket" else {
@@ -58,6 +66,9 @@ extension Response {
 }
 
 extension HeaderBlock {
+    /// A CONNECT that asks for a tunnel rather than for another protocol.
+    var opensTunnel: Bool { method == "CONNECT" && `protocol`.bytes.isEmpty }
+
     /// The field section that a request in HTTP/1 stands for, as far as its stream must know it.
     init(_ request: Request) {
         self.init()

@@ -70,6 +70,11 @@ final class ServerHTTP2Connection: HTTP2Connection, EngineEvents, Multiplexer, @
         return id
     }
 
+    func prioritize(_ stream: Int32, _ priority: nghttp2_priority_spec) {
+        engine.submitPriority(priority, on: stream)
+        peer.sendSoon()
+    }
+
     override func received(_ bytes: ByteBuffer, on session: isolated Session) {
         lastInput = .now()
         super.received(bytes, on: session)

@@ -14,6 +14,7 @@ final class ServerHTTP2Stream: ServerStream {
     private var webSocketKey: ByteString?
     private var method: ByteString = ""
     private var isOver = false
+    private var priority: nghttp2_priority_spec?
     private weak var tunnel: BodyConduit?
     private var trailers: Headers?
     private(set) var responseHasBegun = false
@@ -32,6 +33,11 @@ final class ServerHTTP2Stream: ServerStream {
 
     // MARK: The request
 
+    func prioritize(_ priority: StreamPriority) {
+        self.priority = nghttp2_priority_spec(stream_id: 0, weight: Int32(priority.weight), exclusive: 0)
+        if let id, let spec = self.priority, !isOver { connection.prioritize(id, spec) }
+    }
+
     var takesBody: Bool { id.map { connection.peer.isWritable && connection.engine.takesBody($0) } ?? true }
 
     func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure) {
@@ -43,7 +49,7 @@ final class ServerHTTP2Stream: ServerStream {
         let hasBody = length != .none || webSocketKey != nil
         request.headers.frame(length, hasBody: hasBody && webSocketKey == nil, describesBody: false)
         var fields = FieldList(request, isWebSocket: webSocketKey != nil)
-        guard let id = connection.open(self, &fields, hasBody: hasBody, nil) else {
+        guard let id = connection.open(self, &fields, hasBody: hasBody, priority) else {
             throw ProxyFailure(.closed, fault: .server, retry: .yes, "\(name) takes no more requests on this connection")
         }
         self.id = id

@@ -10,7 +10,7 @@ import Schema
 package final class Exchange: @unchecked Sendable {
     package var flow: HTTPFlow
     package let loop: any EventLoop
-    let client: any ClientStream
+    private(set) var client: any ClientStream
     let requestBody: BodyPipe
     let requestLength: BodyLength
     /// Whether the request asks for another protocol on this connection.
@@ -149,6 +149,7 @@ package final class Exchange: @unchecked Sendable {
         let stream = parts.serverStream(server, session)
         upstream = (server, stream)
         stream.whenInformational = { [client] in client.sendInformational($0) }
+        if session.services.settings[ProxyOptions.table.http2Priority] { passPriority(to: stream) }
         let request = flow.request
         switch request.content {
         case .omitted:
@@ -174,6 +175,11 @@ package final class Exchange: @unchecked Sendable {
                 "server \(server.key.address) sent 101 though nobody asked for an upgrade")
         }
         flow.response = response
+    }
+
+    private func passPriority(to stream: any ServerStream) {
+        if let priority = client.priority { stream.prioritize(priority) }
+        client.whenReprioritized = { [weak stream] in stream?.prioritize($0) }
     }
 
     /// The expectation was passed on; a server that does not know it says nothing, so the client is answered after a second.

@@ -14,10 +14,27 @@ package protocol ClientStream: BodySink {
     func sendHead(_ response: Response, length: BodyLength)
     /// Ends the client's connection without anything that looks like a complete response.
     func abort()
+    /// What the client said of the request's urgency, and who is told when it says so anew.
+    var priority: StreamPriority? { get }
+    var whenReprioritized: ((StreamPriority) -> Void)? { get set }
     /// True once a head was sent, after which a failure can no longer be told politely.
     var headWasSent: Bool { get }
     /// Leaves HTTP, for the protocol that follows; nil if there is nobody to speak it with.
     func takeOver() -> TunnelEnd?
+}
+
+extension ClientStream {
+    package var priority: StreamPriority? { nil }
+    package var whenReprioritized: ((StreamPriority) -> Void)? {
+        get { nil }
+        set {}
+    }
+}
+
+/// How urgent a stream of HTTP/2 is beside its siblings (RFC 7540 5.3): 1 to 256.
+package struct StreamPriority: Sendable {
+    package let weight: Int
+    package init(weight: Int) { self.weight = weight }
 }
 
 /// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
@@ -32,10 +49,16 @@ package protocol ServerStream: BodySink {
     var whenInformational: ((Response) -> Void)? { get set }
     /// True if any byte of the response has come.
     var responseHasBegun: Bool { get }
+    /// Says how urgent the request is, before its head or later.
+    func prioritize(_ priority: StreamPriority)
     /// Ends the exchange on the server's side before its time.
     func abort()
     /// Leaves HTTP, for the protocol that follows; nil if there is nobody to speak it with.
     func takeOver() -> TunnelEnd?
+}
+
+extension ServerStream {
+    package func prioritize(_ priority: StreamPriority) {}
 }
 
 /// Starts an exchange on a connection to a server.

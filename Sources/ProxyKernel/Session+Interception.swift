@@ -101,8 +101,8 @@ extension Session {
         if let agreed = server?.record.tls.alpn, !agreed.bytes.isEmpty, offered.contains(agreed) { return agreed }
         // What the bytes are is not ours to say where they are not looked at.
         guard ground.admits != .raw else { return nil }
-        // A server that agrees on nothing speaks HTTP/1; so do we where clients know us as a proxy.
-        let speaksHTTP2 = services.settings[ProxyOptions.table.http2] && server == nil && ground.target != nil
+        // A server that agrees on nothing speaks HTTP/1.
+        let speaksHTTP2 = services.settings[ProxyOptions.table.http2] && server == nil
         return ((speaksHTTP2 ? ["h2"] : []) + ["http/1.1"]).first { offered.contains($0) }
     }
 

@@ -31,6 +31,8 @@ package actor Session {
     private var lastActivity = NIODeadline.now()
     private var idleness: Scheduled<Void>?
     private var isEnded = false
+    /// Its client is another session's too, which tells of it.
+    private let isNested: Bool
     /// Connections that are being made and may be shared.
     var attempts: [ServerKey: ConnectionAttempt] = [:]
     /// Servers that turned out to speak no protocol that can be shared.
@@ -52,6 +54,27 @@ package actor Session {
         try session.assumeIsolated { try $0.begin() }
     }
 
+    /// Makes the session of a tunnel within a stream of this connection: of the same client, but standing elsewhere.
+    func beginNested(_ channel: any Channel) throws -> Session {
+        let session = Session(
+            channel, record: clientRecord, ground: Ground(mode: ground.mode), services: services, hooks: hooks,
+            executor: executor, isNested: true)
+        try session.assumeIsolated { try $0.join() }
+        return session
+    }
+
+    /// Takes in a connection that is neither the client's nor a server's; the result is the key of its peer.
+    func adoptInner(_ channel: any Channel) throws -> Int {
+        let key = nextPeerKey
+        nextPeerKey += 1
+        let peer = Peer(channel, executor)
+        try peer.attach(PeerHandler(session: self, key: key))
+        peers[key] = peer
+        return key
+    }
+
+    func innerPeer(_ key: Int) -> Peer? { peers[key] }
+
     /// Makes a session without a client, for a request that is replayed: `record` is of the client that sent it once. Nothing comes from
     /// its client, which counts as closed; `endReplay` ends it.
     package init(
@@ -62,7 +85,7 @@ package actor Session {
 
     private init(
         _ channel: (any Channel)?, record: Client, ground: Ground, services: Services, hooks: any HookPort,
-        executor: LoopExecutor
+        executor: LoopExecutor, isNested: Bool = false
     ) {
         loop = executor.loop
         client = Peer(channel, executor)
@@ -71,6 +94,7 @@ package actor Session {
         self.services = services
         self.hooks = hooks
         self.executor = executor
+        self.isNested = isNested
         unownedExecutor = executor.asUnownedSerialExecutor()
     }
 
@@ -96,14 +120,19 @@ package actor Session {
         }
     }
 
-    private func begin() throws {
+    /// Comes to life: from here on what the client's connection does is reported here.
+    private func join() throws {
         try client.attach(PeerHandler(session: self, key: Self.clientKey))
         services.sessions.add(self)
-        log(.debug, "\(clientRecord.peername): client connect")
         peers[Self.clientKey] = client
+        watchIdleness()
+    }
+
+    private func begin() throws {
+        try join()
+        log(.debug, "\(clientRecord.peername): client connect")
         let sniffer = Sniffer(admits: ground.admits)
         client.consumer = sniffer
-        watchIdleness()
         if let refusal = services.admission.refusal(of: clientRecord.peername.host) {
             log(.warning, refusal)
             clientRecord.error = refusal
@@ -180,12 +209,15 @@ package actor Session {
         isEnded = true
         idleness?.cancel()
         services.sessions.remove(self)
-        log(.debug, "\(clientRecord.peername): client disconnect")
         clientRecord.timestampEnd = WallClock.now
         consumer?.closed(on: self)
         waiter.end(.clientGone)
-        hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))
+        if !isNested {
+            log(.debug, "\(clientRecord.peername): client disconnect")
+            hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))
+        }
         for server in servers { server.peer.close() }
+        for peer in peers.values { peer.close() }
     }
 
     private func serverEnded(_ server: ServerConnection) {
