@@ -137,11 +137,11 @@ def authority(tmp_path_factory) -> Authority:
 
 @pytest.fixture
 def nginx(tmp_path):
-    """`nginx(leaf)` starts nginx with that certificate, without TLS if there is none."""
+    """`nginx(leaf)` starts nginx with that certificate, without TLS if there is none; see support/nginx.py."""
     made = []
 
-    def make(leaf=None, extra: str = "") -> Nginx:
-        made.append(Nginx(tmp_path / f"nginx{len(made)}", leaf, extra))
+    def make(leaf=None, extra: str = "", **options) -> Nginx:
+        made.append(Nginx(tmp_path / f"nginx{len(made)}", leaf, extra, **options))
         return made[-1]
 
     yield make

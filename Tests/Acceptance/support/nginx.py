@@ -15,7 +15,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
-    log_format told '$request $status ssl=$ssl_protocol reused=$ssl_session_reused client=$ssl_client_s_dn';
+    log_format told '$request $status ssl=$ssl_protocol reused=$ssl_session_reused client=$ssl_client_s_dn $server_protocol';
     access_log {folder}/access.log told;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -25,7 +25,7 @@ http {{
     client_max_body_size 64m;
     keepalive_requests 10000000;
     server {{
-        listen 127.0.0.1:{port}{tls};
+        listen 127.0.0.1:{port}{how};
         server_name _;
         {certificate}
         ssl_protocols TLSv1.2 TLSv1.3;
@@ -38,15 +38,18 @@ http {{
 
 
 class Nginx:
-    """Answers `/hello` with "hello" and everything else with its method and path."""
+    """Answers `/hello` with "hello" and everything else with its method and path.
 
-    def __init__(self, folder: Path, leaf: Leaf | None = None, extra: str = ""):
+    With `http2` it speaks HTTP/2: chosen by ALPN with a certificate, with prior knowledge and nothing else without one.
+    """
+
+    def __init__(self, folder: Path, leaf: Leaf | None = None, extra: str = "", http2: bool = False):
         folder.mkdir(parents=True)
         self.folder, self.port, self.scheme = folder, free_port(), "https" if leaf else "http"
         certificate = f"ssl_certificate {leaf.certificate}; ssl_certificate_key {leaf.key};" if leaf else ""
         config = folder / "nginx.conf"
         config.write_text(
-            CONFIG.format(folder=folder, port=self.port, tls=" ssl" if leaf else "", certificate=certificate, extra=extra)
+            CONFIG.format(folder=folder, port=self.port, how=" ssl" * bool(leaf) + " http2" * http2, certificate=certificate, extra=extra)
         )
         binary = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin:/usr/local/bin")
         assert binary, "nginx is not installed"
