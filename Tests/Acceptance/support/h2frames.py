@@ -110,7 +110,7 @@ class Answer:
     """What came on one stream so far."""
 
     sections: list[list[tuple[bytes, bytes]]] = field(default_factory=list)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     ended: bool = False
     reset: int | None = None
 
