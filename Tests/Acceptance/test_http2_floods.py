@@ -144,6 +144,7 @@ def test_a_flood_is_ended_and_others_are_served(subject, kind, reads):
     subject.serves()
     before = subject.memory()
     with subject.connect() as f:
+        f.wire.sock.settimeout(2)
         flood = Flood(f, FLOODS[kind](f))
         try:
             end = f.to_end() if reads else None

@@ -1,11 +1,11 @@
-"""HTTP/2 frames written by hand, right or wrong, and what a peer answers to them. Field sections are encoded with `hpack`."""
+"""HTTP/2 frames written by hand, right or wrong, and what a peer answers to them. `hpack` reads its field sections."""
 
 import socket
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from hpack import Decoder, Encoder
+from hpack import Decoder
 
 from .wire import Closed, Wire
 
@@ -143,7 +143,7 @@ class Frames:
 
     def __init__(self, wire: Wire):
         self.wire = wire
-        self.encoder, self.decoder = Encoder(), Decoder()
+        self.decoder = Decoder()
         self.decoder.max_allowed_table_size = 1 << 20
         self.answers: dict[int, Answer] = {}
         self.goaway: Frame | None = None
@@ -169,17 +169,15 @@ class Frames:
     def send(self, *parts: bytes) -> None:
         self.wire.send(b"".join(parts))
 
-    def section(self, *fields: tuple[bytes | str, bytes | str]) -> bytes:
-        """Encodes a field section without indexing, so that one that is never sent does no harm to later ones."""
-        octets = lambda text: text.encode() if isinstance(text, str) else text
-        out = b""
-        for name, value in fields:
-            name, value = octets(name), octets(value)
-            out += b"\x10" + _string(name) + _string(value)
-        return out
+    @staticmethod
+    def section(*fields: tuple[bytes | str, bytes | str]) -> bytes:
+        """Encodes a field section as literals that go into no table, so that one that is never sent does no harm to later ones."""
+        octets = [[text.encode() if isinstance(text, str) else text for text in field] for field in fields]
+        return b"".join(b"\x10" + _string(name) + _string(value) for name, value in octets)
 
-    def headers(self, stream: int, *fields, end: bool = True, flags: int = END_HEADERS) -> bytes:
-        return frame(Kind.HEADERS, flags | END_STREAM * end, stream, self.section(*fields))
+    @staticmethod
+    def headers(stream: int, *fields: tuple[bytes | str, bytes | str], end: bool = True, flags: int = END_HEADERS) -> bytes:
+        return frame(Kind.HEADERS, flags | END_STREAM * end, stream, Frames.section(*fields))
 
     def next(self) -> Frame:
         """The next frame; raises `Closed` at the end."""
