@@ -1,0 +1,173 @@
+"""HTTP/1 and HTTP/2 in every combination: curl on one side, nginx and nghttpd on the other, through CONNECT and reverse mode.
+
+Bodies go both ways and come back by their hashes; curl says which version it was answered in, and the flow says both.
+"""
+
+import hashlib
+import random
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.nghttp2 import Nghttpd, Nghttpx
+from support.nginx import Nginx
+from support.origin import Origin, answering
+
+SIZES = (0, 1, 64 << 10, 10 << 20)
+ECHO = """
+location /files/ {{ root {folder}; default_type application/octet-stream; }}
+location /echo {{ proxy_pass http://{echo}; proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off; client_max_body_size 0; }}
+"""
+H1, H2 = "HTTP/1.1", "HTTP/2.0"
+
+
+@dataclass
+class Server:
+    scheme: str
+    port: int
+    version: str
+
+    @property
+    def authority(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Files of every size, of octets that do not repeat."""
+    made = tmp_path_factory.mktemp("bodies")
+    (made / "files").mkdir()
+    for size in SIZES:
+        (made / "files" / str(size)).write_bytes(random.Random(size).randbytes(size))
+    return made
+
+
+@pytest.fixture(scope="module")
+def servers(folder, authority, tmp_path_factory):
+    """Every kind of server, by name; each serves /files/SIZE, and sends back what is posted to /echo."""
+    runs = tmp_path_factory.mktemp("servers")
+    echo = Origin(answering(lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(request.body) + request.body))
+    leaf, extra = authority.leaf("127.0.0.1"), ECHO.format(folder=folder, echo=echo.authority)
+    programs = {
+        "tls-h1": Nginx(runs / "tls-h1", leaf, extra),
+        "tls-h2": Nginx(runs / "tls-h2", leaf, extra, http2=True),
+        "plain-h1": Nginx(runs / "plain-h1", None, extra),
+        "h2c": Nginx(runs / "h2c", None, extra, http2=True),
+        "nghttpd-h2c": Nghttpd(runs / "nghttpd-h2c", folder),
+        "nghttpd-tls": Nghttpd(runs / "nghttpd-tls", folder, leaf),
+    }
+    yield {name: Server(one.scheme, one.port, H1 if name.endswith("h1") else H2) for name, one in programs.items()}
+    for one in [*programs.values(), echo]:
+        one.stop()
+
+
+@dataclass
+class Client:
+    """How curl speaks: the scheme of its URL, its flags, and the version in which it must be answered."""
+
+    scheme: str
+    flags: tuple[str, ...]
+    version: str
+
+
+CLIENTS = {
+    "tls --http1.1": Client("https", ("--http1.1",), H1),
+    "tls --http2": Client("https", ("--http2",), H2),
+    "tls --http2-prior-knowledge": Client("https", ("--http2-prior-knowledge",), H2),
+    "--http1.1": Client("http", ("--http1.1",), H1),
+    "--http2": Client("http", ("--http2",), H2),  # Upgrade: h2c
+    "--http2-prior-knowledge": Client("http", ("--http2-prior-knowledge",), H2),
+}
+
+
+def run(client: Client, ca: Path, transfers: list[list[str]], *arguments: str, seconds: int = 40) -> list[tuple[str, str]]:
+    """The status and version of each transfer, all with one curl and on its kept connections where it can do that."""
+    # curl 7.88 fails on a kept connection that it began with prior knowledge in cleartext.
+    keeps = client.flags != ("--http2-prior-knowledge",) or client.scheme == "https"
+    common = ["-sS", *client.flags, "-w", "%{stderr}told %{http_code} %{http_version}\n", "--cacert", str(ca), "--max-time", str(seconds), *arguments]
+    told = []
+    for several in [transfers] if keeps else [[one] for one in transfers]:
+        command = ["curl"]
+        for one in several:
+            command += ["--next"] * (one is not several[0]) + common + one
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 5)
+        assert done.returncode == 0, done.stderr
+        told += re.findall(r"told (\d+) (\S+)", done.stderr)
+    return told
+
+
+def exchange(base: str, client: Client, ca: Path, folder: Path, out: Path, *arguments: str) -> None:
+    """Every size down and up with curl, `arguments` on its command line; nothing is answered but in the client's version."""
+    out.mkdir()
+    down = [[f"{base}/files/{size}", "-o", str(out / f"down{size}")] for size in SIZES]
+    posted = ["-H", "Content-Type: application/octet-stream", "-H", "Expect:", "--data-binary"]
+    up = [[*posted, f"@{folder}/files/{size}", "-o", str(out / f"up{size}"), f"{base}/echo"] for size in SIZES]
+    version = "2" if client.version == H2 else "1.1"
+    assert run(client, ca, down, *arguments) == run(client, ca, up, *arguments) == [("200", version)] * len(SIZES)
+    for size in SIZES:
+        wanted = hashlib.sha256((folder / "files" / str(size)).read_bytes()).hexdigest()
+        for way in ("down", "up"):
+            assert hashlib.sha256((out / f"{way}{size}").read_bytes()).hexdigest() == wanted, f"{size} bytes {way}"
+
+
+DIRECT = [
+    *(("tls-h1", "tls --http1.1"), ("plain-h1", "--http1.1")),
+    *((server, client) for server in ("tls-h2", "nghttpd-tls") for client in ("tls --http2", "tls --http2-prior-knowledge")),
+    *((server, "--http2-prior-knowledge") for server in ("h2c", "nghttpd-h2c")),
+]
+
+
+@pytest.mark.parametrize("server, client", DIRECT)
+def test_the_servers_and_curl_agree_without_a_proxy(servers, folder, authority, tmp_path, server, client):
+    one = servers[server]
+    exchange(f"{one.scheme}://{one.authority}", CLIENTS[client], authority.certificate, folder, tmp_path / "out")
+
+
+def test_curl_is_upgraded_by_nghttpx(servers, folder, authority, tmp_path):
+    """nghttpx takes the Upgrade that nginx and nghttpd know nothing of."""
+    proxy = Nghttpx(tmp_path / "nghttpx", servers["plain-h1"].port)
+    try:
+        exchange(f"http://{proxy.authority}", CLIENTS["--http2"], authority.certificate, folder, tmp_path / "out")
+    finally:
+        proxy.stop()
+
+
+def versions(worker, count: int) -> set[tuple[str, str]]:
+    flows = [message["params"]["flow"] for message in worker.wait("response", count)]
+    return {(flow["request"]["http_version"], flow["response"]["http_version"]) for flow in flows}
+
+
+REVERSE = {"tls-h1": "reverse:https", "tls-h2": "reverse:https", "nghttpd-tls": "reverse:https", "plain-h1": "reverse:http", "h2c": "reverse:h2c", "nghttpd-h2c": "reverse:h2c"}
+
+
+@pytest.mark.seconds(90)
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("server", REVERSE)
+def test_reverse_mode_translates_every_client_to_every_server(weir, servers, folder, authority, addon, tmp_path, server, client):
+    one, worker = servers[server], addon(["response"])
+    trusted = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
+    proxy = weir(*trusted, modes=[f"{REVERSE[server]}://{one.authority}"], addons=[worker])
+    speaks = CLIENTS[client]
+    exchange(f"{speaks.scheme}://127.0.0.1:{proxy.port}", speaks, proxy.ca, folder, tmp_path / "out")
+    assert versions(worker, 2 * len(SIZES)) == {(speaks.version, one.version)}
+
+
+# Inside a tunnel of cleartext nobody says what the server speaks: the proxy speaks as its client does.
+TUNNELLED = [
+    *((server, client) for server in ("tls-h1", "tls-h2", "nghttpd-tls") for client in CLIENTS if client.startswith("tls")),
+    *(("plain-h1", client) for client in ("--http1.1", "--http2")),
+    *((server, "--http2-prior-knowledge") for server in ("h2c", "nghttpd-h2c")),
+]
+
+
+@pytest.mark.seconds(90)
+@pytest.mark.parametrize("server, client", TUNNELLED)
+def test_a_tunnel_is_read_in_every_version(weir, servers, folder, authority, addon, tmp_path, server, client):
+    one, worker = servers[server], addon([{"name": "response", "filter": "!~m CONNECT"}])
+    proxy = weir("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}", addons=[worker])
+    speaks = CLIENTS[client]
+    exchange(f"{one.scheme}://{one.authority}", speaks, proxy.ca, folder, tmp_path / "out", "-p", "-x", proxy.url)
+    assert versions(worker, 2 * len(SIZES)) == {(speaks.version, one.version)}
