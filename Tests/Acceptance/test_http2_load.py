@@ -1,0 +1,121 @@
+"""Many streams at once: h2load's, and those of one connection of which one is held."""
+
+import asyncio
+import re
+import subprocess
+import time
+
+import httpx
+import pytest
+
+from support.calls import asked, standing
+from support.tunnel import trusting
+
+REQUESTS = 100_000
+HELD_SECONDS = 10
+HELD = f"""
+@worker.on("request")
+def request(message):
+    if path(message) == "/held":
+        time.sleep({HELD_SECONDS})
+"""
+
+
+def h2load(url: str, requests: int = REQUESTS) -> None:
+    command = ["h2load", "-n", str(requests), "-c", "1", "-m", "100", url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    counted = dict((word, int(number)) for number, word in re.findall(r"(\d+) (total|started|done|succeeded|failed|errored|timeout|2xx)", done.stdout))
+    assert counted == {**dict.fromkeys(("total", "started", "done", "succeeded", "2xx"), requests), "failed": 0, "errored": 0, "timeout": 0}, done.stdout
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["tls", "cleartext"])
+def test_h2load_and_nginx_agree_without_a_proxy(nginx, authority, secure):
+    h2load(nginx(authority.leaf("127.0.0.1") if secure else None, http2=True).url())
+
+
+@pytest.mark.seconds(300)
+@pytest.mark.parametrize("server", ["tls-h2", "h2c", "h1"])
+@pytest.mark.parametrize("client", ["https", "http"])
+def test_none_of_100000_requests_over_100_streams_fails(weir, nginx, authority, client, server):
+    origin = nginx(authority.leaf("127.0.0.1") if server == "tls-h2" else None, http2=server != "h1")
+    scheme = {"tls-h2": "https", "h2c": "h2c", "h1": "http"}[server]
+    trusted = ("-q", "--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
+    proxy = weir(*trusted, modes=[f"reverse:{scheme}://{origin.authority}"])
+    h2load(f"{client}://127.0.0.1:{proxy.port}/hello")
+    served = origin.served()
+    assert len(served) == REQUESTS
+    assert served[-1].endswith("HTTP/1.1" if server == "h1" else "HTTP/2.0")
+
+
+def with_others(base: str, held: str, **options) -> tuple[float, float]:
+    """Asks for `held` and for 99 others, all on one connection: the seconds until the last of the others came, and until it came."""
+
+    async def all_of_them() -> tuple[float, float]:
+        limits = httpx.Limits(max_connections=1)
+        async with httpx.AsyncClient(http2=True, limits=limits, timeout=25, **options) as client:
+            assert (await client.get(f"{base}/first")).http_version == "HTTP/2"
+            begun = time.monotonic()
+
+            async def one(path: str) -> float:
+                answer = await client.get(f"{base}{path}")
+                assert answer.status_code == 200 and answer.http_version == "HTTP/2"
+                return time.monotonic() - begun
+
+            first = asyncio.create_task(one(held))
+            others = await asyncio.gather(*(one(f"/{n}") for n in range(99)))
+            assert held != "/held" or not first.done()
+            return max(others), await first
+
+    return asyncio.run(all_of_them())
+
+
+def test_100_streams_of_httpx_and_nginx_share_a_connection_without_a_proxy(nginx, authority):
+    server = nginx(authority.leaf("127.0.0.1"), http2=True)
+    others, last = with_others(f"https://{server.authority}", "/last", verify=trusting(authority.certificate))
+    assert others < 2 and last < 2
+    assert len(server.served()) == 101
+
+
+@pytest.mark.seconds(60)
+@pytest.mark.parametrize("server", ["tls-h2", "h1"])
+@pytest.mark.parametrize("hook", ["request", "response"])
+def test_a_flow_that_is_held_for_10_s_holds_up_none_of_99_on_its_connection(weir, nginx, authority, addon, server, hook):
+    secure = server == "tls-h2"
+    origin = nginx(authority.leaf("127.0.0.1") if secure else None, http2=secure)
+    worker = addon([{"name": hook, "timeout_ms": 20_000}], HELD.replace('"request"', f'"{hook}"'), threads=True)
+    trusted = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
+    proxy = weir(*trusted, modes=[f"reverse:{'https' if secure else 'http'}://{origin.authority}"], addons=[worker])
+    others, held = with_others(f"https://127.0.0.1:{proxy.port}", "/held", verify=trusting(proxy.ca))
+    assert others < 3, "the others waited"
+    assert HELD_SECONDS - 0.1 < held < HELD_SECONDS + 3
+    flows = [message["params"]["flow"] for message in worker.messages(hook)]
+    assert len(flows) == 101
+    assert len({flow["client_conn"]["id"] for flow in flows}) == 1
+    assert {flow["request"]["http_version"] for flow in flows} == {"HTTP/2.0"}
+
+
+@pytest.mark.parametrize("ending", ["flow.resume", "flow.kill"])
+def test_one_intercepted_stream_stands_still_alone(caller, nginx, authority, ending):
+    """Its end, or its death, is its stream's alone."""
+    origin = nginx(authority.leaf("127.0.0.1"), http2=True)
+    trusted = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}", "--set", "intercept=~u /held & ~q")
+    proxy, worker = caller(*trusted, modes=[f"reverse:https://{origin.authority}"])
+
+    async def exchange() -> None:
+        async with httpx.AsyncClient(http2=True, verify=trusting(proxy.ca), limits=httpx.Limits(max_connections=1), timeout=15) as client:
+            base = f"https://127.0.0.1:{proxy.port}"
+            held = asyncio.create_task(client.get(f"{base}/held"))
+            answers = await asyncio.gather(*(client.get(f"{base}/{n}") for n in range(20)))
+            assert all(answer.status_code == 200 for answer in answers) and not held.done()
+            flow = (await asyncio.to_thread(standing, worker))["id"]
+            await asyncio.to_thread(asked, worker, ending, id=flow)
+            if ending == "flow.resume":
+                assert (await held).text == "GET /held\n"
+            else:
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await held
+            assert (await client.get(f"{base}/after")).status_code == 200, "the connection goes on"
+
+    asyncio.run(exchange())
+    assert len(origin.served()) == (22 if ending == "flow.resume" else 21)
