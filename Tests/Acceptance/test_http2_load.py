@@ -1,15 +1,14 @@
 """Many streams at once: h2load's, and those of one connection of which one is held."""
 
-import asyncio
 import re
 import subprocess
 import time
+from pathlib import Path
 
-import httpx
 import pytest
 
 from support.calls import asked, standing
-from support.tunnel import trusting
+from support.h2frames import Frames
 
 REQUESTS = 100_000
 HELD_SECONDS = 10
@@ -48,31 +47,40 @@ def test_none_of_100000_requests_over_100_streams_fails(weir, nginx, authority, 
     assert served[-1].endswith("HTTP/1.1" if server == "h1" else "HTTP/2.0")
 
 
-def with_others(base: str, held: str, **options) -> tuple[float, float]:
-    """Asks for `held` and for 99 others, all on one connection: the seconds until the last of the others came, and until it came."""
+class Gets:
+    """Requests on one connection. Not with httpx: there a stream that waits can keep another from its answer that has come."""
 
-    async def all_of_them() -> tuple[float, float]:
-        limits = httpx.Limits(max_connections=1)
-        async with httpx.AsyncClient(http2=True, limits=limits, timeout=25, **options) as client:
-            assert (await client.get(f"{base}/first")).http_version == "HTTP/2"
-            begun = time.monotonic()
+    def __init__(self, port: int, ca: Path):
+        self.frames = Frames.over_tls(port, ca)
+        self.frames.wire.sock.settimeout(25)
+        self.number = 1
 
-            async def one(path: str) -> float:
-                answer = await client.get(f"{base}{path}")
-                assert answer.status_code == 200 and answer.http_version == "HTTP/2"
-                return time.monotonic() - begun
+    def begin(self, path: str) -> int:
+        stream, self.number = self.number, self.number + 2
+        self.frames.send(self.frames.headers(stream, (":method", "GET"), (":scheme", "https"), (":authority", "origin.test"), (":path", path)))
+        return stream
 
-            first = asyncio.create_task(one(held))
-            others = await asyncio.gather(*(one(f"/{n}") for n in range(99)))
-            assert held != "/held" or not first.done()
-            return max(others), await first
+    def end(self, *streams: int) -> float:
+        """Waits for all of them; the time when the last one came."""
+        for stream in streams:
+            answer = self.frames.answer(stream)
+            assert answer.status == 200 and answer.ended, answer
+        return time.monotonic()
 
-    return asyncio.run(all_of_them())
+
+def with_others(port: int, ca: Path, held: str) -> tuple[float, float]:
+    """Asks for `held`, then for 99 others on the same connection: the seconds until the last of the others came, and until it came."""
+    gets = Gets(port, ca)
+    gets.end(gets.begin("/first"))
+    begun = time.monotonic()
+    first = gets.begin(held)
+    others = gets.end(*(gets.begin(f"/{n}") for n in range(99)))
+    return others - begun, gets.end(first) - begun
 
 
-def test_100_streams_of_httpx_and_nginx_share_a_connection_without_a_proxy(nginx, authority):
+def test_100_streams_and_nginx_share_a_connection_without_a_proxy(nginx, authority):
     server = nginx(authority.leaf("127.0.0.1"), http2=True)
-    others, last = with_others(f"https://{server.authority}", "/last", verify=trusting(authority.certificate))
+    others, last = with_others(server.port, authority.certificate, "/last")
     assert others < 2 and last < 2
     assert len(server.served()) == 101
 
@@ -86,7 +94,7 @@ def test_a_flow_that_is_held_for_10_s_holds_up_none_of_99_on_its_connection(weir
     worker = addon([{"name": hook, "timeout_ms": 20_000}], HELD.replace('"request"', f'"{hook}"'), threads=True)
     trusted = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
     proxy = weir(*trusted, modes=[f"reverse:{'https' if secure else 'http'}://{origin.authority}"], addons=[worker])
-    others, held = with_others(f"https://127.0.0.1:{proxy.port}", "/held", verify=trusting(proxy.ca))
+    others, held = with_others(proxy.port, proxy.ca, "/held")
     assert others < 3, "the others waited"
     assert HELD_SECONDS - 0.1 < held < HELD_SECONDS + 3
     flows = [message["params"]["flow"] for message in worker.messages(hook)]
@@ -102,20 +110,15 @@ def test_one_intercepted_stream_stands_still_alone(caller, nginx, authority, end
     trusted = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}", "--set", "intercept=~u /held & ~q")
     proxy, worker = caller(*trusted, modes=[f"reverse:https://{origin.authority}"])
 
-    async def exchange() -> None:
-        async with httpx.AsyncClient(http2=True, verify=trusting(proxy.ca), limits=httpx.Limits(max_connections=1), timeout=15) as client:
-            base = f"https://127.0.0.1:{proxy.port}"
-            held = asyncio.create_task(client.get(f"{base}/held"))
-            answers = await asyncio.gather(*(client.get(f"{base}/{n}") for n in range(20)))
-            assert all(answer.status_code == 200 for answer in answers) and not held.done()
-            flow = (await asyncio.to_thread(standing, worker))["id"]
-            await asyncio.to_thread(asked, worker, ending, id=flow)
-            if ending == "flow.resume":
-                assert (await held).text == "GET /held\n"
-            else:
-                with pytest.raises(httpx.RemoteProtocolError):
-                    await held
-            assert (await client.get(f"{base}/after")).status_code == 200, "the connection goes on"
-
-    asyncio.run(exchange())
+    gets = Gets(proxy.port, proxy.ca)
+    held = gets.begin("/held")
+    gets.end(*(gets.begin(f"/{n}") for n in range(20)))
+    assert not gets.frames.answers.get(held)
+    asked(worker, ending, id=standing(worker)["id"])
+    if ending == "flow.resume":
+        gets.end(held)
+        assert gets.frames.answers[held].body == b"GET /held\n"
+    else:
+        assert gets.frames.answer(held).reset is not None
+    gets.end(gets.begin("/after"))
     assert len(origin.served()) == (22 if ending == "flow.resume" else 21)

@@ -4,9 +4,11 @@ import socket
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 
 from hpack import Decoder
 
+from .tunnel import trusting
 from .wire import Closed, Wire
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -157,6 +159,15 @@ class Frames:
         made = cls(Wire(sock, timeout))
         made.send(PREFACE + settings(*pairs))
         return made
+
+    @classmethod
+    def over_tls(cls, port: int, ca: Path) -> "Frames":
+        """As `client`, to a server of this machine that agrees to HTTP/2 by ALPN."""
+        context = trusting(ca)
+        context.set_alpn_protocols(["h2"])
+        sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5), server_hostname="127.0.0.1")
+        assert sock.selected_alpn_protocol() == "h2"
+        return cls.client(sock).settled()
 
     @classmethod
     def server(cls, wire: Wire, *pairs: tuple[int, int]) -> "Frames":
