@@ -28,6 +28,19 @@ def test_httpx_reaches_both(both):
     assert len(worker.messages("response")) == 22
 
 
+def test_httpx_speaks_http_2_with_both(weir, nginx, authority, addon):
+    server, worker = nginx(authority.leaf("127.0.0.1"), http2=True), addon([{"name": "response", "filter": "!~m CONNECT"}])
+    proxy = weir("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}", addons=[worker])
+    with httpx.Client(http2=True, proxy=proxy.url, verify=trusting(proxy.ca), timeout=10) as client:
+        for n in range(10):
+            answer = client.get(server.url(f"/{n}"))
+            assert (answer.text, answer.http_version) == (f"GET /{n}\n", "HTTP/2")
+        assert client.post(server.url("/post"), content=b"x" * 100_000).text == "POST /post\n"
+    flows = [message["params"]["flow"] for message in worker.messages("response")]
+    assert [(flow["request"]["http_version"], flow["response"]["http_version"]) for flow in flows] == [("HTTP/2.0", "HTTP/2.0")] * 11
+    assert len({flow["server_conn"]["id"] for flow in flows}) == 1
+
+
 def test_aiohttp_reaches_both_with_many_requests_at_once(both):
     proxy, worker, servers = both
 
