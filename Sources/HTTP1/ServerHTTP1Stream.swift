@@ -27,14 +27,21 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         server.peer.consumer = self
     }
 
-    private var name: String { "server \(server.key.address)" }
+    private var name: String { server.name }
+
+    /// The whole URL where a proxy is asked for it, the path elsewhere.
+    private func target(of request: Request) -> ByteString {
+        guard case .asked = server.key.route else { return request.path }
+        let path = request.path == "*" ? "" : request.path.string
+        return ByteString("http://\(Authority(host: request.host, port: request.port == 80 ? nil : request.port))\(path)")
+    }
 
     // MARK: The request
 
     var takesBody: Bool { server.peer.isWritable }
 
     func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure) {
-        var head = RequestHead(method: request.method, target: request.path, headers: request.headers)
+        var head = RequestHead(method: request.method, target: target(of: request), headers: request.headers)
         let upgrades = head.headers.hasToken("upgrade", in: "Connection")
         HopByHop.strip(&head.headers, relayingUpgrade: upgrades)
         guard let framing = OutgoingFraming.apply(toRequest: &head.headers, length: length, peer: .http11) else {

@@ -95,7 +95,8 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
             parts: parts)
         running[flow.id] = exchange
         let session = Session(
-            replayingFor: flow.client.value, ground: Ground(replaying: flow), services: services, hooks: hooks, executor: executor
+            replayingFor: flow.client.value, ground: Ground(replaying: flow, services.settings), services: services, hooks: hooks,
+            executor: executor
         )
         // A server that never answers must not hold up the queue.
         let limit = services.settings[ProxyOptions.table.tcpTimeout]
@@ -121,8 +122,10 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
 
 extension Ground {
     /// As in a tunnel to the server, so that TLS asks for the name that the request has.
-    fileprivate init(replaying flow: HTTPFlow) {
+    fileprivate init(replaying flow: HTTPFlow, _ settings: Settings) {
         self.init(mode: .regular)
+        // Whoever sent it once: it goes the way that requests go now.
+        via = settings[ProxyOptions.table.mode].first.flatMap { try? ModeSpec($0) }.flatMap { Ground(mode: $0).via }
         target = Address(host: flow.request.host, port: flow.request.port)
         targetUsesTLS = flow.request.scheme == "https"
         isTunnel = true

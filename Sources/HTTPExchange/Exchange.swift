@@ -140,6 +140,8 @@ package final class Exchange: @unchecked Sendable {
             address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
         if isToTarget, ground.isTunnel, let name = ground.serverName, usesTLS { key.serverName = name }
         key.http2 = isToTarget && !usesTLS && !asksUpgrade && ground.cleartextHTTP2 != .no
+        let isBound = isToTarget && ground.isTunnel && flow.isReplay == nil
+        key.route = ground.route(asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
         let server = try await session.acquire(key, forUpgrade: asksUpgrade, onlyNew: onlyNew, waiter: waiter)
         flow.server = server.frozenRecord
         return server

@@ -25,6 +25,8 @@ package struct HTTPHooks: HookTable {
         "http_connect", "A CONNECT request came. A response other than 2xx refuses; `request.host` and `port` redirect.")
     package let connected = Hook<FlowEvent>("http_connected", "The CONNECT request was granted.")
     package let connectError = Hook<FlowEvent>("http_connect_error", "The CONNECT request was refused or failed.")
+    package let connectUpstream = Hook<FlowEvent>(
+        "http_connect_upstream", "The upstream proxy is about to be sent CONNECT. `request.headers` may be changed.")
     package let requestheaders = Hook<FlowEvent>("requestheaders", "A request's head was read. Always the first event of a flow.")
     package let request = Hook<FlowEvent>(
         "request",

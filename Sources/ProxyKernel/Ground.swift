@@ -3,6 +3,8 @@ import FlowModel
 /// What a session knows of where it stands: how the client reached us and where its messages go.
 package struct Ground: Sendable {
     package var mode: ModeSpec
+    /// The proxy by which all servers are reached, if there is one.
+    package var via: ServerVia?
     /// Where everything goes: the reverse mode's server, or the one that the client chose for a tunnel. Nil if each request names its own.
     package var target: Address?
     /// Whether the server is spoken to over TLS, if `target` is set.
@@ -31,7 +33,8 @@ package struct Ground: Sendable {
             cleartextHTTP2 = scheme == .h2c ? .yes : .no
             admits = scheme.isHTTP ? .http : .raw
         case .socks5: admits = .socks
-        case .regular, .upstream, .transparent, .dns: break
+        case .upstream(let tls, let proxy): via = ServerVia(scheme: tls ? "https" : "http", address: proxy)
+        case .regular, .transparent, .dns: break
         }
     }
 
@@ -40,6 +43,9 @@ package struct Ground: Sendable {
 
     /// Whether the server is known, and connected to, before the client has said anything.
     var knowsServer: Bool { isReverse && admits == .raw }
+
+    /// How a server is reached: by asking the upstream proxy for each URL, or else through a tunnel there; straight without one.
+    package func route(asks: Bool = false) -> Route { via.map { asks ? .asked($0) : .tunnel($0) } ?? .direct }
 
     /// From here on the client speaks to a server of its choice; `eager` is the connection that was made to it already.
     package mutating func enterTunnel(to target: Address, eager: ServerKey?) {
@@ -72,10 +78,28 @@ package struct ServerKey: Sendable, Hashable {
     package var serverName: String?
     /// HTTP/2 by prior knowledge.
     package var http2 = false
+    package var route: Route
 
-    package init(address: Address, tls: Bool, serverName: String?) {
+    package init(address: Address, tls: Bool, serverName: String?, route: Route = .direct) {
         self.address = address
         self.tls = tls
         self.serverName = serverName
+        self.route = route
+    }
+}
+
+/// The way to a server.
+package enum Route: Sendable, Hashable {
+    case direct
+    /// An HTTP proxy is asked for the URL of each request.
+    case asked(ServerVia)
+    /// An HTTP proxy passes bytes on.
+    case tunnel(ServerVia)
+
+    package var via: ServerVia? {
+        switch self {
+        case .direct: nil
+        case .asked(let via), .tunnel(let via): via
+        }
     }
 }

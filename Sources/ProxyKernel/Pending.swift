@@ -58,6 +58,9 @@ package final class Waiter: @unchecked Sendable {
         waiting?.fail(failure)
     }
 
+    /// Ends the present wait alone.
+    package func interrupt(_ failure: ProxyFailure) { waiting?.fail(failure) }
+
     /// Lets waits begin again, for the part of a story that follows its end, such as the *error* event.
     package func reopen() { ended = nil }
 }

@@ -46,7 +46,9 @@ extension Session {
     package func relay(_ held: ByteBuffer) async {
         guard let target = ground.target else { return client.close() }
         do throws(ProxyFailure) {
-            let key = ground.eagerServer ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName)
+            let key =
+                ground.eagerServer
+                ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName, route: ground.route())
             let holder = Holder(client, held)
             client.consumer = holder
             if let failure = ground.eagerFailure { throw failure }

@@ -24,6 +24,9 @@ package final class ServerConnection {
         self.record = record
     }
 
+    /// For people: the server, and the proxy by which it is reached.
+    package var name: String { "server \(key.address)" + (key.route.via.map { " by upstream proxy \($0.address)" } ?? "") }
+
     /// The record as flows share it.
     package var frozenRecord: Frozen<Server> {
         if let frozen { return frozen }

@@ -17,6 +17,7 @@ package final class Services: Sendable {
     package let protocols: [ProtocolLayer]
     /// Nil if HTTP/2 is not spoken.
     let multiplex: MultiplexerFactory?
+    let openTunnel: TunnelOpener?
     package let recorder: any FlowRecorder
     /// Our own listening addresses, to which no request is forwarded.
     package let ownAddresses: OwnAddresses
@@ -39,7 +40,8 @@ package final class Services: Sendable {
 
     package init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
-        upstream: UpstreamSettings, protocols: [ProtocolLayer], multiplex: MultiplexerFactory?, recorder: any FlowRecorder,
+        upstream: UpstreamSettings, protocols: [ProtocolLayer], multiplex: MultiplexerFactory?,
+        openTunnel: TunnelOpener?, recorder: any FlowRecorder,
         ownAddresses: OwnAddresses,
         flows: FlowRegistry, counters: Counters, interception: @escaping @Sendable (Settings) -> Interception?,
         passthrough: HostSelection?
@@ -51,6 +53,7 @@ package final class Services: Sendable {
         self.upstream = upstream
         self.protocols = protocols
         self.multiplex = multiplex
+        self.openTunnel = openTunnel
         self.recorder = recorder
         self.ownAddresses = ownAddresses
         self.flows = flows

@@ -7,7 +7,7 @@ extension Session {
     func approachServer() async throws(ProxyFailure) {
         guard ground.knowsServer, let target = ground.target else { return }
         let name = ground.targetUsesTLS ? target.host : nil
-        let key = ServerKey(address: target, tls: ground.targetUsesTLS, serverName: name)
+        let key = ServerKey(address: target, tls: ground.targetUsesTLS, serverName: name, route: ground.route())
         do throws(ProxyFailure) {
             let server = try await connect(key, alpnOffers: [], waiter: waiter)
             server.isIdle = true
@@ -21,7 +21,8 @@ extension Session {
     /// Connects to a tunnel's server before the client says what it wants there; nil if servers are connected to later.
     package func dialAhead(_ target: Address, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection? {
         guard isEager else { return nil }
-        let server = try await dial(ServerKey(address: target, tls: false, serverName: nil), waiter: waiter)
+        let server = try await dial(
+            ServerKey(address: target, tls: false, serverName: nil, route: ground.route()), waiter: waiter)
         server.isIdle = true
         return server
     }

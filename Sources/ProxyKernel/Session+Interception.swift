@@ -39,7 +39,8 @@ extension Session {
     /// The server's handshake, before ours with the client. Its failure is kept for the first request; the client is answered anyway.
     private func learnCertificate(of target: Address, _ hello: ClientHello) async {
         let key = ServerKey(
-            address: target, tls: true, serverName: ground.isReverse ? target.host : hello.serverName ?? target.host)
+            address: target, tls: true, serverName: ground.isReverse ? target.host : hello.serverName ?? target.host,
+            route: ground.route())
         let offers =
             ground.admits == .raw
             ? clientRecord.tls.alpnOffers : hello.alpnProtocols.isEmpty ? [] : alpnOffers(forUpgrade: false)

@@ -10,9 +10,11 @@ extension Session {
     package var targetRecord: Frozen<Server> {
         if let key = ground.eagerServer, let server = servers.first(where: { $0.key == key }) { return server.frozenRecord }
         if let unconnected, unconnected.value.address == ground.target { return unconnected }
-        let record = Frozen(Server(id: Identifier.uuid4(), address: ground.target))
-        unconnected = record
-        return record
+        var record = Server(id: Identifier.uuid4(), address: ground.target)
+        record.via = ground.target == nil ? nil : ground.via
+        let frozen = Frozen(record)
+        unconnected = frozen
+        return frozen
     }
 
     /// An idle connection with that key, kept from an earlier exchange or made before the first.
@@ -86,16 +88,19 @@ extension Session {
         var record = Server(id: Identifier.uuid4(), address: key.address)
         record.tls.isUsed = key.tls
         record.tls.sni = key.serverName
+        record.via = key.route.via
         var event = ServerEvent(server: record, client: frozenClientRecord)
         try await hooks.run(ConnectionHooks.table.serverConnect, &event, waiter: waiter)
         do throws(ProxyFailure) {
             if let error = event.server.error { throw .killed("connecting to \(key.address) was refused: \(error)") }
             let address = event.server.address ?? key.address
-            guard !services.ownAddresses.contain(address) else {
-                throw ProxyFailure(.connect, fault: .client, "\(address) is this proxy itself; a request to it would never end")
+            let hop = key.route.via?.address ?? address
+            for own in [address, hop] where services.ownAddresses.contain(own) {
+                throw ProxyFailure(.connect, fault: .client, "\(own) is this proxy itself; a request to it would never end")
             }
             event.server.timestampStart = WallClock.now
-            let server = try await open(address, key: key, record: event.server, waiter: waiter)
+            let server = try await open(hop, key: key, record: event.server, waiter: waiter)
+            try await follow(key.route, to: address, on: server, waiter: waiter)
             log(.debug, "\(clientRecord.peername): server connect \(address)")
             var connected = ServerEvent(server: server.record, client: frozenClientRecord)
             try await hooks.run(ConnectionHooks.table.serverConnected, &connected, waiter: waiter)
@@ -136,7 +141,7 @@ extension Session {
                         server.peer.consumer = key.http2 ? Holder(server.peer) : IdleServer(server)
                         arrival.resume(server.peerKey)
                     case .failure(let error):
-                        arrival.fail(Self.failure(to: address, error, seconds))
+                        arrival.fail(Self.failure(to: address, key, error, seconds))
                     }
                 }
             }
@@ -147,9 +152,10 @@ extension Session {
         return server
     }
 
-    private static func failure(to address: Address, _ error: any Error, _ seconds: Int) -> ProxyFailure {
+    private static func failure(to address: Address, _ key: ServerKey, _ error: any Error, _ seconds: Int) -> ProxyFailure {
         let (reason, number) = reason(error, seconds)
-        var failure = ProxyFailure(.connect, fault: .server, "cannot connect to \(address): \(reason)")
+        let place = key.route.via == nil ? "\(address)" : "upstream proxy \(address) for \(key.address)"
+        var failure = ProxyFailure(.connect, fault: .server, "cannot connect to \(place): \(reason)")
         failure.systemError = number
         return failure
     }

@@ -78,7 +78,8 @@ package final class Sniffer: ByteConsumer {
         guard let selection = session.services.passthrough, let target = ground.target, !ground.clientUsesTLS else {
             return false
         }
-        let peer = session.targetRecord.value.peername
+        let record = session.targetRecord.value
+        let peer = record.via == nil ? record.peername : nil
         guard let names = HostSelection.names(of: target, peer: peer, verdict, held) else { return clientIsDone ? false : nil }
         return selection.passes(names)
     }

@@ -28,11 +28,12 @@ extension Rule {
 
 /// When in a flow's life a rule can act.
 enum Moment: CaseIterable {
-    case connect, requestHead, request, responseHead, response
+    case connect, connectUpstream, requestHead, request, responseHead, response
 
     var hook: Hook<FlowEvent> {
         switch self {
         case .connect: HTTPHooks.table.connect
+        case .connectUpstream: HTTPHooks.table.connectUpstream
         case .requestHead: HTTPHooks.table.requestheaders
         case .request: HTTPHooks.table.request
         case .responseHead: HTTPHooks.table.responseheaders

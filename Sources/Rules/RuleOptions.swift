@@ -55,7 +55,8 @@ package struct RuleOptions: OptionTable {
     package let stickyCookie = Option<String?>(
         "stickycookie", nil, "Filter: requests that match get the cookies that were set before, by whichever client's requests.")
     package let upstreamAuth = Option<String?>(
-        "upstream_auth", nil, "Reverse mode: requests get `Authorization: Basic` with this, \(UpstreamAuth.grammar).")
+        "upstream_auth", nil,
+        "Credentials, \(UpstreamAuth.grammar): for the upstream proxy, or for the server of a reverse proxy.")
 
     package init() {}
     package static let table = RuleOptions()

@@ -2,12 +2,14 @@ import FlowModel
 import ProxyKernel
 import Schema
 
-/// `upstream_auth`: the proxy's own credentials for the server of a reverse proxy.
+/// `upstream_auth`: the proxy's own credentials for the server of a reverse proxy, or for the upstream proxy.
 struct UpstreamAuth: Rule {
     static let grammar = "`username:password`"
 
-    let moments: [Moment] = [.requestHead]
+    let moments: [Moment] = [.connectUpstream, .requestHead]
     private let value: ByteString
+    /// Where replayed requests go, whoever sent them once.
+    private let replaysGoUpstream: Bool
 
     init?(_ settings: Settings) throws(OptionFailure) {
         let option = RuleOptions.table.upstreamAuth
@@ -21,9 +23,23 @@ struct UpstreamAuth: Rule {
         }
         guard let value else { return nil }
         self.value = value
+        replaysGoUpstream = settings[ProxyOptions.table.mode].first.map(Self.isUpstream) ?? false
     }
 
-    func apply(to flow: inout HTTPFlow, at _: Moment) {
-        if flow.isToReverseProxy { flow.request.headers.set("Authorization", value) }
+    private static func isUpstream(_ mode: String) -> Bool { mode.lowercased().hasPrefix("upstream") }
+
+    func apply(to flow: inout HTTPFlow, at moment: Moment) {
+        if moment == .connectUpstream || moment == .requestHead && asksProxy(flow) {
+            flow.request.headers.set("Proxy-Authorization", value)
+        } else if flow.isToReverseProxy {
+            flow.request.headers.set("Authorization", value)
+        }
+    }
+
+    /// Whether the upstream proxy reads the request: it is neither in a tunnel nor inside TLS.
+    private func asksProxy(_ flow: HTTPFlow) -> Bool {
+        guard flow.request.scheme == "http" else { return false }
+        if flow.isReplay != nil { return replaysGoUpstream }
+        return Self.isUpstream(flow.client.value.proxyMode) && flow.server.value.address == nil
     }
 }

@@ -4,6 +4,7 @@ import FlowExport
 import FlowFiles
 import FlowModel
 import Glibc
+import HTTP1
 import HTTP2
 import HTTPExchange
 import Logging
@@ -71,7 +72,8 @@ extension Program {
     /// Why a mode that can be written cannot run; nil if it can.
     private static func unserved(_ mode: ModeSpec) -> String? {
         switch mode.kind {
-        case .regular, .socks5, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _), .reverse(.tcp, _), .reverse(.tls, _):
+        case .regular, .socks5, .upstream, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _), .reverse(.tcp, _),
+            .reverse(.tls, _):
             nil
         default: "mode '\(mode)' is not served by this version"
         }
@@ -204,7 +206,7 @@ extension Program {
             return Services(
                 options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols(settings),
-                multiplex: HTTP2Layer.multiplex,
+                multiplex: HTTP2Layer.multiplex, openTunnel: HTTP1Layer.openTunnel,
                 recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), counters: Counters(),
                 interception: Self.interception, passthrough: passthrough)
         } catch {

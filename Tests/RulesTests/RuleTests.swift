@@ -147,14 +147,27 @@ import Testing
         ])
     func domains(host: String, domain: String, isOf: Bool) { #expect(StickyCookie.host(host, isOf: domain) == isOf) }
 
-    @Test("upstream_auth is for reverse mode only")
+    @Test("upstream_auth is for a reverse proxy's server, and for the upstream proxy where that reads the request")
     func upstreamAuth() throws {
         let rule = try UpstreamAuth(settings((options.upstreamAuth, "user:pass:word")))
         var reverse = flow("http://a.test/", mode: "reverse:http://a.test")
         try apply(rule, to: &reverse, at: .requestHead)
         #expect(reverse.request.headers.first("Authorization") == "Basic dXNlcjpwYXNzOndvcmQ=")
-        var regular = flow("http://a.test/")
-        try apply(rule, to: &regular, at: .requestHead)
-        #expect(!regular.request.headers.contains("Authorization"))
+        var asked = flow("http://a.test/", mode: "upstream:http://proxy.test")
+        asked.server = Frozen(Server(id: "", address: nil))
+        try apply(rule, to: &asked, at: .requestHead)
+        #expect(asked.request.headers.first("Proxy-Authorization") == "Basic dXNlcjpwYXNzOndvcmQ=")
+        var tunnel = flow("http://a.test/", mode: "upstream:http://proxy.test")
+        try apply(rule, to: &tunnel, at: .connectUpstream)
+        #expect(tunnel.request.headers.first("Proxy-Authorization") == "Basic dXNlcjpwYXNzOndvcmQ=")
+        for (url, mode) in [
+            ("http://a.test/", "regular"), ("https://a.test/", "upstream:http://proxy.test"),
+            ("http://a.test/", "upstream:http://proxy.test"),
+        ] {
+            var other = flow(url, mode: mode)
+            other.server = Frozen(Server(id: "", address: Address(host: "a.test", port: 80)))
+            try apply(rule, to: &other, at: .requestHead)
+            #expect(!other.request.headers.contains("Authorization") && !other.request.headers.contains("Proxy-Authorization"))
+        }
     }
 }
