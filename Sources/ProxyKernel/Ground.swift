@@ -34,7 +34,8 @@ package struct Ground: Sendable {
             admits = scheme.isHTTP ? .http : .raw
         case .socks5: admits = .socks
         case .upstream(let tls, let proxy): via = ServerVia(scheme: tls ? "https" : "http", address: proxy)
-        case .regular, .transparent, .dns: break
+        case .transparent: admits = .any
+        case .regular, .dns: break
         }
     }
 
@@ -42,7 +43,7 @@ package struct Ground: Sendable {
     package var isReverse: Bool { if case .reverse = mode.kind { true } else { false } }
 
     /// Whether the server is known, and connected to, before the client has said anything.
-    var knowsServer: Bool { isReverse && admits == .raw }
+    var knowsServer: Bool { isReverse && admits == .raw || mode.kind == .transparent }
 
     /// How a server is reached: by asking the upstream proxy for each URL, or else through a tunnel there; straight without one.
     package func route(asks: Bool = false) -> Route { via.map { asks ? .asked($0) : .tunnel($0) } ?? .direct }

@@ -4,7 +4,7 @@ import NIOCore
 /// One end of the proxy: the client's connection or one to a server. Confined to its session's loop.
 package final class Peer: Conduit {
     /// Nil for the client of a request that is replayed: nobody is there.
-    private let channel: (any Channel)?
+    let channel: (any Channel)?
     package var consumer: (any ByteConsumer)?
     package private(set) var isOpen: Bool
     package private(set) var inputIsClosed = false

@@ -5,10 +5,12 @@ import NIOCore
 extension Session {
     /// Connects to the server where the mode says which one it is. The client's bytes wait meanwhile.
     func approachServer() async throws(ProxyFailure) {
-        guard ground.knowsServer, let target = ground.target else { return }
-        let name = ground.targetUsesTLS ? target.host : nil
-        let key = ServerKey(address: target, tls: ground.targetUsesTLS, serverName: name, route: ground.route())
+        guard ground.knowsServer else { return }
         do throws(ProxyFailure) {
+            if case .transparent = ground.mode.kind { return try await approachOriginalDestination() }
+            guard let target = ground.target else { return }
+            let name = ground.targetUsesTLS ? target.host : nil
+            let key = ServerKey(address: target, tls: ground.targetUsesTLS, serverName: name, route: ground.route())
             let server = try await connect(key, alpnOffers: [], waiter: waiter)
             server.isIdle = true
             ground.eagerServer = key
@@ -16,6 +18,18 @@ extension Session {
             if error.what != .cancelled { log(.warning, "\(clientRecord.peername): \(error.note)") }
             throw error
         }
+    }
+
+    /// The client's connection is a tunnel to where it wanted to go.
+    private func approachOriginalDestination() async throws(ProxyFailure) {
+        guard let target = client.channel.flatMap(OriginalDestination.of) else {
+            throw ProxyFailure(
+                .connect, fault: .client,
+                "the connection to \(clientRecord.sockname) was not redirected to us; transparent mode needs a rule of the firewall that does that"
+            )
+        }
+        let eager = try await dialAhead(target, waiter: waiter)
+        ground.enterTunnel(to: target, eager: eager?.key)
     }
 
     /// Connects to a tunnel's server before the client says what it wants there; nil if servers are connected to later.

@@ -72,7 +72,8 @@ extension Program {
     /// Why a mode that can be written cannot run; nil if it can.
     private static func unserved(_ mode: ModeSpec) -> String? {
         switch mode.kind {
-        case .regular, .socks5, .upstream, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _), .reverse(.tcp, _),
+        case .regular, .transparent, .socks5, .upstream, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _),
+            .reverse(.tcp, _),
             .reverse(.tls, _):
             nil
         default: "mode '\(mode)' is not served by this version"

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import ssl
 import threading
 
 import pytest
 
+from support.origin import over_tls
 from support.proxy import free_port
 from support.tunnel import alternative_names, trusting
 from support.wire import Closed, Wire
@@ -26,19 +26,6 @@ def greeting(wire, origin):
     """Speaks first, then echoes one line."""
     wire.send(b"220 ready\r\n")
     wire.send(b"you said " + wire.until(b"\n"))
-
-
-def over_tls(serve, leaf):
-    """The same service inside TLS; the versions that clients came with are kept at the origin."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(leaf.certificate, leaf.key)
-
-    def served(wire, origin):
-        wire.sock = context.wrap_socket(wire.sock, server_side=True)
-        origin.record(wire.sock.version())
-        serve(wire, origin)
-
-    return served
 
 
 @pytest.fixture
@@ -108,7 +95,7 @@ def test_a_client_without_tls_reaches_a_tls_server(trusting_weir, origin, author
         assert wire.exactly(5) == b"hello"
         wire.half_close()
         assert wire.to_end() == b""
-    assert server.received == ["TLSv1.3"]
+    assert server.tls_versions == ["TLSv1.3"]
 
 
 def test_a_client_with_tls_is_shown_a_certificate_of_ours_like_the_servers(trusting_weir, origin, authority):
@@ -119,7 +106,7 @@ def test_a_client_with_tls_is_shown_a_certificate_of_ours_like_the_servers(trust
         wire.send(b"hello")
         assert wire.exactly(5) == b"hello"
         assert {"localhost", "other.example"} <= alternative_names(wire)
-    assert server.received == ["TLSv1.3"]
+    assert server.tls_versions == ["TLSv1.3"]
 
 
 @pytest.mark.parametrize("scheme", ["tls", "tcp"])
@@ -132,7 +119,7 @@ def test_a_greeting_inside_tls_reaches_a_client_with_tls(trusting_weir, origin, 
         assert wire.until(b"\n") == b"220 ready\r\n"
         wire.send(b"a\n")
         assert wire.exactly(11) == b"you said a\n"
-    assert server.received == ["TLSv1.3"]
+    assert server.tls_versions == ["TLSv1.3"]
 
 
 def test_a_greeting_inside_tls_reaches_a_client_without_tls(trusting_weir, origin, authority):

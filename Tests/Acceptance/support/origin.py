@@ -1,6 +1,7 @@
 """An origin server that records the exact bytes it received and answers scripted bytes."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -13,13 +14,14 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Origin:
     """Listens on loopback and gives each connection to `serve`, in its own thread."""
 
-    def __init__(self, serve: Callable[[Wire, "Origin"], None], host: str = "127.0.0.1"):
+    def __init__(self, serve: Callable[[Wire, "Origin"], None], host: str = "127.0.0.1", port: int = 0):
         self.host = host
-        self.listener = socket.create_server((host, 0), backlog=128, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.listener = socket.create_server((host, port), backlog=128, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.serve = serve
         self.received: list[Message] = []
         self.connections = 0
+        self.tls_versions: list[str] = []
         self.failures: list[BaseException] = []
         self._changed = threading.Condition()
         self._open: set[Wire] = set()
@@ -100,6 +102,19 @@ def answering(answer: bytes | Callable[[Message], bytes]) -> Callable[[Wire, Ori
                 return
 
     return serve
+
+
+def over_tls(serve: Callable[[Wire, Origin], None], leaf) -> Callable[[Wire, Origin], None]:
+    """The same service inside TLS; the versions that clients came with are kept at the origin."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+
+    def served(wire: Wire, origin: Origin) -> None:
+        wire.sock = context.wrap_socket(wire.sock, server_side=True)
+        origin.tls_versions.append(wire.sock.version())
+        serve(wire, origin)
+
+    return served
 
 
 def answering_once(answer: bytes) -> Callable[[Wire, Origin], None]:
