@@ -4,9 +4,9 @@ import ProxyKernel
 
 /// Prints each flow when it has ended, as mitmdump does.
 package struct FlowPrinter: FlowRecorder {
-    private let detail: Int
+    let detail: Int
     private let isColoured: Bool
-    private let admits: @Sendable (AnyFlow) -> Bool
+    let admits: @Sendable (AnyFlow) -> Bool
 
     /// `detail` is 0 to 4, as the option `flow_detail` says. Colours are for terminals.
     package init(detail: Int, isColoured: Bool, admits: @escaping @Sendable (AnyFlow) -> Bool) {
@@ -19,24 +19,24 @@ package struct FlowPrinter: FlowRecorder {
 
     package func record(_ flow: AnyFlow, sizes: BodySizes) {
         guard detail > 0, admits(flow) else { return }
-        guard case .http(let flow) = flow else { return Terminal.write(lines(of: flow)) }
-        Terminal.write(lines(of: flow, sizes))
+        switch flow {
+        case .http(let flow): Terminal.write(lines(of: flow, sizes))
+        case .dns: Terminal.write(lines(of: flow))
+        // Their messages were printed one by one.
+        case .tcp, .udp: if let text = failure(of: flow) { Terminal.write(text) }
+        }
     }
 
     /// Prints a flow that was read from a file.
     package func record(_ flow: AnyFlow) {
-        guard case .http(let http) = flow else { return record(flow, sizes: BodySizes()) }
+        guard case .http(let http) = flow else {
+            if detail > 0, admits(flow) { Terminal.write(lines(of: flow)) }
+            return
+        }
         var sizes = BodySizes()
         sizes.request = http.request.content.buffer?.readableBytes ?? 0
         sizes.response = http.response?.content.buffer?.readableBytes ?? 0
         record(flow, sizes: sizes)
-    }
-
-    /// A flow that is not of HTTP.
-    package func lines(of flow: AnyFlow) -> String {
-        let server = flow.record.server.value.address?.description ?? "unknown server"
-        let error = flow.record.error.map { " << \(colour(.red, Self.safe($0.message)))" } ?? ""
-        return "\(flow.record.client.value.peername) -> \(flow.kind.rawValue) -> \(server)\(error)\n"
     }
 
     package func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
@@ -66,7 +66,7 @@ package struct FlowPrinter: FlowRecorder {
         }.joined() + "\n"
     }
 
-    private func body(_ content: Content) -> String {
+    func body(_ content: Content) -> String {
         switch content {
         case .missing: return ""
         case .omitted: return "    (body not kept)\n\n"
@@ -81,9 +81,9 @@ package struct FlowPrinter: FlowRecorder {
         }
     }
 
-    private enum Colour: Int { case red = 31, green = 32, cyan = 36 }
+    enum Colour: Int { case red = 31, green = 32, cyan = 36 }
 
-    private func colour(_ colour: Colour, _ text: String) -> String {
+    func colour(_ colour: Colour, _ text: String) -> String {
         isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
     }
 

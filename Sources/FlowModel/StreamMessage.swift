@@ -14,6 +14,14 @@ package struct StreamMessage: Sendable, Equatable {
         self.timestamp = timestamp
     }
 
+    /// What an answer makes of the message that its event carried: another content, and no more of it is the peer's to say. Without
+    /// a message in the answer it is not passed on.
+    package func answered(_ messages: [StreamMessage]) -> StreamMessage {
+        var message = self
+        message.content = messages.last?.content ?? ""
+        return message
+    }
+
     /// About how many bytes of memory it takes.
     package var footprint: Int { 64 + content.bytes.count }
 }

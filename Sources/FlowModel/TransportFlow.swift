@@ -41,7 +41,7 @@ package struct TransportFlow<Carrier: MessageTransport>: FlowRecord {
             intercepted: \.intercepted, isReplay: \.isReplay, marked: \.marked, metadata: \.metadata, comment: \.comment,
             timestampCreated: \.timestampCreated, backup: \.backup
         ).rows + [
-            Field("messages", \.messages, "What went each way, oldest first; in a message's event the last is the newest.")
+            Field("messages", \.messages, "What went each way, oldest first: the newest, as many as are kept.")
         ]
     }
 

@@ -19,10 +19,7 @@ package final class Exchange: @unchecked Sendable {
     private let keepsContent: Bool
     let parts: HTTPParts
     package let waiter = Waiter()
-    /// While the flow is intercepted: ended by its resumption.
-    var held: Pending<Void>?
-    /// Who asked to be told when it goes on.
-    var awaitingResumption: [EventLoopPromise<Void>] = []
+    let standstill: Standstill
     private var sizes = BodySizes()
     private var upstream: (server: ServerConnection, stream: any ServerStream)?
 
@@ -32,6 +29,7 @@ package final class Exchange: @unchecked Sendable {
     ) {
         self.flow = flow
         self.loop = loop
+        standstill = Standstill(on: loop)
         self.client = client
         self.requestBody = requestBody
         self.requestLength = requestLength
@@ -306,6 +304,6 @@ package final class Exchange: @unchecked Sendable {
         var event = FlowEvent(flow)
         for change in outcome.changes { change.apply(&event) }
         flow = event.http
-        if flow.intercepted, hook !== HTTPHooks.table.error { try await hold(on: session) }
+        if flow.intercepted, hook !== HTTPHooks.table.error { try await hold(as: waiter, on: session) }
     }
 }

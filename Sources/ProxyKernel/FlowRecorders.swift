@@ -8,5 +8,11 @@ package struct FlowRecorders: FlowRecorder {
 
     package func record(_ flow: AnyFlow, sizes: BodySizes) { for recorder in recorders { recorder.record(flow, sizes: sizes) } }
 
+    package func recordMessage(of flow: AnyFlow) {
+        for recorder in recorders where recorder.wantsMessages { recorder.recordMessage(of: flow) }
+    }
+
+    package var wantsMessages: Bool { recorders.contains { $0.wantsMessages } }
+
     package var wantsContent: Bool { recorders.contains { $0.wantsContent } }
 }

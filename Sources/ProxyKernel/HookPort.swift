@@ -8,6 +8,8 @@ package protocol HookPayload: Record {
     var flow: HTTPFlow? { get set }
     /// The flow of any type that it carries, if any: what filters look at.
     var anyFlow: AnyFlow? { get }
+    /// Leaves out the messages of the flow that the event is not about: for workers that did not ask for contents.
+    mutating func leaveOutMessages()
 }
 
 extension HookPayload {
@@ -16,6 +18,7 @@ extension HookPayload {
         set {}
     }
     package var anyFlow: AnyFlow? { flow.map { .http($0) } }
+    package mutating func leaveOutMessages() {}
 }
 
 /// What came of firing a hook: validated changes, to be applied by the caller to the live value.

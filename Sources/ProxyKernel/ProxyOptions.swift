@@ -62,6 +62,12 @@ package struct ProxyOptions: OptionTable {
         "store_bytes", 64 << 20, objection: outside(0...1 << 50), "Bytes of memory that those flows take at most, about.")
     package let storeContent = Option<Bool>(
         "store_content", false, read: .whenUsed, "Keep the bodies of flows for those calls, also where nothing else needs them.")
+    package let storeMessages = Option<Int>(
+        "store_messages", 10_000, read: .whenUsed, objection: outside(1...10_000_000),
+        "Messages that a flow of a WebSocket, TCP or UDP keeps at most; the oldest go first.")
+    package let storeMessageBytes = Option<Int>(
+        "store_message_bytes", 4 << 20, read: .whenUsed, objection: outside(0...1 << 50),
+        "Bytes of messages that such a flow keeps at most. The newest message stays in any case.")
     package let replayConcurrency = Option<Int>(
         "client_replay_concurrency", 1, objection: outside(-1...10_000),
         "Requests that are replayed at a time; -1 replays all at once.")

@@ -73,8 +73,16 @@ package final class Services: Sendable {
 /// Takes each flow once, when it has ended. Called on the flow's loop.
 package protocol FlowRecorder: Sendable {
     func record(_ flow: AnyFlow, sizes: BodySizes)
-    /// Whether flows must keep their bodies for it.
+    /// Whether flows must keep their bodies and messages for it.
     var wantsContent: Bool { get }
+    /// Takes a message of a flow that lives, as it was passed on or dropped: the only one in the state that it is given.
+    func recordMessage(of flow: AnyFlow)
+    var wantsMessages: Bool { get }
+}
+
+extension FlowRecorder {
+    package func recordMessage(of flow: AnyFlow) {}
+    package var wantsMessages: Bool { false }
 }
 
 /// How many bytes of an HTTP flow's bodies went each way, whether or not the flow kept them.

@@ -136,9 +136,9 @@ extension Program {
 
     func printer(_ settings: Settings) throws(Refusal) -> FlowPrinter {
         let text = command.filter.isEmpty ? nil : command.filter.joined(separator: " ")
-        let admits = command.quiet ? { @Sendable _ in false } : try filter(text, "")
         return FlowPrinter(
-            detail: settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1, admits: admits)
+            detail: command.quiet ? 0 : settings[TerminalOptions.table.flowDetail], isColoured: isatty(STDOUT_FILENO) == 1,
+            admits: try filter(text, ""))
     }
 
     func archive(_ settings: Settings, _ logger: Logger) throws(Refusal) -> HARRecorder? {

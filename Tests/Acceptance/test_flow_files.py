@@ -126,9 +126,10 @@ def test_events_of_saved_flows_come_in_the_documented_order(theirs, tmp_path, ad
                 expected += [f"{name}_start"] + [f"{name}_message"] * len(state["messages"])
                 expected += [f"{name}_error" if state["error"] else f"{name}_end"]
     assert events[3:-1] == expected
-    counts = [len(message["params"]["flow"]["messages"]) for message in worker.messages("tcp_message")]
-    first = len(states(theirs / "tcp.mitm")[0]["messages"])
-    assert counts[:first] == list(range(1, first + 1))
+    shown = [message["params"] for message in worker.messages("tcp_message")]
+    first = as_json(states(theirs / "tcp.mitm")[0]["messages"])
+    assert [event["flow"]["messages"] for event in shown[: len(first)]] == [[message] for message in first]
+    assert [event["messages_before"] for event in shown[: len(first)]] == list(range(len(first)))
 
 
 def test_changes_of_addons_land_in_the_file(theirs, tmp_path, addon):
@@ -141,9 +142,9 @@ def request(message):
 
 @worker.on("tcp_message")
 def tcp(message):
-    messages = message["params"]["flow"]["messages"]
-    messages[-1][1] = f"piece {len(messages)}"
-    return {"flow": {"messages": messages}}
+    [piece] = message["params"]["flow"]["messages"]
+    number = message["params"]["messages_before"] + 1
+    return {"flow": {"messages": [[piece[0], f"piece {number}", piece[2]]]}}
 
 @worker.on("websocket_message")
 def websocket(message):

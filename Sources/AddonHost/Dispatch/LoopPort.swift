@@ -195,8 +195,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
 
     @specialized(where Payload == FlowEvent)
     private func shown<Payload: HookPayload>(_ payload: Payload, _ subscription: Subscription) -> Payload {
-        guard let flow = payload.flow else { return payload }
         var shown = payload
+        if subscription.content == .none { shown.leaveOutMessages() }
+        guard let flow = shown.flow else { return shown }
         shown.flow = ContentView.shown(flow, subscription.content) { reason in
             host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)")
         }

@@ -62,16 +62,22 @@ package actor SavedFlowStage {
 
     private func play<Carrier: EventfulTransport>(_ flow: TransportFlow<Carrier>) async -> TransportFlow<Carrier> {
         let hooks = TransportHooks<Carrier>.table
+        var messages: [StreamMessage] = []
         var event = TransportEvent(flow)
+        event.carried.messages = []
         do throws(ProxyFailure) {
-            event.carried.messages = []
             try await fire(hooks.start, &event)
             for next in flow.messages {
-                event.carried.messages.append(next)
+                event = TransportEvent(event.carried, next, messagesBefore: messages.count)
                 try await fire(hooks.message, &event)
+                messages.append(next.answered(event.carried.messages))
             }
+            event = TransportEvent(event.carried)
+            event.carried.messages = messages
             try await fire(event.carried.error == nil ? hooks.end : hooks.error, &event)
         } catch {
+            event = TransportEvent(event.carried)
+            event.carried.messages = messages
             event.carried.error = FlowError(FlowError.killedMessage, at: WallClock.now)
             try? await fire(hooks.error, &event)
         }

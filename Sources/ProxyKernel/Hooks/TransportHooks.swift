@@ -4,10 +4,31 @@ import Schema
 /// Carries a flow of a transport.
 package struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
     @Boxed package var carried: TransportFlow<Carrier>
+    package var messagesBefore: Int
+    /// Whether a message is what it is about: whoever hears of it is to see that one.
+    private var isAboutMessage: Bool
 
-    package init(_ flow: TransportFlow<Carrier>) { _carried = Boxed(wrappedValue: flow) }
+    /// The beginning or the end of a flow, with the messages that are kept of it; so many came before them.
+    package init(_ flow: TransportFlow<Carrier>, messagesBefore: Int = 0) {
+        _carried = Boxed(wrappedValue: flow)
+        self.messagesBefore = messagesBefore
+        isAboutMessage = false
+    }
+
+    /// A message of a flow; it is the only one that the event carries.
+    package init(_ flow: TransportFlow<Carrier>, _ message: StreamMessage, messagesBefore: Int) {
+        self.init(flow, messagesBefore: messagesBefore)
+        carried.messages = [message]
+        isAboutMessage = true
+    }
 
     package var anyFlow: AnyFlow? { carried.any }
+
+    package mutating func leaveOutMessages() {
+        guard !isAboutMessage else { return }
+        messagesBefore += carried.messages.count
+        carried = carried.withoutMessages
+    }
 
     package static var name: String { Carrier.eventName }
     package static var doc: String { "Carries a \(Carrier.kind.rawValue.uppercased()) flow." }
@@ -15,7 +36,12 @@ package struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
     package static var fields: [Field<TransportEvent>] { Carrier.eventFields }
 
     /// The rows, from which each transport makes its `eventFields`.
-    static var rows: [Field<TransportEvent>] { [Field("flow", \._carried, "The flow's state.")] }
+    static var rows: [Field<TransportEvent>] {
+        [
+            Field("flow", \._carried, "The flow's state. A message's event has that one in `messages` and no other."),
+            Field("messages_before", \.messagesBefore, .readOnly, "How many messages came before those in `flow.messages`."),
+        ]
+    }
 }
 
 /// The events of a transport's flows.
@@ -49,12 +75,12 @@ extension TCP: EventfulTransport {
     package static let eventName = "TCPFlowEvent"
     package static let eventFields = TransportEvent<TCP>.rows
     package static let hooks = TransportHooks<TCP>(
-        start: "A raw TCP connection begins. Fired for saved flows; no protocol fires it live yet.",
+        start: "A raw TCP connection begins.",
         message:
-            "A piece of the stream came: the last of `messages`, whose content may be changed; empty, it is not passed on. Fired for saved flows; no protocol fires it live yet.",
-        end: "Both sides have closed. Fired for saved flows; no protocol fires it live yet.",
+            "A piece of the stream came: the one in `messages`, whose content may be changed; empty, it is not passed on.",
+        end: "Both sides have closed. Messages are shown to a hook whose content mode is not `none`.",
         error:
-            "The connection ended before its time; `error` says why. It takes the place of `tcp_end`. Fired for saved flows; no protocol fires it live yet."
+            "The connection ended before its time; `error` says why. It takes the place of `tcp_end`."
     )
 }
 
@@ -64,7 +90,7 @@ extension UDP: EventfulTransport {
     package static let hooks = TransportHooks<UDP>(
         start: "The first datagram between two addresses came. Fired for saved flows; no protocol fires it live yet.",
         message:
-            "A datagram came: the last of `messages`, whose content may be changed; empty, it is not passed on. Fired for saved flows; no protocol fires it live yet.",
+            "A datagram came: the one in `messages`, whose content may be changed; empty, it is not passed on. Fired for saved flows; no protocol fires it live yet.",
         end: "No datagram came for a while. Fired for saved flows; no protocol fires it live yet.",
         error:
             "The flow ended before its time; `error` says why. It takes the place of `udp_end`. Fired for saved flows; no protocol fires it live yet."

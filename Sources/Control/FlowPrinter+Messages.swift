@@ -1,0 +1,42 @@
+import FlowModel
+import NIOCore
+
+/// Flows that are made of messages.
+extension FlowPrinter {
+    package var wantsMessages: Bool { detail > 0 }
+
+    package func recordMessage(of flow: AnyFlow) {
+        if detail > 0, admits(flow) { Terminal.write(lines(of: flow)) }
+    }
+
+    /// Any flow that is not of HTTP: its messages and what ended it.
+    package func lines(of flow: AnyFlow) -> String {
+        let messages: [StreamMessage] =
+            switch flow {
+            case .tcp(let flow): flow.messages
+            case .udp(let flow): flow.messages
+            case .http, .dns: []
+            }
+        guard messages.isEmpty else { return messages.map { lines(of: $0, flow) }.joined() + (failure(of: flow) ?? "") }
+        let error = flow.record.error.map { " << \(colour(.red, Self.safe($0.message)))" } ?? ""
+        return "\(way(of: flow, "->"))\(error)\n"
+    }
+
+    /// What ended a flow before its time, if something did.
+    func failure(of flow: AnyFlow) -> String? {
+        flow.record.error.map { error in
+            "\(way(of: flow, "->")) << \(colour(.red, Self.safe(error.message)))\n"
+        }
+    }
+
+    private func lines(of message: StreamMessage, _ flow: AnyFlow) -> String {
+        let content = detail >= 3 ? body(.bytes(ByteBuffer(bytes: message.content.bytes))) : ""
+        return "\(way(of: flow, message.isFromClient ? "->" : "<-"))\n\(content)"
+    }
+
+    private func way(of flow: AnyFlow, _ arrow: String) -> String {
+        let record = flow.record
+        let server = record.server.value.address?.description ?? "unknown server"
+        return "\(record.client.value.peername) \(arrow) \(flow.kind.rawValue) \(arrow) \(server)"
+    }
+}
