@@ -45,6 +45,7 @@ let package = Package(
             dependencies: [
                 "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "HTTP2",
                 "SOCKS",
+                "WebSocket",
                 "AddonHost",
                 "Rules",
                 "Control", "FlowExport", "CoreClient",
@@ -64,6 +65,7 @@ let package = Package(
         layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         layer("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
         layer("SOCKS", ["Schema", "FlowModel", "ProxyKernel", nio, logging], excluding: ["LIFECYCLE.md"]),
+        layer("WebSocket", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "CZlib", nio], excluding: ["LIFECYCLE.md"]),
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
@@ -101,6 +103,7 @@ let package = Package(
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         tests("SOCKS", ["FlowModel", nio]),
         tests("HTTP2", ["FlowModel", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
+        tests("WebSocket", ["FlowModel", nio]),
         tests("Control", ["Schema"]),
         tests(
             "AddonHost",

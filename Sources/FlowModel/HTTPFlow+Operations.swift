@@ -12,6 +12,7 @@ extension HTTPFlow {
 
     package mutating func keepTraffic(of present: HTTPFlow) {
         if response == nil { response = present.response }
+        websocket = present.websocket
     }
 
     package var trafficFootprint: Int {

@@ -4,6 +4,10 @@ import Schema
 package struct WebSocketData: Record {
     /// Oldest first.
     package var messages: [WebSocketMessage] = []
+    /// How many came before those and are not kept. No member of the state, whose form is mitmproxy's.
+    package var forgotten = 0
+    /// How many came in all.
+    package var count: Int { forgotten + messages.count }
     package var isClosedByClient: Bool?
     package var closeCode: Int?
     package var closeReason: String?

@@ -41,6 +41,16 @@ extension WebSocketMessage: WireValue {
     }
 
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> WebSocketMessage {
+        let message = try restored(from: json, at: path())
+        guard message.kind == .binary || message.content.utf8 != nil else {
+            throw StateRefusal(.badState, at: "\(path())[2]", "a text message is UTF-8 (RFC 6455, 5.6)")
+        }
+        return message
+    }
+
+    package static func restored(
+        from json: JSON, at path: @autoclosure () -> String
+    ) throws(StateRefusal) -> WebSocketMessage {
         guard let parts = json.array, parts.count == 6 else {
             throw .expected("[opcode, from_client, content, timestamp, dropped, injected]", at: path(), found: json)
         }

@@ -39,6 +39,11 @@ extension Exchange: TrackedFlow {
 
     package func resume() -> Bool { standstill.resume() }
 
+    package func inject(_ message: Injection) throws(InjectionRefusal) {
+        guard let injector else { throw InjectionRefusal("the flow is no open WebSocket") }
+        try injector(message)
+    }
+
     package func kill() -> Bool {
         guard isKillable else { return false }
         waiter.end(.killed("the flow was killed"))

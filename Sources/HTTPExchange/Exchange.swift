@@ -20,6 +20,8 @@ package final class Exchange: @unchecked Sendable {
     let parts: HTTPParts
     package let waiter = Waiter()
     let standstill: Standstill
+    /// Takes messages of addons, while the protocol that followed HTTP has messages.
+    package var injector: ((Injection) throws(InjectionRefusal) -> Void)?
     private var sizes = BodySizes()
     private var upstream: (server: ServerConnection, stream: any ServerStream)?
 
@@ -44,6 +46,7 @@ package final class Exchange: @unchecked Sendable {
             try await fire(HTTPHooks.table.requestheaders, on: session)
             try bound(requestBody, requestLength, of: "the request", fault: .client, on: session)
             try await takeRequestBody(on: session)
+            if flow.request.asksWebSocket { try await fire(WebSocketHooks.table.handshake, on: session) }
             try await fireRequest(on: session)
             try await intercept(on: session)
             if flow.response == nil {
@@ -150,7 +153,8 @@ package final class Exchange: @unchecked Sendable {
         upstream = (server, stream)
         stream.whenInformational = { [client] in client.sendInformational($0) }
         if session.services.settings[ProxyOptions.table.http2Priority] { passPriority(to: stream) }
-        let request = flow.request
+        var request = flow.request
+        for layer in parts.upgrades { layer.prepare(&request, session) }
         switch request.content {
         case .omitted:
             try stream.sendHead(request, length: requestLength)

@@ -6,15 +6,19 @@ package struct UpgradeLayer: Sendable {
     package let name: String
     /// Whether the exchange's request and response lead to it.
     package let claims: @Sendable (HTTPFlow) -> Bool
+    /// Changes a request as it goes to the server, so that what follows can be followed by us.
+    package let prepare: @Sendable (inout Request, isolated Session) -> Void
     /// Speaks it until its end. `Exchange.flow` may be changed meanwhile; the flow is recorded afterwards.
     package let run: @Sendable (Exchange, Upgrade, isolated Session) async -> Void
 
     package init(
         name: String, claims: @escaping @Sendable (HTTPFlow) -> Bool,
+        prepare: @escaping @Sendable (inout Request, isolated Session) -> Void = { _, _ in },
         run: @escaping @Sendable (Exchange, Upgrade, isolated Session) async -> Void
     ) {
         self.name = name
         self.claims = claims
+        self.prepare = prepare
         self.run = run
     }
 }

@@ -1,17 +1,94 @@
+import FlowModel
 import ProxyKernel
 import Schema
 
-/// The events of the WebSocket that an HTTP flow became, after its *response*.
+/// Carries an HTTP flow that has become a WebSocket, with the newest message or, at its start and end, with all that are kept.
+package struct WebSocketEvent: HookPayload {
+    @Boxed package var http: HTTPFlow
+    package var messagesBefore: Int
+    private let isOfMessage: Bool
+
+    /// The flow with all messages that it keeps.
+    package init(_ flow: HTTPFlow) {
+        _http = Boxed(wrappedValue: flow)
+        messagesBefore = flow.websocket?.wrappedValue.forgotten ?? 0
+        isOfMessage = false
+    }
+
+    /// The flow with one message and none of the `before` that came earlier, so that an event costs the same however long it has lasted.
+    package init(_ flow: HTTPFlow, newest message: WebSocketMessage, before: Int) {
+        var flow = flow
+        var socket = WebSocketData()
+        if let whole = flow.websocket {
+            whole.wrappedValue.copyEnd(to: &socket)
+        }
+        socket.messages = [message]
+        flow.websocket = Boxed(wrappedValue: socket)
+        _http = Boxed(wrappedValue: flow)
+        messagesBefore = before
+        isOfMessage = true
+    }
+
+    /// What the event's listeners have made of its message: the last of the list, whose type and origin stay. An empty list drops it.
+    package func decided(_ message: WebSocketMessage) -> WebSocketMessage {
+        var decided = message
+        guard let answer = http.websocket?.wrappedValue.messages.last else {
+            decided.isDropped = true
+            return decided
+        }
+        decided.isDropped = answer.isDropped
+        // Who changed the type as well may have left what is no text.
+        if message.kind == .binary || answer.content.utf8 != nil { decided.content = answer.content }
+        return decided
+    }
+
+    package var flow: HTTPFlow? {
+        get { http }
+        set { if let newValue { http = newValue } }
+    }
+
+    package mutating func leaveOutMessages() {
+        guard !isOfMessage, let count = http.websocket?.wrappedValue.messages.count else { return }
+        messagesBefore += count
+        http.websocket?.wrappedValue.messages = []
+    }
+
+    package static let name = "WebSocketEvent"
+    package static let doc = "Carries an HTTP flow that has become a WebSocket."
+    package static let blank = WebSocketEvent(.blank)
+    package static let fields: [Field<WebSocketEvent>] = [
+        Field("flow", \._http, "The flow's state."),
+        Field(
+            "messages_before", \.messagesBefore, .readOnly, "How many messages came before those in `flow.websocket.messages`."),
+    ]
+}
+
+extension WebSocketData {
+    fileprivate func copyEnd(to other: inout WebSocketData) {
+        other.isClosedByClient = isClosedByClient
+        other.closeCode = closeCode
+        other.closeReason = closeReason
+        other.timestampEnd = timestampEnd
+    }
+}
+
+/// The events of the WebSocket that an HTTP flow becomes.
 package struct WebSocketHooks: HookTable {
-    package let start = Hook<FlowEvent>(
-        "websocket_start", "The flow became a WebSocket. Fired for saved flows; no protocol fires it live yet.")
-    package let message = Hook<FlowEvent>(
+    package let handshake = Hook<FlowEvent>(
+        "websocket_handshake",
+        "The request asks for a WebSocket. Comes before *request*; like there, everything of the request may be changed.")
+    package let start = Hook<WebSocketEvent>(
+        "websocket_start", "The flow became a WebSocket, after its *response*. No message is passed on before the answer.")
+    package let message = Hook<WebSocketEvent>(
         "websocket_message",
-        "A message came: the last of `websocket.messages`, which may be changed or dropped. Fired for saved flows; no protocol fires it live yet."
+        "A message came: the only one in `websocket.messages`, whose content may be changed, or which may be dropped; its type stays."
     )
-    package let end = Hook<FlowEvent>(
+    package let error = Hook<WebSocketEvent>(
+        "websocket_error",
+        "The WebSocket ended before its time; `error` says why. *websocket_end* follows.")
+    package let end = Hook<WebSocketEvent>(
         "websocket_end",
-        "The WebSocket is closed; `close_code` and `closed_by_client` say how. Fired for saved flows; no protocol fires it live yet."
+        "The WebSocket is closed; `close_code` and `closed_by_client` say how. The messages that are kept are left out unless `content` was asked for."
     )
 
     package init() {}

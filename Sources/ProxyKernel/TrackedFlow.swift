@@ -42,10 +42,23 @@ package struct Injection: Sendable {
     }
 }
 
-/// Why nothing can be injected: a sentence for people.
+/// Why a message cannot be injected: a sentence for people.
 package struct InjectionRefusal: Error, Sendable, CustomStringConvertible {
+    package enum Kind: Sendable {
+        /// The flow is not in a state for that.
+        case conflict
+        case badContent, tooLarge, overloaded
+    }
+
+    package let kind: Kind
     package let description: String
-    package init(_ description: String) { self.description = description }
+
+    package init(_ description: String) { self.init(.conflict, description) }
+
+    package init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
 }
 
 /// A flow that has ended: a state that can be read, edited and copied.

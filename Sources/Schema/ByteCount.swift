@@ -4,6 +4,12 @@ public struct ByteCount: Sendable, Hashable, OptionValue {
     /// As it was given.
     public let text: String
 
+    /// A number of bytes, as a default.
+    public init(mebibytes: Int) {
+        bytes = mebibytes << 20
+        text = "\(mebibytes)m"
+    }
+
     /// Nil if the text is none, or means more than an `Int` holds.
     public init?(_ text: String) {
         let units: [Character] = ["b", "k", "m", "g", "t"]

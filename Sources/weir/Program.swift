@@ -16,13 +16,15 @@ import Rules
 import SOCKS
 import Schema
 import TLSEngine
+import WebSocket
 
 /// The composition root: builds the parts from the command line, starts them in order, and ends them in the reverse one.
 struct Program {
     static let version = "0.1.0"
     static let parts = {
         var parts = HTTPParts(
-            serverStream: { HTTP2Layer.makeServerStream($0, $1) ?? HTTP1Layer.makeServerStream($0, $1) }, upgrades: [])
+            serverStream: { HTTP2Layer.makeServerStream($0, $1) ?? HTTP1Layer.makeServerStream($0, $1) },
+            upgrades: [WebSocketLayer.upgrade])
         parts.cleartextUpgrade = HTTP2Layer.makeUpgrade(parts)
         return parts
     }()
@@ -42,7 +44,7 @@ struct Program {
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [
         ProxyOptions.table.options, RuleOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options,
-        ArchiveOptions.table.options, FlowFileOptions.table.options,
+        ArchiveOptions.table.options, FlowFileOptions.table.options, WebSocketOptions.table.options,
     ].flatMap { $0 }
 
     let command: WeirCommand

@@ -201,6 +201,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         shown.flow = ContentView.shown(flow, subscription.content) { reason in
             host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)")
         }
+        if subscription.content == .none { shown.leaveOutMessages() }
         return shown
     }
 

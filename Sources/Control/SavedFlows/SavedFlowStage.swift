@@ -42,13 +42,7 @@ package actor SavedFlowStage {
                 try await fire(HTTPHooks.table.response, &event)
             }
             if let messages = event.http.websocket?.wrappedValue.messages {
-                event.http.websocket?.wrappedValue.messages = []
-                try await fire(WebSocketHooks.table.start, &event)
-                for message in messages {
-                    event.http.websocket?.wrappedValue.messages.append(message)
-                    try await fire(WebSocketHooks.table.message, &event)
-                }
-                try await fire(WebSocketHooks.table.end, &event)
+                try await play(messages, in: &event.http)
             } else if event.http.error != nil {
                 try await fire(HTTPHooks.table.error, &event)
             }
@@ -58,6 +52,32 @@ package actor SavedFlowStage {
         }
         event.http.intercepted = false
         return event.http
+    }
+
+    /// The events of a WebSocket, each message with those before it left out.
+    private func play(_ messages: [WebSocketMessage], in flow: inout HTTPFlow) async throws(ProxyFailure) {
+        flow.websocket?.wrappedValue.messages = []
+        try await fire(WebSocketHooks.table.start, in: &flow)
+        for (number, message) in messages.enumerated() {
+            var event = WebSocketEvent(flow, newest: message, before: number)
+            // A message that ends the flow was there all the same.
+            flow.websocket?.wrappedValue.messages.append(message)
+            try await fire(WebSocketHooks.table.message, &event)
+            let kept = flow.websocket
+            flow = event.http
+            flow.websocket = kept
+            flow.websocket?.wrappedValue.messages[number] = event.decided(message)
+        }
+        if flow.error != nil { try await fire(WebSocketHooks.table.error, in: &flow) }
+        try await fire(WebSocketHooks.table.end, in: &flow)
+    }
+
+    private func fire(_ hook: Hook<WebSocketEvent>, in flow: inout HTTPFlow) async throws(ProxyFailure) {
+        var event = WebSocketEvent(flow)
+        try await fire(hook, &event)
+        let kept = flow.websocket
+        flow = event.http
+        flow.websocket = kept
     }
 
     private func play<Carrier: EventfulTransport>(_ flow: TransportFlow<Carrier>) async -> TransportFlow<Carrier> {

@@ -1,0 +1,246 @@
+import FlowModel
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// One WebSocket from its handshake to its end: what the two say to each other, and what the flow keeps of it. Confined to its
+/// session's loop.
+///
+/// `run` is the story; each direction tells one of its own while messages wait for somebody's decision.
+final class Conversation: @unchecked Sendable {
+    /// How long a close frame may stay without an answer.
+    private static let closingTime = TimeAmount.seconds(5)
+
+    private let exchange: Exchange
+    private let client: Party
+    private let server: Party
+    private let over: Pending<Ending>
+    private var hasStarted = false
+    private var ending: Ending?
+    /// The first close frame, and whose it was.
+    private var goodbye: (by: Sender, frame: CloseFrame)?
+    private var alarm: Scheduled<Void>?
+    private var transcript: Transcript
+
+    init(_ exchange: Exchange, _ upgrade: Upgrade, _ session: isolated Session) {
+        self.exchange = exchange
+        over = Pending(on: session.loop)
+        let settings = session.services.settings
+        transcript = Transcript(settings)
+        var compression: Compression?
+        do throws(Violation) {
+            compression = try Compression.agreed(in: exchange.flow.response?.headers ?? Headers())
+        } catch {
+            ending = .violated(.server, error)
+        }
+        let limit = settings[WebSocketOptions.table.messageLimit].bytes
+        let party = { (sender: Sender, end: TunnelEnd, name: String) in
+            Party(
+                sender, end, name: name, MessageReader(from: sender, compression: compression, limit: limit),
+                MessageWriter(as: sender.other, compression: compression, receivedWith: compression) {
+                    UInt32.random(in: .min ... .max)
+                })
+        }
+        client = party(.client, upgrade.client, "client \(exchange.flow.client.value.peername)")
+        server = party(
+            .server, upgrade.server, "server \(exchange.flow.server.value.address?.description ?? exchange.flow.request.host)")
+        for (party, other) in [(client, server), (server, client)] {
+            party.direction = Direction(from: party, to: other, in: self)
+            party.conversation = self
+            party.conduit.consumer = party
+        }
+    }
+
+    func run(on session: isolated Session) async {
+        exchange.flow.websocket = Boxed(wrappedValue: WebSocketData())
+        exchange.injector = { [weak self] (message) throws(InjectionRefusal) in
+            try session.assumeIsolated { session in
+                Result { () throws(InjectionRefusal) in try self?.inject(message, on: session) }
+            }.get()
+        }
+        var outcome: Ending
+        do throws(ProxyFailure) {
+            try await fire(WebSocketHooks.table.start, on: session)
+            begin(on: session)
+            outcome = try await over.wait(as: exchange.waiter)
+        } catch {
+            outcome = error.what == .cancelled ? .lost(.client) : .failed(error)
+        }
+        if case .lost(.client) = outcome, session.isDraining { outcome = .stopped }
+        ending = outcome
+        exchange.injector = nil
+        await finish(outcome, on: session)
+    }
+
+    private func begin(on session: isolated Session) {
+        hasStarted = true
+        if let ending { return end(ending) }
+        for party in [client, server] { party.direction?.advance(on: session) }
+    }
+
+    // MARK: What the directions report
+
+    /// Messages go back and forth.
+    var isOpen: Bool { hasStarted && !isOver }
+    var isOver: Bool { ending != nil }
+
+    func becameWritable(on session: isolated Session) {
+        for party in [client, server] { party.direction?.advance(on: session) }
+    }
+
+    /// The connection of a party is gone.
+    func left(_ party: Party) {
+        // While the start waits for addons, nobody reads what the client's end means.
+        if !hasStarted, party.sender == .client { exchange.clientLeft() }
+    }
+
+    func end(_ ending: Ending) {
+        if self.ending == nil || !over.isOpen { self.ending = ending }
+        over.resume(ending)
+    }
+
+    /// A close frame has its turn: it goes on, and when both have come all is over.
+    func said(_ frame: CloseFrame, by source: Party, to sink: Party, on session: isolated Session) {
+        sink.close(frame)
+        guard goodbye == nil else { return end(.closed) }
+        goodbye = (source.sender, frame)
+        alarm = session.loop.assumeIsolated().scheduleTask(in: Self.closingTime) { [weak self] in self?.end(.closed) }
+    }
+
+    /// A party's connection has ended without a close frame: no loss, if the other has sent one.
+    func lost(_ party: Party) { end(goodbye == nil ? .lost(party.sender) : .closed) }
+
+    private func inject(_ message: Injection, on session: isolated Session) throws(InjectionRefusal) {
+        guard isOpen, goodbye == nil else { throw InjectionRefusal("the WebSocket is not open") }
+        let content = message.content.bytes
+        let limit = session.services.settings[WebSocketOptions.table.messageLimit].bytes
+        guard content.count <= limit else {
+            throw InjectionRefusal(.tooLarge, "the message has \(content.count) bytes, at most \(limit) may be sent")
+        }
+        guard !message.isText || message.content.utf8 != nil else {
+            throw InjectionRefusal(.badContent, "expected a text in UTF-8, found other bytes")
+        }
+        let direction = message.toClient ? server.direction : client.direction
+        guard direction?.inject(message.isText ? .text : .binary, content, on: session) == true else {
+            throw InjectionRefusal(.overloaded, "too many messages wait to be sent")
+        }
+    }
+
+    // MARK: Messages
+
+    func note(_ kind: WebSocketMessage.Kind, _ content: [UInt8], from sender: Sender, isInjected: Bool) -> Int {
+        var message = WebSocketMessage(
+            kind, isFromClient: sender == .client, content: ByteString(content), timestamp: WallClock.now)
+        message.isInjected = isInjected
+        return transcript.add(message, to: &exchange.flow)
+    }
+
+    /// The message as it is now; nil if it was forgotten meanwhile.
+    func message(_ number: Int) -> WebSocketMessage? { transcript.message(number, of: exchange.flow) }
+
+    /// Whether somebody may want to see messages before they go on.
+    func mustDecide(on session: isolated Session) -> Bool {
+        session.hooks.hasListeners(WebSocketHooks.table.message) || session.services.interception != nil
+    }
+
+    /// Shows the message to whoever wants to see it; what they made of it is in the flow then.
+    func decide(_ number: Int, _ waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
+        guard let message = message(number) else { return }
+        let hook = WebSocketHooks.table.message
+        if session.hooks.hasListeners(hook) {
+            let outcome = try await session.hooks.fire(hook, event(message, number), waiter: waiter, isolation: session)
+            var event = event(self.message(number) ?? message, number)
+            let wasIntercepted = event.http.intercepted
+            for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
+            take(event, of: message, number)
+            if let failure = outcome.failure { throw failure }
+            if event.http.intercepted, !wasIntercepted { try await exchange.hold(as: waiter, on: session) }
+        }
+        guard let interception = session.services.interception else { return }
+        let event = event(self.message(number) ?? message, number)
+        guard interception.admits(.http(event.http)) else { return }
+        exchange.flow.intercepted = true
+        try await exchange.hold(as: waiter, on: session)
+    }
+
+    private func event(_ message: WebSocketMessage, _ number: Int) -> WebSocketEvent {
+        WebSocketEvent(exchange.flow, newest: message, before: number)
+    }
+
+    /// What an event's listeners have changed, put into the flow.
+    private func take(_ event: WebSocketEvent, of message: WebSocketMessage, _ number: Int) {
+        let decided = event.decided(message)
+        let socket = exchange.flow.websocket
+        exchange.flow = event.http
+        exchange.flow.websocket = socket
+        if decided != message { transcript.replace(number, with: decided, in: &exchange.flow) }
+    }
+
+    private func fire(_ hook: Hook<WebSocketEvent>, on session: isolated Session) async throws(ProxyFailure) {
+        guard session.hooks.hasListeners(hook) else { return }
+        let outcome = try await session.hooks.fire(
+            hook, WebSocketEvent(exchange.flow), waiter: exchange.waiter, isolation: session)
+        var event = WebSocketEvent(exchange.flow)
+        let wasIntercepted = event.http.intercepted
+        for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
+        let socket = exchange.flow.websocket
+        exchange.flow = event.http
+        exchange.flow.websocket = socket
+        if let failure = outcome.failure { throw failure }
+        if event.http.intercepted, !wasIntercepted, hook === WebSocketHooks.table.start {
+            try await exchange.hold(as: exchange.waiter, on: session)
+        }
+    }
+
+    // MARK: The end
+
+    private func finish(_ ending: Ending, on session: isolated Session) async {
+        alarm?.cancel()
+        for party in [client, server] { party.direction?.abandon() }
+        var isAbrupt = false
+        if case .failed = ending { isAbrupt = true }
+        for (party, other) in [(client, server), (server, client)] {
+            // Who has said goodbye and hears nothing of the other is answered in its own words.
+            let echo = goodbye.flatMap { $0.by == party.sender ? $0.frame : nil }
+            if let frame = echo ?? ending.farewell(to: party.sender) { party.close(frame) }
+            party.leave(on: session, abruptly: isAbrupt && !other.conduit.inputIsClosed)
+        }
+        exchange.flow.websocket?.wrappedValue.end(ending, goodbye?.by, goodbye?.frame)
+        exchange.waiter.reopen()
+        exchange.flow.intercepted = false
+        if let note = note(of: ending) {
+            let message = if case .failed(let failure) = ending, failure.what == .killed { FlowError.killedMessage } else { note }
+            exchange.flow.error = FlowError(message, at: WallClock.now)
+            session.log(.info, "\(client.name): WebSocket \(exchange.flow.request.url): \(note)")
+            _ = try? await fire(WebSocketHooks.table.error, on: session)
+        }
+        _ = try? await fire(WebSocketHooks.table.end, on: session)
+    }
+
+    /// What went wrong, for people; nil if nothing has.
+    private func note(of ending: Ending) -> String? {
+        switch ending {
+        case .closed: return nil
+        case .failed(let failure): return failure.note
+        case .stopped: return "the proxy stops"
+        case .violated(let sender, let violation):
+            return "\(party(sender).name) broke the WebSocket protocol: \(violation)"
+        case .lost(let sender):
+            let place = party(sender).reader.isInside ? " inside a message" : ""
+            return "\(party(sender).name) ended the connection\(place), expected a close frame before"
+        }
+    }
+
+    private func party(_ sender: Sender) -> Party { sender == .client ? client : server }
+}
+
+extension WebSocketData {
+    fileprivate mutating func end(_ ending: Ending, _ sayer: Sender?, _ frame: CloseFrame?) {
+        let code = frame.map { $0.code ?? .none } ?? ending.code
+        closeCode = code.rawValue
+        closeReason = frame?.reason ?? ""
+        isClosedByClient = (sayer ?? ending.culprit).map { $0 == .client }
+        timestampEnd = WallClock.now
+    }
+}

@@ -1,0 +1,14 @@
+import Schema
+
+/// The settings of WebSockets.
+package struct WebSocketOptions: OptionTable {
+    package let websocket = Option<Bool>(
+        "websocket", true, read: .whenUsed,
+        "Read the messages of WebSockets. Without it what follows their handshake is passed on untouched.")
+    package let messageLimit = Option<ByteCount>(
+        "websocket_message_limit", ByteCount(mebibytes: 64), read: .whenUsed,
+        "Bytes of a WebSocket message at most, unpacked: who sends more is closed with 1009.")
+
+    package init() {}
+    package static let table = WebSocketOptions()
+}
