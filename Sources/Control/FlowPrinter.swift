@@ -37,6 +37,33 @@ package struct FlowPrinter: FlowRecorder {
         sizes.request = http.request.content.buffer?.readableBytes ?? 0
         sizes.response = http.response?.content.buffer?.readableBytes ?? 0
         record(flow, sizes: sizes)
+        guard detail > 0, admits(flow), let socket = http.websocket?.wrappedValue else { return }
+        for message in socket.messages { Terminal.write(lines(of: message, in: http)) }
+    }
+
+    package var wantsMessages: Bool { detail > 0 }
+
+    package func recordMessage(of flow: AnyFlow) {
+        guard admits(flow), case .http(let flow) = flow, let message = flow.websocket?.wrappedValue.messages.last else { return }
+        Terminal.write(lines(of: message, in: flow))
+    }
+
+    /// A message of a WebSocket, as mitmdump prints it.
+    package func lines(of message: WebSocketMessage, in flow: HTTPFlow) -> String {
+        let server = "\(flow.server.value.address?.description ?? flow.request.hostField)\(flow.request.path)"
+        let arrow = message.isFromClient ? "->" : "<-"
+        let kind = message.kind == .text ? "text" : "binary"
+        let notes = (message.isDropped ? " (dropped)" : "") + (message.isInjected ? " (injected)" : "")
+        let text = "\(flow.client.value.peername) \(arrow) WebSocket \(kind) message \(arrow) \(Self.safe(server))\(notes)\n"
+        return detail >= 3 ? text + body(.bytes(ByteBuffer(bytes: message.content.bytes))) : text
+    }
+
+    /// How a WebSocket has ended.
+    private func end(of socket: WebSocketData) -> String {
+        guard let code = socket.closeCode else { return "WebSocket is open, \(socket.count) messages" }
+        let closer = socket.isClosedByClient.map { $0 ? " by client" : " by server" } ?? ""
+        let reason = socket.closeReason.map { $0.isEmpty ? "" : " \(Self.safe($0))" } ?? ""
+        return "WebSocket closed\(closer): \(code)\(reason), \(socket.count) message\(socket.count == 1 ? "" : "s")"
     }
 
     package func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
@@ -57,6 +84,7 @@ package struct FlowPrinter: FlowRecorder {
             if detail >= 2 { text += block(response.headers, response.trailers) }
             if detail >= 3 { text += body(response.content) }
         }
+        if let socket = flow.websocket?.wrappedValue { text += "\(indent)<< \(end(of: socket))\n" }
         return text
     }
 

@@ -164,6 +164,12 @@ final class Conversation: @unchecked Sendable {
         try await exchange.hold(as: waiter, on: session)
     }
 
+    /// Shows the message, as it was decided, to what the operator sees.
+    func record(_ number: Int, on session: isolated Session) {
+        guard session.services.recorder.wantsMessages, let message = message(number) else { return }
+        session.services.recorder.recordMessage(of: .http(event(message, number).http))
+    }
+
     private func event(_ message: WebSocketMessage, _ number: Int) -> WebSocketEvent {
         WebSocketEvent(exchange.flow, newest: message, before: number)
     }

@@ -65,7 +65,7 @@ final class Direction {
                     isBusy = true
                     session.tell { await self.tell(item, number, on: session) }
                 } else {
-                    pass(item, nil)
+                    pass(item, nil, number, on: session)
                     read(on: session)
                 }
             case .close(let frame): conversation.said(frame, by: source, to: sink, on: session)
@@ -88,7 +88,7 @@ final class Direction {
                 break
             }
             guard conversation.isOpen else { break }
-            pass(item, conversation.message(number))
+            pass(item, conversation.message(number), number, on: session)
             read(on: session)
             guard queue.first?.isMessage == true, let item = take() else { break }
             next = (item, note(item))
@@ -183,7 +183,8 @@ final class Direction {
     }
 
     /// Sends a message as it came, or as it was decided.
-    private func pass(_ item: Item, _ decided: WebSocketMessage?) {
+    private func pass(_ item: Item, _ decided: WebSocketMessage?, _ number: Int, on session: isolated Session) {
+        conversation.record(number, on: session)
         switch item {
         case .message(let message):
             if decided?.isDropped == true { return sink.skip(message) }
