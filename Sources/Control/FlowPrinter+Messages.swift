@@ -6,7 +6,19 @@ extension FlowPrinter {
     package var wantsMessages: Bool { detail > 0 }
 
     package func recordMessage(of flow: AnyFlow) {
-        if detail > 0, admits(flow) { Terminal.write(lines(of: flow)) }
+        guard detail > 0, admits(flow) else { return }
+        guard case .http(let http) = flow else { return Terminal.write(lines(of: flow)) }
+        if let message = http.websocket?.wrappedValue.messages.last { Terminal.write(lines(of: message, in: http)) }
+    }
+
+    /// A message of a WebSocket, as mitmdump prints it.
+    package func lines(of message: WebSocketMessage, in flow: HTTPFlow) -> String {
+        let server = "\(flow.server.value.address?.description ?? flow.request.hostField)\(flow.request.path)"
+        let arrow = message.isFromClient ? "->" : "<-"
+        let kind = message.kind == .text ? "text" : "binary"
+        let notes = (message.isDropped ? " (dropped)" : "") + (message.isInjected ? " (injected)" : "")
+        let text = "\(flow.client.value.peername) \(arrow) WebSocket \(kind) message \(arrow) \(Self.safe(server))\(notes)\n"
+        return detail >= 3 ? text + body(.bytes(ByteBuffer(bytes: message.content.bytes))) : text
     }
 
     /// Any flow that is not of HTTP: its messages and what ended it.

@@ -41,23 +41,6 @@ package struct FlowPrinter: FlowRecorder {
         for message in socket.messages { Terminal.write(lines(of: message, in: http)) }
     }
 
-    package var wantsMessages: Bool { detail > 0 }
-
-    package func recordMessage(of flow: AnyFlow) {
-        guard admits(flow), case .http(let flow) = flow, let message = flow.websocket?.wrappedValue.messages.last else { return }
-        Terminal.write(lines(of: message, in: flow))
-    }
-
-    /// A message of a WebSocket, as mitmdump prints it.
-    package func lines(of message: WebSocketMessage, in flow: HTTPFlow) -> String {
-        let server = "\(flow.server.value.address?.description ?? flow.request.hostField)\(flow.request.path)"
-        let arrow = message.isFromClient ? "->" : "<-"
-        let kind = message.kind == .text ? "text" : "binary"
-        let notes = (message.isDropped ? " (dropped)" : "") + (message.isInjected ? " (injected)" : "")
-        let text = "\(flow.client.value.peername) \(arrow) WebSocket \(kind) message \(arrow) \(Self.safe(server))\(notes)\n"
-        return detail >= 3 ? text + body(.bytes(ByteBuffer(bytes: message.content.bytes))) : text
-    }
-
     /// How a WebSocket has ended.
     private func end(of socket: WebSocketData) -> String {
         guard let code = socket.closeCode else { return "WebSocket is open, \(socket.count) messages" }

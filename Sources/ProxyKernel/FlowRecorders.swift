@@ -15,10 +15,4 @@ package struct FlowRecorders: FlowRecorder {
     package var wantsMessages: Bool { recorders.contains { $0.wantsMessages } }
 
     package var wantsContent: Bool { recorders.contains { $0.wantsContent } }
-
-    package func recordMessage(of flow: AnyFlow) {
-        for recorder in recorders where recorder.wantsMessages { recorder.recordMessage(of: flow) }
-    }
-
-    package var wantsMessages: Bool { recorders.contains { $0.wantsMessages } }
 }

@@ -18,6 +18,8 @@ final class Conversation: @unchecked Sendable {
     private let over: Pending<Ending>
     private var hasStarted = false
     private var ending: Ending?
+    /// What is wrong with the handshake.
+    private var refusal: Violation?
     /// The first close frame, and whose it was.
     private var goodbye: (by: Sender, frame: CloseFrame)?
     private var alarm: Scheduled<Void>?
@@ -32,7 +34,7 @@ final class Conversation: @unchecked Sendable {
         do throws(Violation) {
             compression = try Compression.agreed(in: exchange.flow.response?.headers ?? Headers())
         } catch {
-            ending = .violated(.server, error)
+            refusal = error
         }
         let limit = settings[WebSocketOptions.table.messageLimit].bytes
         let party = { (sender: Sender, end: TunnelEnd, name: String) in
@@ -59,23 +61,20 @@ final class Conversation: @unchecked Sendable {
                 Result { () throws(InjectionRefusal) in try self?.inject(message, on: session) }
             }.get()
         }
-        var outcome: Ending
         do throws(ProxyFailure) {
             try await fire(WebSocketHooks.table.start, on: session)
             begin(on: session)
-            outcome = try await over.wait(as: exchange.waiter)
+            _ = try await over.wait(as: exchange.waiter)
         } catch {
-            outcome = error.what == .cancelled ? .lost(.client) : .failed(error)
+            end(error.what == .cancelled ? .lost(.client) : .failed(error))
         }
-        if case .lost(.client) = outcome, session.isDraining { outcome = .stopped }
-        ending = outcome
         exchange.injector = nil
-        await finish(outcome, on: session)
+        await finish(ending ?? .closed, on: session)
     }
 
     private func begin(on session: isolated Session) {
         hasStarted = true
-        if let ending { return end(ending) }
+        if let refusal { return end(.violated(.server, refusal)) }
         for party in [client, server] { party.direction?.advance(on: session) }
     }
 
@@ -95,8 +94,15 @@ final class Conversation: @unchecked Sendable {
         if !hasStarted, party.sender == .client { exchange.clientLeft() }
     }
 
+    /// All is over. The last frames are written here and now: a session that has lost its client closes its servers next.
     func end(_ ending: Ending) {
-        if self.ending == nil || !over.isOpen { self.ending = ending }
+        guard !isOver else { return }
+        self.ending = ending
+        for party in [client, server] {
+            // Who has said goodbye and hears nothing of the other is answered in its own words.
+            let echo = goodbye.flatMap { $0.by == party.sender ? $0.frame : nil }
+            if let frame = echo ?? ending.farewell(to: party.sender) { party.close(frame) }
+        }
         over.resume(ending)
     }
 
@@ -109,7 +115,10 @@ final class Conversation: @unchecked Sendable {
     }
 
     /// A party's connection has ended without a close frame: no loss, if the other has sent one.
-    func lost(_ party: Party) { end(goodbye == nil ? .lost(party.sender) : .closed) }
+    func lost(_ party: Party, on session: isolated Session) {
+        guard goodbye == nil else { return end(.closed) }
+        end(session.isDraining ? .stopped : .lost(party.sender))
+    }
 
     private func inject(_ message: Injection, on session: isolated Session) throws(InjectionRefusal) {
         guard isOpen, goodbye == nil else { throw InjectionRefusal("the WebSocket is not open") }
@@ -206,12 +215,7 @@ final class Conversation: @unchecked Sendable {
         for party in [client, server] { party.direction?.abandon() }
         var isAbrupt = false
         if case .failed = ending { isAbrupt = true }
-        for (party, other) in [(client, server), (server, client)] {
-            // Who has said goodbye and hears nothing of the other is answered in its own words.
-            let echo = goodbye.flatMap { $0.by == party.sender ? $0.frame : nil }
-            if let frame = echo ?? ending.farewell(to: party.sender) { party.close(frame) }
-            party.leave(on: session, abruptly: isAbrupt && !other.conduit.inputIsClosed)
-        }
+        for party in [server, client] { party.leave(on: session, abruptly: isAbrupt) }
         exchange.flow.websocket?.wrappedValue.end(ending, goodbye?.by, goodbye?.frame)
         exchange.waiter.reopen()
         exchange.flow.intercepted = false

@@ -70,7 +70,7 @@ final class Direction {
                 }
             case .close(let frame): conversation.said(frame, by: source, to: sink, on: session)
             case .violation(let violation): conversation.end(.violated(source.sender, violation))
-            case .lost: conversation.lost(source)
+            case .lost: conversation.lost(source, on: session)
             }
         }
         regulate()

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import websockets.sync.server
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -16,6 +17,7 @@ from support.certificates import Authority
 from support.nginx import Nginx
 from support.origin import OK, Origin, answering
 from support.proxy import BINARY, Weir, free_port
+from support.websocket import Route, server_context
 from support.worker import Worker
 
 
@@ -127,6 +129,34 @@ def origin():
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def serving():
+    """`serving(handler, leaf=None)` starts a WebSocket server of the package websockets and returns its authority."""
+    made = []
+
+    def start(handler, leaf=None, **options) -> str:
+        server = websockets.sync.server.serve(handler, "127.0.0.1", 0, ssl=server_context(leaf) if leaf else None, max_size=None, **options)
+        made.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"127.0.0.1:{server.socket.getsockname()[1]}"
+
+    yield start
+    for server in made:
+        server.shutdown()
+
+
+@pytest.fixture
+def through(weir, authority):
+    """`through(route, authority of the server, …)` starts a proxy for that way to it, see `Route`."""
+
+    def start(name: str, server: str, *arguments: str, addons=()) -> Route:
+        modes = [f"reverse:http{'s' * name.endswith('tls')}://{server}"] if name.startswith("reverse") else ["regular"]
+        trust = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
+        return Route(name, weir(*trust, *arguments, addons=addons, modes=modes), server)
+
+    return start
 
 
 @pytest.fixture(scope="session")
