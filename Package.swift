@@ -62,8 +62,10 @@ let package = Package(
             ]),
         layer("Control", ["Schema", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
         // Row 4: one folder a protocol.
-        layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
-        layer("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
+        layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio], excluding: ["LIFECYCLE.md"]),
+        layer(
+            "HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio],
+            excluding: ["LIFECYCLE.md"]),
         layer("SOCKS", ["Schema", "FlowModel", "ProxyKernel", nio, logging], excluding: ["LIFECYCLE.md"]),
         layer("WebSocket", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "CZlib", nio], excluding: ["LIFECYCLE.md"]),
         // Row 3: the version-free life of a request; the relay.
