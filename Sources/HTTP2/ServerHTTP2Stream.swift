@@ -46,6 +46,10 @@ final class ServerHTTP2Stream: ServerStream {
         if request.headers.hasToken("websocket", in: "Upgrade") {
             webSocketKey = request.headers.first("Sec-WebSocket-Key") ?? ""
         }
+        guard webSocketKey == nil || connection.takesWebSockets else {
+            throw ProxyFailure(
+                .badMessage(status: 502), fault: .server, "\(name) takes no WebSockets within HTTP/2 (RFC 8441)")
+        }
         let hasBody = length != .none || webSocketKey != nil
         request.headers.frame(length, hasBody: hasBody && webSocketKey == nil, describesBody: false)
         var fields = FieldList(request, isWebSocket: webSocketKey != nil)

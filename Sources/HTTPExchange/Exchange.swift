@@ -140,7 +140,9 @@ package final class Exchange: @unchecked Sendable {
         var key = ServerKey(
             address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
         if isToTarget, ground.isTunnel, let name = ground.serverName, usesTLS { key.serverName = name }
-        key.http2 = isToTarget && !usesTLS && !asksUpgrade && ground.cleartextHTTP2 != .no
+        key.http2 =
+            isToTarget && !usesTLS && ground.cleartextHTTP2 != .no
+            && (!asksUpgrade || ground.cleartextHTTP2 == .yes)
         let isBound = isToTarget && ground.isTunnel && flow.isReplay == nil
         key.route = ground.route(asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
         let server = try await session.acquire(key, forUpgrade: asksUpgrade, onlyNew: onlyNew, waiter: waiter)
