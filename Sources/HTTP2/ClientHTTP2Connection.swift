@@ -47,10 +47,11 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
     private func begin(_ stream: ClientHTTP2Stream, _ block: HeaderBlock, endsStream: Bool, on session: isolated Session) {
         var flow = newFlow(on: session)
         do throws(ProxyFailure) {
-            if block.size > EngineLimits().fieldList {
+            let limit = engine.limits.fieldList
+            if block.size > limit {
                 throw ProxyFailure(
                     .badMessage(status: 431), fault: .client,
-                    "the request's fields take \(block.size) bytes, at most \(EngineLimits().fieldList) are read")
+                    "the request's fields take \(block.size) bytes, at most \(limit) are read")
             }
             flow.request = try Request(block, on: session.ground)
             nameServer(in: &flow.request, on: session)

@@ -33,11 +33,10 @@ extension Session {
         attempt.ended(failure)
     }
 
-    /// What a server is offered in TLS: what the client was offered and could be spoken on both sides, if it said so.
+    /// What a server is offered in TLS: HTTP/2 if the client knows it, or speaks to us without TLS.
     func alpnOffers(forUpgrade: Bool) -> [ByteString] {
         guard services.settings[ProxyOptions.table.http2], !forUpgrade else { return ["http/1.1"] }
         guard ground.clientUsesTLS else { return ["h2", "http/1.1"] }
-        let shared = (["h2", "http/1.1"] as [ByteString]).filter { clientRecord.tls.alpnOffers.contains($0) }
-        return shared.isEmpty ? ["http/1.1"] : shared
+        return clientRecord.tls.alpnOffers.contains("h2") ? ["h2", "http/1.1"] : ["http/1.1"]
     }
 }

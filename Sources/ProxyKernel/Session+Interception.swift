@@ -99,12 +99,11 @@ extension Session {
     private func alpnAnswer(_ hello: ClientHello) -> ByteString? {
         let offered = hello.alpnProtocols.map { ByteString($0) }
         let server = ground.eagerServer.flatMap { key in servers.first { $0.key == key } }
-        if let agreed = server?.record.tls.alpn, !agreed.bytes.isEmpty, offered.contains(agreed) { return agreed }
-        // What the bytes are is not ours to say where they are not looked at.
-        guard ground.admits != .raw else { return nil }
-        // A server that agrees on nothing speaks HTTP/1.
-        let speaksHTTP2 = services.settings[ProxyOptions.table.http2] && server == nil
-        return ((speaksHTTP2 ? ["h2"] : []) + ["http/1.1"]).first { offered.contains($0) }
+        if let agreed = server?.record.tls.alpn, offered.contains(agreed) { return agreed }
+        let speaksHTTP2 = services.settings[ProxyOptions.table.http2]
+        // A server that agreed on nothing speaks HTTP/1; who speaks nothing but HTTP/2 is translated for.
+        let preferred: [ByteString] = server == nil ? ["h2", "http/1.1"] : ["http/1.1", "h2"]
+        return preferred.first { offered.contains($0) && (speaksHTTP2 || $0 != "h2") }
     }
 
     private func acceptTLS(_ hello: ClientHello) throws(ProxyFailure) -> TLSConnection {

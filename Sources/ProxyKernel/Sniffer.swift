@@ -58,11 +58,12 @@ package final class Sniffer: ByteConsumer {
         // What was agreed in TLS needs no guessing.
         let isAgreed = session.clientRecord.tls.alpn == "h2" && session.ground.clientUsesTLS && held.readableBytes > 0
         let agreed = isAgreed && detection.admits != .raw
-        let verdict = agreed ? .http2 : detection.verdict(on: held, inputIsClosed: clientIsDone)
+        var verdict = agreed ? .http2 : detection.verdict(on: held, inputIsClosed: clientIsDone)
         if case .needMore = verdict {
             if clientIsDone { session.client.close() }
             return
         }
+        if case .http2 = verdict, !session.services.settings[ProxyOptions.table.http2] { verdict = .http }
         guard let passes = passes(verdict, on: session) else { return }
         switch verdict {
         // Where the mode demands TLS with the server, a client without it gets that all the same.

@@ -38,7 +38,7 @@ final class Engine {
     weak var events: (any EngineEvents)?
     /// Set by nghttp2's or our own judgment of the peer, for people.
     private(set) var complaint: String?
-    private let limits: EngineLimits
+    let limits: EngineLimits
     private var session: OpaquePointer?
     private var guardian: FloodGuard
     private var input = ByteBuffer()
