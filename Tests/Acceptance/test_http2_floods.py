@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.calls import asked
 from support.h2frames import END_HEADERS, END_STREAM, Code, Frames, Kind, Setting, data, frame, ping, reset, settings, window
 from support.nghttp2 import Nghttpd, Nghttpx
 
@@ -158,6 +159,29 @@ def test_a_flood_is_ended_and_others_are_served(subject, kind, reads):
         subject.serves()
         assert time.monotonic() - begun < 2
         assert subject.memory() - before < MOST_GROWTH
+
+
+COUNTED = {
+    "requests that are taken back": "resets",
+    "empty CONTINUATION frames": "continuations",
+    "SETTINGS": "settings",
+    "PING": "pings",
+    "empty DATA": "empty_data",
+}
+
+
+def test_floods_are_counted_by_kind(caller, nghttpd):
+    proxy, worker = caller(modes=[f"reverse:h2c://{nghttpd.authority}"], permissions=["metrics.get"])
+    subject = Subject(proxy.port, proxy.process.pid)
+    for round in (1, 2):
+        for kind in COUNTED:
+            with subject.connect() as f:
+                flood = Flood(f, FLOODS[kind](f))
+                f.to_end()
+                flood.join(10)
+        counted = {one["labels"]["kind"]: one["value"] for one in asked(worker, "metrics.get")["metrics"] if one["name"] == "weir_http2_floods"}
+        assert counted == dict.fromkeys(COUNTED.values(), round)
+    subject.serves()
 
 
 def large_fields(f: Frames):
