@@ -15,6 +15,15 @@ extension HTTPFlow {
         websocket = present.websocket
     }
 
+    /// The state without the messages of its WebSocket, which count as forgotten, there and in what is remembered of it.
+    package var withoutMessages: HTTPFlow {
+        guard websocket != nil || backup?.wrappedValue.websocket != nil else { return self }
+        var flow = self
+        flow.websocket?.wrappedValue.forgetAll()
+        if let backup { flow.backup = Boxed(wrappedValue: backup.wrappedValue.withoutMessages) }
+        return flow
+    }
+
     package var trafficFootprint: Int {
         let messages = websocket?.wrappedValue.messages ?? []
         return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }

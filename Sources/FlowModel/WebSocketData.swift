@@ -8,6 +8,11 @@ package struct WebSocketData: Record {
     package var forgotten = 0
     /// How many came in all.
     package var count: Int { forgotten + messages.count }
+
+    package mutating func forgetAll() {
+        forgotten = count
+        messages = []
+    }
     package var isClosedByClient: Bool?
     package var closeCode: Int?
     package var closeReason: String?

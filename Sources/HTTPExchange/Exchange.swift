@@ -57,8 +57,10 @@ package final class Exchange: @unchecked Sendable {
                 requestBody.discard()
                 try await fire(HTTPHooks.table.responseheaders, on: session)
             }
+            upgradeLayer?.announce(&flow, session)
             try await fire(HTTPHooks.table.response, on: session)
             try await intercept(on: session)
+            if upgradeLayer == nil { flow.websocket = nil }
             try await answer(on: session)
             await followUpgrade(on: session)
         } catch {
@@ -254,14 +256,21 @@ package final class Exchange: @unchecked Sendable {
         }
     }
 
+    /// What follows HTTP, if something does.
+    private var upgradeLayer: UpgradeLayer? {
+        guard asksUpgrade, upstream != nil, flow.response?.statusCode == 101 else { return nil }
+        return parts.upgrades.first { $0.claims(flow) }
+    }
+
     /// After a 101 that was asked for: the protocol that follows, or a relay that goes on without us.
     private func followUpgrade(on session: isolated Session) async {
         guard asksUpgrade, flow.response?.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
             let client = client.takeOver()
         else { return }
+        let layer = upgradeLayer
         upstream = nil
         session.openExchanges -= 1
-        guard let layer = parts.upgrades.first(where: { $0.claims(flow) }) else { return Relay.join(client, server) }
+        guard let layer else { return Relay.join(client, server) }
         await layer.run(self, Upgrade(client: client, server: server), session)
     }
 

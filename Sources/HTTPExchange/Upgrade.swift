@@ -8,17 +8,21 @@ package struct UpgradeLayer: Sendable {
     package let claims: @Sendable (HTTPFlow) -> Bool
     /// Changes a request as it goes to the server, so that what follows can be followed by us.
     package let prepare: @Sendable (inout Request, isolated Session) -> Void
+    /// Notes in a flow that is claimed what follows, for its *response*.
+    package let announce: @Sendable (inout HTTPFlow, isolated Session) -> Void
     /// Speaks it until its end. `Exchange.flow` may be changed meanwhile; the flow is recorded afterwards.
     package let run: @Sendable (Exchange, Upgrade, isolated Session) async -> Void
 
     package init(
         name: String, claims: @escaping @Sendable (HTTPFlow) -> Bool,
         prepare: @escaping @Sendable (inout Request, isolated Session) -> Void = { _, _ in },
+        announce: @escaping @Sendable (inout HTTPFlow, isolated Session) -> Void = { _, _ in },
         run: @escaping @Sendable (Exchange, Upgrade, isolated Session) async -> Void
     ) {
         self.name = name
         self.claims = claims
         self.prepare = prepare
+        self.announce = announce
         self.run = run
     }
 }

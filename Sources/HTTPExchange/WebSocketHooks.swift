@@ -48,9 +48,9 @@ package struct WebSocketEvent: HookPayload {
     }
 
     package mutating func leaveOutMessages() {
-        guard !isOfMessage, let count = http.websocket?.wrappedValue.messages.count else { return }
-        messagesBefore += count
-        http.websocket?.wrappedValue.messages = []
+        guard !isOfMessage, let socket = http.websocket?.wrappedValue else { return }
+        messagesBefore = socket.count
+        http.websocket?.wrappedValue.forgetAll()
     }
 
     package static let name = "WebSocketEvent"

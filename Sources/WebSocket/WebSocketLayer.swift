@@ -15,6 +15,10 @@ package enum WebSocketLayer {
             let names = refused.map { "'\($0)'" }.joined(separator: ", ")
             session.log(.debug, "\(request.url): not offered to the server: the WebSocket extensions \(names)")
         },
+        announce: { flow, session in
+            guard session.services.settings[WebSocketOptions.table.websocket] else { return }
+            flow.websocket = Boxed(wrappedValue: WebSocketData())
+        },
         run: { exchange, upgrade, session in
             guard session.services.settings[WebSocketOptions.table.websocket] else {
                 return Relay.join(upgrade.client, upgrade.server)

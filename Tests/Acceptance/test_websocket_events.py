@@ -75,7 +75,7 @@ def test_the_order_of_events(through, serving, addon, authority, route, expected
 
 
 def test_a_message_event_has_one_message_and_the_count_of_those_before(through, serving, addon):
-    worker = addon([*EVENTS[1:-1], {"name": "websocket_end", "content": "none"}])
+    worker = addon(["response", *EVENTS[1:-1], {"name": "websocket_end", "content": "none"}])
     whole = addon([{"name": "websocket_end", "content": "whole"}], name="whole")
     server = serving(echo)
     way = through("reverse", server, addons=[worker, whole])
@@ -94,6 +94,7 @@ def test_a_message_event_has_one_message_and_the_count_of_those_before(through, 
     start, end = worker.wait("websocket_start")[0]["params"], worker.wait("websocket_end")[0]["params"]
     assert (start["messages_before"], start["flow"]["websocket"]["messages"]) == (0, [])
     assert start["flow"]["response"]["status_code"] == 101
+    assert worker.wait("response")[0]["params"]["flow"]["websocket"]["messages"] == [], "what follows is known in *response*"
     assert (end["messages_before"], end["flow"]["websocket"]["messages"]) == (6, [])
     end = whole.wait("websocket_end")[0]["params"]
     assert (end["messages_before"], end["flow"]["websocket"]["messages"]) == (0, shown)
@@ -141,7 +142,7 @@ def test_a_message_is_edited_or_dropped_and_keeps_its_type(chat):
     for content in ("edit", "drop", "empty", "last"):
         client.send(content)
     assert [client.recv(), client.recv()] == ["edited", "last"]
-    flow = asked(worker, "flow.get", id=live(worker))["flow"]
+    flow = asked(worker, "flow.get", id=live(worker), content="whole")["flow"]
     assert flow["comment"] == "seen"
     assert [(m[0], m[1], m[2], m[4], m[5]) for m in flow["websocket"]["messages"] if m[1]] == [
         *((1, True, "edited", False, False), (1, True, "drop", True, False), (1, True, "empty", True, False), (1, True, "last", False, False))
@@ -184,7 +185,7 @@ def test_an_intercepted_message_stands_still_and_can_be_edited_meanwhile(chat):
     assert client.recv() == "pass"
     client.send("hold this")
     flow = standing(worker)
-    messages = asked(worker, "flow.get", id=flow["id"])["flow"]["websocket"]["messages"]
+    messages = asked(worker, "flow.get", id=flow["id"], content="whole")["flow"]["websocket"]["messages"]
     assert [message[2] for message in messages] == ["pass", "pass", "hold this"]
     messages[-1][2] = "edited"
     asked(worker, "flow.set", id=flow["id"], flow={"websocket": {"messages": messages}})
@@ -298,10 +299,12 @@ def test_the_flow_keeps_the_newest_messages_within_its_bounds(chat):
     for number in range(50):
         client.send(str(number))
         assert client.recv() == str(number)
-        kept = asked(worker, "flow.get", id=name)
+        kept = asked(worker, "flow.get", id=name, content="whole")
         count = len(kept["flow"]["websocket"]["messages"])
         assert count <= 8 and kept["messages_before"] + count == 2 * number + 2
         assert [message[2] for message in kept["flow"]["websocket"]["messages"][-2:]] == [str(number)] * 2
+    without = asked(worker, "flow.get", id=name)
+    assert (without["messages_before"], without["flow"]["websocket"]["messages"]) == (100, [])
 
 
 def test_the_flow_keeps_few_bytes_and_always_the_newest_message(chat):
@@ -310,7 +313,7 @@ def test_the_flow_keeps_few_bytes_and_always_the_newest_message(chat):
     for size in (10, 400, 500, 5000, 3):
         client.send("x" * size)
         assert len(client.recv()) == size
-        messages = asked(worker, "flow.get", id=name)["flow"]["websocket"]["messages"]
+        messages = asked(worker, "flow.get", id=name, content="whole")["flow"]["websocket"]["messages"]
         assert len(messages[-1][2]) == size
         assert sum(len(message[2]) for message in messages) <= 1000 or len(messages) == 1
 

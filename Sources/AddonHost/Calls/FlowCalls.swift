@@ -19,7 +19,7 @@ enum FlowCalls {
         CoreCall(
             method: "flow.get", params: "`id`; `content`: `none`, `whole` or `decoded`, as in a hook",
             doc:
-                "The state of a flow and what is not in it: `{\"flow\": state, \"live\": b, \"killable\": b, \"modified\": b}`. A flow is modified if it differs from its backup. With `none` the messages of TCP and UDP are left out. Of a WebSocket also `messages_before`, how many of its messages are not kept any more.",
+                "The state of a flow and what is not in it: `{\"flow\": state, \"live\": b, \"killable\": b, \"modified\": b}`. A flow is modified if it differs from its backup. With `none` the messages of WebSockets, TCP and UDP are left out. Of a WebSocket also `messages_before`, how many came before those that are shown.",
             answer: get),
         CoreCall(
             method: "flow.resume", params: "`id`", doc: "Lets an intercepted flow go on; `conflict` if it does not stand still.",
@@ -97,7 +97,7 @@ enum FlowCalls {
         return try onFlow(params, worker) { flow in
             var result = standing(flow)
             if case .http(let http) = flow.anyFlow, let socket = http.websocket {
-                result["messages_before"] = .int(socket.wrappedValue.forgotten)
+                result["messages_before"] = .int(mode == .none ? socket.wrappedValue.count : socket.wrappedValue.forgotten)
             }
             result["flow"] = parsed(encoded(flow.anyFlow, mode, nil))
             return .object(result)

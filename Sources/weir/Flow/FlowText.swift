@@ -55,7 +55,8 @@ enum FlowText {
         var sizes = BodySizes()
         sizes.request = size(flow.request.content) ?? 0
         sizes.response = flow.response.flatMap { size($0.content) } ?? 0
-        return printer.lines(of: flow.readable, sizes)
+        let messages = flow.websocket?.wrappedValue.messages ?? []
+        return printer.lines(of: flow.readable, sizes) + messages.map { printer.lines(of: $0, in: flow) }.joined()
     }
 
     /// One line of JSON.
@@ -68,7 +69,8 @@ enum FlowText {
 
     static func withoutBodies(_ flow: AnyFlow) -> AnyFlow {
         switch flow {
-        case .http(var flow):
+        case .http(let whole):
+            var flow = whole.withoutMessages
             flow.request.content = omitted(flow.request.content)
             if let response = flow.response { flow.response?.content = omitted(response.content) }
             return .http(flow)
