@@ -71,6 +71,7 @@ let package = Package(
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        layer("DNS", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
         // Row 2: flows in the formats of other programs; a client of a running core.
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
         layer("CoreClient", ["Schema", "AddonWire"]),
@@ -106,6 +107,7 @@ let package = Package(
         tests("SOCKS", ["FlowModel", nio]),
         tests("HTTP2", ["FlowModel", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
         tests("WebSocket", ["FlowModel", nio]),
+        tests("DNS", ["FlowModel", nio]),
         tests("Control", ["Schema"]),
         tests(
             "AddonHost",
