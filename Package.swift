@@ -43,7 +43,8 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "HTTP1", "HTTP2",
+                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "RawUDP",
+                "HTTP1", "HTTP2",
                 "SOCKS",
                 "WebSocket",
                 "AddonHost",
@@ -71,6 +72,7 @@ let package = Package(
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        layer("RawUDP", ["Schema", "FlowModel", "ProxyKernel", nio]),
         layer("DNS", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
         // Row 2: flows in the formats of other programs; a client of a running core.
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),

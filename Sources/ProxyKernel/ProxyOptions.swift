@@ -24,6 +24,13 @@ package struct ProxyOptions: OptionTable {
     package let tcpTimeout = Option<Int>(
         "tcp_timeout", 600, read: .whenUsed, objection: outside(1...31_536_000),
         "Seconds until an idle client connection is closed.")
+    package let udpTimeout = Option<Int>(
+        "udp_timeout", 20, read: .whenUsed, objection: outside(1...31_536_000),
+        "Seconds without a datagram either way until those between a client's address and port and a server count as over.")
+    package let udpAssociations = Option<Int>(
+        "udp_associations", 4096, read: .whenUsed, objection: outside(1...10_000_000),
+        "Addresses and ports of clients that are served at a time on one UDP port, at most; those idle longest have to go for new ones."
+    )
     package let http2 = Option<Bool>("http2", true, read: .whenUsed, "Speak HTTP/2 with those who want it.")
     package let http2Priority = Option<Bool>(
         "http2_priority", false, read: .whenUsed, "Pass on the priorities that clients give to their HTTP/2 streams.")

@@ -12,6 +12,7 @@ import NIOCore
 import NIOPosix
 import ProxyKernel
 import RawTCP
+import RawUDP
 import Rules
 import Schema
 import TLSEngine
@@ -73,8 +74,7 @@ extension Program {
     private static func unserved(_ mode: ModeSpec) -> String? {
         switch mode.kind {
         case .regular, .transparent, .socks5, .upstream, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _),
-            .reverse(.tcp, _),
-            .reverse(.tls, _):
+            .reverse(.tcp, _), .reverse(.tls, _), .reverse(.udp, _):
             nil
         default: "mode '\(mode)' is not served by this version"
         }

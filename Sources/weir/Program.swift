@@ -12,6 +12,7 @@ import NIOCore
 import NIOPosix
 import ProxyKernel
 import RawTCP
+import RawUDP
 import Rules
 import SOCKS
 import Schema
@@ -69,6 +70,7 @@ struct Program {
     /// Runs until a signal; the result is the exit status.
     func run() async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
+        Descriptors.raise()
         do throws(Refusal) {
             try await serve()
             return 0
@@ -121,7 +123,8 @@ struct Program {
             await host.abandon()
             throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
-        let listener = Listener(group: group, services: services, port: port)
+        let listener = Listener(
+            group: group, services: services, datagramLayers: [RawUDPLayer.registration], port: port)
         do {
             var addresses: [Address] = []
             for mode in modes where settings[FlowFileOptions.table.server] {

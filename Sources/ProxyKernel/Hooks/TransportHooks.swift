@@ -88,12 +88,12 @@ extension UDP: EventfulTransport {
     package static let eventName = "UDPFlowEvent"
     package static let eventFields = TransportEvent<UDP>.rows
     package static let hooks = TransportHooks<UDP>(
-        start: "The first datagram between two addresses came. Fired for saved flows; no protocol fires it live yet.",
+        start: "The first datagram between two addresses came.",
         message:
-            "A datagram came: the one in `messages`, whose content may be changed; empty, it is not passed on. Fired for saved flows; no protocol fires it live yet.",
-        end: "No datagram came for a while. Fired for saved flows; no protocol fires it live yet.",
+            "A datagram came: the one in `messages`, whose content may be changed; empty, it is not passed on.",
+        end: "No datagram came for a while. Messages are shown to a hook whose content mode is not `none`.",
         error:
-            "The flow ended before its time; `error` says why. It takes the place of `udp_end`. Fired for saved flows; no protocol fires it live yet."
+            "The flow ended before its time; `error` says why. It takes the place of `udp_end`."
     )
 }
 
