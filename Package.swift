@@ -43,7 +43,7 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "RawUDP",
+                "Schema", "FlowModel", "FlowFiles", "TLSEngine", "ProxyKernel", "HTTPExchange", "RawTCP", "RawUDP", "DNS",
                 "HTTP1", "HTTP2",
                 "SOCKS",
                 "WebSocket",

@@ -21,7 +21,7 @@ package struct FlowPrinter: FlowRecorder {
         guard detail > 0, admits(flow) else { return }
         switch flow {
         case .http(let flow): Terminal.write(lines(of: flow, sizes))
-        case .dns: Terminal.write(lines(of: flow))
+        case .dns(let flow): Terminal.write(lines(of: flow))
         // Their messages were printed one by one.
         case .tcp, .udp: if let text = failure(of: flow) { Terminal.write(text) }
         }

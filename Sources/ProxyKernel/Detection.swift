@@ -12,9 +12,15 @@ package struct Detection: Sendable {
         case http2
         case raw
         case socks
+        case dns
 
         /// Whether the bytes said so, not the mode.
-        var isDetected: Bool { if case .socks = self { false } else { true } }
+        var isDetected: Bool {
+            switch self {
+            case .socks, .dns: false
+            default: true
+            }
+        }
     }
 
     /// What may be there besides TLS.
@@ -27,6 +33,8 @@ package struct Detection: Sendable {
         case raw
         /// A SOCKS client, whatever it says.
         case socks
+        /// A client of a name server, whatever it says.
+        case dns
     }
 
     package let admits: Admission
@@ -37,7 +45,11 @@ package struct Detection: Sendable {
 
     package func verdict(on bytes: ByteBuffer, inputIsClosed: Bool = false) -> Verdict {
         guard bytes.readableBytes > 0 else { return .needMore }
-        guard admits != .socks else { return .socks }
+        switch admits {
+        case .socks: return .socks
+        case .dns: return .dns
+        default: break
+        }
         switch ClientHello.looksLikeTLS(bytes) {
         case nil where !inputIsClosed: return .needMore
         case true?:

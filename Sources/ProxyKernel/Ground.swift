@@ -31,11 +31,12 @@ package struct Ground: Sendable {
             target = server
             targetUsesTLS = scheme.usesTLS
             cleartextHTTP2 = scheme == .h2c ? .yes : .no
-            admits = scheme.isHTTP ? .http : .raw
+            admits = scheme.isHTTP ? .http : scheme == .dns ? .dns : .raw
         case .socks5: admits = .socks
         case .upstream(let tls, let proxy): via = ServerVia(scheme: tls ? "https" : "http", address: proxy)
         case .transparent: admits = .any
-        case .regular, .dns: break
+        case .dns: admits = .dns
+        case .regular: break
         }
     }
 

@@ -1,13 +1,13 @@
 import Glibc
 
 /// Small files of keys and certificates: read whole, and replaced so that nobody sees half of one.
-enum FileContents {
+package enum FileContents {
     /// More than any key file holds; keeps a wrong path, say a device, from filling the memory.
     private static let maximumLength = 4_194_304
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    static func read(_ path: String) throws(TLSFailure) -> [UInt8] {
+    package static func read(_ path: String) throws(TLSFailure) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw failure("cannot open \(path)") }
         defer { close(file) }

@@ -1,5 +1,6 @@
 import AddonHost
 import Control
+import DNS
 import FlowExport
 import FlowFiles
 import FlowModel
@@ -59,7 +60,6 @@ extension Program {
                 throw Refusal(status: 2, text: "\(error)")
             }
         }
-        if let unserved = modes.lazy.compactMap(Self.unserved).first { throw Refusal(status: 2, text: unserved) }
         let (host, port) = (settings[ProxyOptions.table.listenHost], settings[ProxyOptions.table.listenPort])
         if let (one, other, place) = ListenPlace.clash(of: modes, host: host, port: port) {
             throw Refusal(
@@ -68,16 +68,6 @@ extension Program {
             )
         }
         return modes
-    }
-
-    /// Why a mode that can be written cannot run; nil if it can.
-    private static func unserved(_ mode: ModeSpec) -> String? {
-        switch mode.kind {
-        case .regular, .transparent, .socks5, .upstream, .reverse(.http, _), .reverse(.https, _), .reverse(.h2c, _),
-            .reverse(.tcp, _), .reverse(.tls, _), .reverse(.udp, _):
-            nil
-        default: "mode '\(mode)' is not served by this version"
-        }
     }
 
     func rules(_ settings: Settings, _ logger: Logger) throws(Refusal) -> RuleChain {
@@ -199,20 +189,41 @@ extension Program {
         }
     }
 
-    func services(_ options: OptionStore, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal) -> Services {
+    func services(_ options: OptionStore, _ dns: DNSLayer, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal)
+        -> Services
+    {
         let settings = options.settings
         let passthrough = try passthrough(settings)
         do throws(TLSFailure) {
             let certificates = try Certificates(settings)
             return Services(
                 options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
-                clientFacing: certificates.clientFacing, upstream: certificates.upstream, protocols: Self.protocols(settings),
+                clientFacing: certificates.clientFacing, upstream: certificates.upstream,
+                protocols: Self.protocols(settings) + [dns.streams],
                 multiplex: HTTP2Layer.multiplex, openTunnel: HTTP1Layer.openTunnel,
                 recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), counters: Counters(),
                 interception: Self.interception, passthrough: passthrough)
         } catch {
             throw Refusal(status: 1, text: error.reason)
         }
+    }
+
+    /// Mode `dns` needs somebody to ask.
+    func dns(_ modes: [ModeSpec], _ settings: Settings) throws(Refusal) -> DNSLayer {
+        let table = DNSOptions.table
+        var servers = NameServers.of(option: settings[table.nameServers])
+        guard let mode = modes.first(where: { $0.kind == .dns }) else { return DNSLayer(nameServers: servers, hosts: nil) }
+        if servers.isEmpty { servers = NameServers.of(resolverConfiguration: Self.text(of: "/etc/resolv.conf")) }
+        guard !servers.isEmpty else {
+            throw Refusal(
+                status: 2, text: "mode '\(mode)': /etc/resolv.conf names no server to ask; set option \(table.nameServers.name)")
+        }
+        return DNSLayer(nameServers: servers, hosts: settings[table.useHostsFile] ? HostsFile(Self.text(of: "/etc/hosts")) : nil)
+    }
+
+    /// Empty if there is no such file.
+    private static func text(of path: String) -> String {
+        (try? FileContents.read(path)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     func flows(_ settings: Settings, _ logger: Logger) -> FlowRegistry {

@@ -1,5 +1,6 @@
 import AddonHost
 import Control
+import DNS
 import FlowExport
 import FlowFiles
 import FlowModel
@@ -45,7 +46,7 @@ struct Program {
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [
         ProxyOptions.table.options, RuleOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options,
-        ArchiveOptions.table.options, FlowFileOptions.table.options, WebSocketOptions.table.options,
+        ArchiveOptions.table.options, FlowFileOptions.table.options, WebSocketOptions.table.options, DNSOptions.table.options,
     ].flatMap { $0 }
 
     let command: WeirCommand
@@ -101,7 +102,8 @@ struct Program {
         let archive = isListing ? nil : try archive(settings, logger)
         defer { archive?.finish() }
         let takers: [(any FlowRecorder)?] = [file, printer, archive]
-        let services = try services(options, logger, FlowRecorders(takers.compactMap { $0 }))
+        let dns = try dns(modes, settings)
+        let services = try services(options, dns, logger, FlowRecorders(takers.compactMap { $0 }))
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows,
             counters: services.counters)
@@ -124,7 +126,7 @@ struct Program {
             throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
         let listener = Listener(
-            group: group, services: services, datagramLayers: [RawUDPLayer.registration], port: port)
+            group: group, services: services, datagramLayers: [RawUDPLayer.registration, dns.datagrams], port: port)
         do {
             var addresses: [Address] = []
             for mode in modes where settings[FlowFileOptions.table.server] {

@@ -8,6 +8,7 @@ struct DetectionTests {
         switch Detection(admits: admits).verdict(on: ByteBuffer(string: text), inputIsClosed: closed) {
         case .needMore: "needMore"
         case .http2: "http2"
+        case .dns: "dns"
         case .tls: "tls"
         case .http: "http"
         case .raw: "raw"

@@ -33,15 +33,21 @@ extension DNSMessage {
         throw WireFailure("an answer that cannot be cut to \(limit) octets")
     }
 
-    /// The answer with this code and nothing in it.
-    package func failed(_ code: DNSResponseCode) -> DNSMessage {
+    /// An answer to this query with nothing in it.
+    var answer: DNSMessage {
         var answer = DNSMessage()
         answer.id = id
         answer.isQuery = false
         answer.operation = operation
         answer.recursionIsDesired = recursionIsDesired
-        answer.responseCode = code.rawValue
         answer.questions = questions
+        return answer
+    }
+
+    /// The answer with this code and nothing in it.
+    package func failed(_ code: DNSResponseCode) -> DNSMessage {
+        var answer = answer
+        answer.responseCode = code.rawValue
         return answer
     }
 }

@@ -19,11 +19,11 @@ package struct DNSFlowEvent: HookPayload {
 package struct DNSHooks: HookTable {
     package let request = Hook<DNSFlowEvent>(
         "dns_request",
-        "A query came. Setting `response` answers without the server. Fired for saved flows; no protocol fires it live yet.")
+        "A query came. Setting `response` answers without the server, setting `error` with SERVFAIL.")
     package let response = Hook<DNSFlowEvent>(
-        "dns_response", "The answer is about to be sent to the client. Fired for saved flows; no protocol fires it live yet.")
+        "dns_response", "The answer is about to be sent to the client. Null in `response` sends none.")
     package let error = Hook<DNSFlowEvent>(
-        "dns_error", "The query failed; `error` says why. Fired for saved flows; no protocol fires it live yet.")
+        "dns_error", "The query failed; `error` says why. The client has got SERVFAIL, or nothing if the flow was killed.")
 
     package init() {}
     package static let table = DNSHooks()
