@@ -17,8 +17,13 @@ let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-ni
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-func layer(_ name: String, _ dependencies: [Target.Dependency], excluding files: [String] = []) -> Target {
-    .target(name: name, dependencies: dependencies, exclude: files, swiftSettings: settings)
+func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A protocol's folder, which tells of its life as well.
+func spoken(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: ["LIFECYCLE.md"], swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -63,17 +68,15 @@ let package = Package(
             ]),
         layer("Control", ["Schema", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
         // Row 4: one folder a protocol.
-        layer("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio], excluding: ["LIFECYCLE.md"]),
-        layer(
-            "HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio],
-            excluding: ["LIFECYCLE.md"]),
-        layer("SOCKS", ["Schema", "FlowModel", "ProxyKernel", nio, logging], excluding: ["LIFECYCLE.md"]),
-        layer("WebSocket", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "CZlib", nio], excluding: ["LIFECYCLE.md"]),
+        spoken("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
+        spoken("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
+        spoken("SOCKS", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        spoken("WebSocket", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "CZlib", nio]),
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
         layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
-        layer("RawUDP", ["Schema", "FlowModel", "ProxyKernel", nio]),
-        layer("DNS", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        spoken("RawUDP", ["Schema", "FlowModel", "ProxyKernel", nio]),
+        spoken("DNS", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
         // Row 2: flows in the formats of other programs; a client of a running core.
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
         layer("CoreClient", ["Schema", "AddonWire"]),
