@@ -11,6 +11,8 @@ package struct Detection: Sendable {
         /// HTTP/2 from its first byte.
         case http2
         case raw
+        /// Not to be looked into, whatever it is.
+        case passthrough
         case socks
         case dns
 

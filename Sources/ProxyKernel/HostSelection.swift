@@ -49,7 +49,7 @@ package struct HostSelection: Sendable {
                 let hasPort = value.split(separator: ":", omittingEmptySubsequences: false).last.map { Int($0) != nil } ?? false
                 names.append(hasPort && value.contains(":") ? value : "\(value):\(address.port)")
             }
-        case .http2, .raw, .socks, .dns, .needMore: break
+        case .http2, .raw, .socks, .dns, .needMore, .passthrough: break
         }
         return names
     }

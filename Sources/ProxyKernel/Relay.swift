@@ -56,7 +56,7 @@ extension Session {
             if let open = reuse(key, evenHalfClosed: true) {
                 server = open
             } else {
-                server = try await connect(key, alpnOffers: [], waiter: waiter)
+                server = try await connect(key, alpnOffers: agreedALPN, waiter: waiter)
             }
             Relay.join(
                 TunnelEnd(client, early: holder.bytes), TunnelEnd(server.peer, early: spokenFirst ?? ByteBuffer()))

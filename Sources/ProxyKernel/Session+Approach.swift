@@ -51,6 +51,24 @@ extension Session {
         if early.readableBytes > 0 { sniffer.received(early, on: self) }
     }
 
+    /// The bytes are passed on as they come, whatever was made ready for HTTP; `isTLS` says that they are the client's own TLS.
+    func becomeRaw(isTLS: Bool) {
+        ground.admits = .raw
+        if isTLS { forgoTLS() }
+        guard let eager = ground.eagerServer, let server = servers.first(where: { $0.key == eager }), server.multiplexer != nil
+        else {
+            return
+        }
+        server.peer.close()
+        ground.eagerServer = nil
+    }
+
+    /// What a server is offered in TLS where the client's bytes are passed on: what we have agreed on with the client.
+    var agreedALPN: [ByteString] {
+        guard ground.clientUsesTLS, let agreed = clientRecord.tls.alpn, !agreed.isEmpty else { return [] }
+        return [agreed]
+    }
+
     /// The client's own TLS is to reach the server: a connection on which we speak TLS ourselves is of no use for that.
     func forgoTLS() {
         ground.targetUsesTLS = false

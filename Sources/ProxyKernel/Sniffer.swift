@@ -1,5 +1,6 @@
 import FlowModel
 import NIOCore
+import TLSEngine
 
 /// Collects a client's first bytes until it is known what they are, then hands them to the layer that claims them.
 package final class Sniffer: ByteConsumer {
@@ -42,15 +43,19 @@ package final class Sniffer: ByteConsumer {
         // A server of HTTP/2 may greet at once; its client will speak all the same.
         if let greeting = session.spokenFirst, Detection.looksLikeHTTP2Settings(greeting) { return }
         // Inside TLS a server may greet before its client's ClientHello has reached us.
-        guard session.ground.eagerServer?.tls == true, !session.ground.clientUsesTLS else { return start(.raw, on: session) }
+        guard session.ground.eagerServer?.tls == true, !session.ground.clientUsesTLS else { return startRaw(on: session) }
         session.loop.scheduleTask(in: Self.patience) {
             session.assumeIsolated { session in
                 guard let sniffer = session.client.consumer as? Sniffer, sniffer.isArmed, !sniffer.isDecided else {
                     return
                 }
-                sniffer.start(.raw, on: session)
+                sniffer.startRaw(on: session)
             }
         }
+    }
+
+    private func startRaw(on session: isolated Session) {
+        start(passes(.raw, on: session) == true ? .passthrough : .raw, on: session)
     }
 
     private func decide(on session: isolated Session) {
@@ -65,12 +70,7 @@ package final class Sniffer: ByteConsumer {
         }
         if case .http2 = verdict, !session.services.settings[ProxyOptions.table.http2] { verdict = .http }
         guard let passes = passes(verdict, on: session) else { return }
-        switch verdict {
-        // Where the mode demands TLS with the server, a client without it gets that all the same.
-        case .raw where session.ground.admits == .raw: break
-        default: if passes { session.forgoTLS() }
-        }
-        start(passes ? .raw : verdict, on: session)
+        start(passes ? .passthrough : verdict, on: session)
     }
 
     /// Whether the operator wants the connection to be passed through; nil if that cannot be told yet.
@@ -87,30 +87,50 @@ package final class Sniffer: ByteConsumer {
 
     private func start(_ verdict: Detection.Verdict, on session: isolated Session) {
         isDecided = true
-        let layer = session.services.protocols.first { $0.claims(verdict) }
         guard verdict.isDetected, session.hooks.hasListeners(LayerHooks.table.nextLayer) else {
-            return enter(layer, verdict, on: session)
+            return enter(verdict, on: session)
         }
         let seen = ByteString(held.readableBytesView.prefix(1024))
+        let own = session.services.protocols.first { $0.claims(verdict) }?.name ?? "tls"
         session.tell {
             var event = NextLayerEvent(
-                client: session.frozenClientRecord, server: session.targetRecord, dataClient: seen, layer: layer?.name ?? "tls")
+                client: session.frozenClientRecord, server: session.targetRecord, dataClient: seen, layer: own)
             do throws(ProxyFailure) {
                 try await session.hooks.run(LayerHooks.table.nextLayer, &event, waiter: session.waiter)
-                self.enter(layer, verdict, on: session)
+                self.enter(event.layer == own ? verdict : self.chosen(event.layer, insteadOf: verdict, on: session), on: session)
             } catch {
                 session.client.close()
             }
         }
     }
 
-    private func enter(_ layer: ProtocolLayer?, _ verdict: Detection.Verdict, on session: isolated Session) {
+    /// What a worker's choice means; our own if it does not fit.
+    private func chosen(_ word: String, insteadOf own: Detection.Verdict, on session: isolated Session) -> Detection.Verdict {
+        do throws(Detection.Misfit) {
+            let verdict = try Detection.verdict(
+                named: word, for: held, serverIsKnown: session.ground.target != nil, serverSpoke: session.spokenFirst != nil)
+            if case .raw = verdict { session.becomeRaw(isTLS: ClientHello.looksLikeTLS(held) == true) }
+            return verdict
+        } catch {
+            session.log(
+                .warning,
+                "\(session.clientRecord.peername): next_layer cannot be '\(word)': \(error.reason); the proxy's own choice stays")
+            return own
+        }
+    }
+
+    private func enter(_ verdict: Detection.Verdict, on session: isolated Session) {
         guard session.client.isOpen else { return }
         session.client.setReading(true)
-        if case .tls(let hello) = verdict {
+        switch verdict {
+        case .tls(let hello):
             let bytes = held
             return session.tell { await session.intercept(hello, bytes) }
+        case .passthrough:
+            // Where the mode demands TLS with the server, a client without it gets that all the same.
+            if session.ground.admits != .raw || ClientHello.looksLikeTLS(held) == true { session.forgoTLS() }
+        default: break
         }
-        layer?.start(session, held)
+        session.services.protocols.first { $0.claims(verdict) }?.start(session, held)
     }
 }

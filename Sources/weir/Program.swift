@@ -33,7 +33,7 @@ struct Program {
     static func protocols(_ settings: Settings) -> [ProtocolLayer] {
         let demandsCredentials = settings[RuleOptions.table.proxyAuth] != nil
         return [
-            HTTP2Layer.registration(parts), HTTP1Layer.registration(parts), RawTCPLayer.registration,
+            HTTP2Layer.registration(parts), HTTP1Layer.registration(parts), RawTCPLayer.registration, RawTCPLayer.passthrough,
             SOCKSLayer.registration(demandsCredentials: demandsCredentials),
         ]
     }

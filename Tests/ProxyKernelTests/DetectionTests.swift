@@ -5,7 +5,11 @@ import Testing
 
 struct DetectionTests {
     private func verdict(_ text: String, _ admits: Detection.Admission = .any, closed: Bool = false) -> String {
-        switch Detection(admits: admits).verdict(on: ByteBuffer(string: text), inputIsClosed: closed) {
+        describe(Detection(admits: admits).verdict(on: ByteBuffer(string: text), inputIsClosed: closed))
+    }
+
+    private func describe(_ verdict: Detection.Verdict) -> String {
+        switch verdict {
         case .needMore: "needMore"
         case .http2: "http2"
         case .dns: "dns"
@@ -13,6 +17,7 @@ struct DetectionTests {
         case .http: "http"
         case .raw: "raw"
         case .socks: "socks"
+        case .passthrough: "passthrough"
         }
     }
 
@@ -49,4 +54,33 @@ struct DetectionTests {
 
     @Test("a client that says no more forces the decision")
     func closed() { #expect(verdict("GET", closed: true) == "raw") }
+
+    @Test(
+        "a worker's choice is followed where it fits the bytes",
+        arguments: [
+            ("tcp", "GET / ", "raw"), ("tcp", "\u{16}\u{3}\u{1}", "raw"), ("tcp", "", "raw"),
+            ("ignore", "anything", "passthrough"),
+            ("http", "GET / ", "http"), ("http", "\u{1}\u{2}", "http"), ("http", "", "http"),
+            ("http", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"),
+            ("tls", "GET / ", "has not sent a ClientHello"), ("tls", "", "has not sent a ClientHello"),
+            ("tls", "\u{16}\u{3}\u{1}", "has not sent a ClientHello"), ("http", "\u{16}\u{3}\u{1}", "has sent a ClientHello"),
+            ("socks5", "\u{5}", "expected tls, http, tcp or ignore"), ("", "GET", "expected tls"), ("TCP", "GET", "expected tls"),
+        ])
+    func choice(_ word: String, _ text: String, _ expected: String) {
+        let found: String
+        do throws(Detection.Misfit) {
+            found = describe(
+                try Detection.verdict(named: word, for: ByteBuffer(string: text), serverIsKnown: true, serverSpoke: false))
+        } catch {
+            found = error.reason
+        }
+        #expect(found.contains(expected), "\(found)")
+    }
+
+    @Test("a choice must have a server to send to, and HTTP none that has spoken", arguments: ["tcp", "ignore", "http"])
+    func choiceOfPlace(_ word: String) {
+        #expect(throws: Detection.Misfit.self) {
+            try Detection.verdict(named: word, for: ByteBuffer(string: "x"), serverIsKnown: word == "http", serverSpoke: true)
+        }
+    }
 }

@@ -22,14 +22,18 @@ package struct NextLayerEvent: HookPayload {
         Field("client_conn", \.client, .readOnly, "The client's connection."),
         Field("server_conn", \.server, .readOnly, "The server's connection."),
         Field("data_client", \.dataClient, .readOnly, "What the client has sent so far, at most 1 KiB of it."),
-        Field("layer", \.layer, .readOnly, "The proxy's choice: `tls`, `http` or `tcp`."),
+        Field(
+            "layer", \.layer,
+            "The proxy's choice: `tls`, `http`, `tcp`, or `ignore` for what is passed through untouched. May be changed; what does not fit the bytes is not followed."
+        ),
     ]
 }
 
 /// The events of protocol detection.
 package struct LayerHooks: HookTable {
     package let nextLayer = Hook<NextLayerEvent>(
-        "next_layer", "The protocol of a connection, or of what is inside a tunnel, was detected.")
+        "next_layer",
+        "The protocol of a connection, or of what is inside a tunnel, was detected. Setting `layer` chooses another.")
 
     package init() {}
     package static let table = LayerHooks()

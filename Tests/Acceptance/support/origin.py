@@ -104,10 +104,12 @@ def answering(answer: bytes | Callable[[Message], bytes]) -> Callable[[Wire, Ori
     return serve
 
 
-def over_tls(serve: Callable[[Wire, Origin], None], leaf) -> Callable[[Wire, Origin], None]:
+def over_tls(serve: Callable[[Wire, Origin], None], leaf, alpn: list[str] | None = None) -> Callable[[Wire, Origin], None]:
     """The same service inside TLS; the versions that clients came with are kept at the origin."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf.certificate, leaf.key)
+    if alpn:
+        context.set_alpn_protocols(alpn)
 
     def served(wire: Wire, origin: Origin) -> None:
         wire.sock = context.wrap_socket(wire.sock, server_side=True)
