@@ -13,6 +13,8 @@ package struct ProxyFailure: Error, Sendable, CustomStringConvertible {
     package var retry: Retry
     /// For people: names the peer, the expectation and the finding.
     package let note: String
+    /// A client did not accept the certificate that we showed it, or left when it saw it.
+    package var isRejection = false
     /// The system's error number behind it, if there is one.
     package var systemError: Int32?
 

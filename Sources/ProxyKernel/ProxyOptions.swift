@@ -52,6 +52,13 @@ package struct ProxyOptions: OptionTable {
     )
     package let ignoreHosts = Option<[String]>(
         "ignore_hosts", [], "Patterns: what goes to a matching `host:port` is passed through untouched, TLS and all.")
+    package let passthroughAfter = Option<Int>(
+        "tls_passthrough_after", 0, read: .whenUsed, objection: outside(0...1_000_000),
+        "Pass a server's TLS through for a while when clients have rejected our certificate for it that many times in a row; 0 never does."
+    )
+    package let passthroughSeconds = Option<Int>(
+        "tls_passthrough_seconds", 600, read: .whenUsed, objection: outside(1...31_536_000),
+        "How long; then it is tried again.")
     package let blockGlobal = Option<Bool>("block_global", true, "Refuse clients that come from public addresses.")
     package let blockPrivate = Option<Bool>(
         "block_private", false, "Refuse clients that come from private addresses, but for loopback.")

@@ -23,6 +23,7 @@ package final class Services: Sendable {
     package let ownAddresses: OwnAddresses
     package let counters: Counters
     package let sessions = SessionRegistry()
+    let pinned = PinnedHosts()
     package let flows: FlowRegistry
     /// Nil if no flow is intercepted by a filter.
     package var interception: Interception? { current.withLock { $0.interception } }

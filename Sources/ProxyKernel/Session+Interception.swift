@@ -13,7 +13,7 @@ extension Session {
         do throws(ProxyFailure) {
             var event = ClientHelloEvent(hello: HelloRecord(hello), client: frozenClientRecord, server: targetRecord)
             try await hooks.run(TLSHooks.table.clientHello, &event, waiter: waiter)
-            if event.ignoresConnection {
+            if event.ignoresConnection || isPinned(hello) {
                 // The client's own TLS goes through.
                 forgoTLS()
                 return await relay(held)
@@ -77,9 +77,11 @@ extension Session {
             clientRecord.tls.fill(agreed)
             var established = TLSEvent(client: frozenClientRecord, server: targetRecord)
             try await hooks.run(TLSHooks.table.establishedClient, &established, waiter: waiter)
+            if let host = pinnableHost(hello) { services.pinned.accepted(host) }
             sniffer.arm(on: self)
         } catch {
             guard error.what == .tls else { throw error }
+            if error.isRejection { rejected(hello) }
             clientRecord.error = error.note
             let name = hello.serverName ?? ground.target?.host ?? "this proxy"
             log(.warning, "\(clientRecord.peername): TLS handshake for \(name) failed: \(error.note). \(Self.advice(error))")
@@ -91,7 +93,7 @@ extension Session {
     }
 
     private static func advice(_ error: ProxyFailure) -> String {
-        error.note.contains("does not trust") || error.note.contains("closed")
+        error.isRejection
             ? "If the client does not trust our authority, install CONFDIR/weir-ca-cert.pem there." : ""
     }
 

@@ -257,7 +257,14 @@ private final class HandshakeWatch: TLSHandlerDelegate {
     init(_ handshake: Pending<Negotiated>) { self.handshake = handshake }
 
     func tlsEstablished(_ connection: TLSConnection) { handshake.resume(connection.negotiated) }
-    func tlsFailed(_ failure: TLSFailure) { handshake.fail(ProxyFailure(.tls, fault: .server, failure.reason)) }
+    func tlsFailed(_ failure: TLSFailure) {
+        var end = ProxyFailure(.tls, fault: .server, failure.reason)
+        switch failure.what {
+        case .clientRejectedCertificate, .closedDuringHandshake: end.isRejection = true
+        default: break
+        }
+        handshake.fail(end)
+    }
 }
 
 /// Watches a connection that no exchange uses: whatever comes from it then ends it, but for a server that speaks first.
