@@ -50,10 +50,11 @@ class Launcher:
     def __init__(self, folder: Path, authority: Path | None):
         self.folder, self.authority, self.runs = folder, authority, []
 
-    def __call__(self, *arguments: str, addons=(), modes=("regular",), ports=(), confdir: Path | None = None, env=None, wait=True) -> Weir:
+    def __call__(self, *arguments: str, addons=(), modes=("regular",), ports=(), confdir: Path | None = None, env=None, wait=True, within=()) -> Weir:
         """Runs `weir -p PORT --listen-host 127.0.0.1 --mode … --confdir … --addon … ARGUMENTS` and waits until it listens.
 
-        `ports` names further ports to wait for; a mode of the form `mode@port` needs none from us.
+        `ports` names further ports to wait for; a mode of the form `mode@port` needs none from us. `within` is a command that ends by
+        becoming the one behind it.
         """
         folder = self.folder / f"run{len(self.runs)}"
         folder.mkdir()
@@ -67,7 +68,7 @@ class Launcher:
             command += ["--mode", mode]
         for addon in addons:
             command += ["--addon", addon if isinstance(addon, str) else addon.spec]
-        run = Weir(folder, confdir, command + list(arguments), port, env)
+        run = Weir(folder, confdir, command + list(arguments), port, env, within)
         self.runs.append(run)
         awaited = [*ports] if modes and all("@" in mode for mode in modes) else [port, *ports]
         return run.wait_ready(awaited) if wait else run

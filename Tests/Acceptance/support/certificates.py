@@ -29,12 +29,12 @@ class Authority:
         )
 
     def leaf(self, *names: str, subject: str | None = None) -> Leaf:
-        """A certificate for the names; one that looks like an IPv4 address becomes an address entry."""
+        """A certificate for the names; one that looks like an address becomes an address entry."""
         self.made += 1
         stem = self.folder / f"leaf{self.made}"
         made = Leaf(stem.with_suffix(".pem"), stem.with_suffix(".key"))
         request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
-        entries = ",".join(("IP:" if n.replace(".", "").isdigit() else "DNS:") + n for n in names)
+        entries = ",".join(("IP:" if n.replace(".", "").isdigit() or ":" in n else "DNS:") + n for n in names)
         extensions.write_text(f"basicConstraints=CA:FALSE\nsubjectAltName={entries}\n")
         openssl(
             *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),

@@ -55,13 +55,13 @@ def eventually(claim, seconds: float = 5, what: str = "it"):
 class Weir:
     """One run of the proxy."""
 
-    def __init__(self, folder: Path, confdir: Path, arguments: list[str], port: int, env: dict[str, str] | None = None):
+    def __init__(self, folder: Path, confdir: Path, arguments: list[str], port: int, env: dict[str, str] | None = None, within=()):
         self.confdir, self.port = confdir, port
         self.out, self.err = folder / "stdout", folder / "stderr"
         self.stopped = False
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
-                [BINARY, *arguments],
+                [*within, BINARY, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
