@@ -35,7 +35,7 @@ extension Association: Asking {
 extension Session: Asking {
     /// On a connection that an earlier query left behind, or a new one.
     func ask(_ query: Query, of server: Address, waiter: Waiter) async throws(ProxyFailure) -> Reply {
-        let key = ServerKey(address: server, tls: false, serverName: nil)
+        let key = ServerKey(address: server, tls: false, serverName: nil, route: ground.route())
         if let kept = reuse(key) {
             do throws(ProxyFailure) {
                 return try await ask(query, on: kept, waiter: waiter)

@@ -36,6 +36,11 @@ package final class DNSLayer: Sendable {
         return AnswerSource(servers: [server], hosts: nil)
     }
 
+    /// Where the client of a stream has chosen its server, that one is asked.
+    func source(for ground: Ground) -> AnswerSource {
+        ground.target.map { AnswerSource(servers: [$0], hosts: nil) } ?? source(for: ground.mode.kind)
+    }
+
     // MARK: The bound of queries
 
     /// Takes a place for a query; false if there is none.

@@ -65,7 +65,7 @@ final class StreamClient: ByteConsumer {
         }
         let exchange = DNSExchange(
             .begun(message, client: session.frozenClientRecord, server: session.targetRecord), octets: octets,
-            from: layer.source(for: session.ground.mode.kind), limit: nil, loop: session.loop, services: session.services,
+            from: layer.source(for: session.ground), limit: nil, loop: session.loop, services: session.services,
             hooks: session.hooks,
             send: { answer in session.assumeIsolated { $0.client.write(StreamFraming.framed(answer)) } })
         exchanges[ObjectIdentifier(exchange)] = exchange

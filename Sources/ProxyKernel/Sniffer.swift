@@ -108,7 +108,7 @@ package final class Sniffer: ByteConsumer {
     private func chosen(_ word: String, insteadOf own: Detection.Verdict, on session: isolated Session) -> Detection.Verdict {
         do throws(Detection.Misfit) {
             let verdict = try Detection.verdict(
-                named: word, for: held, serverIsKnown: session.ground.target != nil, serverSpoke: session.spokenFirst != nil)
+                named: word, for: held, on: session.ground, serverSpoke: session.spokenFirst != nil)
             if case .raw = verdict { session.becomeRaw(isTLS: ClientHello.looksLikeTLS(held) == true) }
             return verdict
         } catch {

@@ -87,7 +87,7 @@ def test_what_was_agreed_in_tls_stays_when_http2_is_taken_for_raw_bytes(chosen, 
 
 @pytest.mark.parametrize(
     "choice, why",
-    [("tls", "the client has not sent a ClientHello"), ("banana", "expected tls, http, tcp or ignore"), ("socks5", "expected tls")],
+    [("tls", "the client has not sent a ClientHello"), ("banana", "expected tls, http, tcp, dns or ignore"), ("socks5", "expected tls")],
 )
 def test_a_choice_that_does_not_fit_is_refused_and_ours_stays(chosen, origin, choice, why):
     server = origin()
@@ -111,3 +111,26 @@ def test_bytes_without_a_server_cannot_be_passed_on(chosen, origin):
     proxy, worker = chosen(http="tcp")
     assert proxy.get(server.url()).body == b"ok"
     proxy.wait_log("next_layer cannot be 'tcp': it is not known yet which server is meant")
+
+
+def test_raw_bytes_may_be_taken_for_dns(weir, origin, addon):
+    """A tunnel to a name server: the query is asked of the server that the client chose, and is a flow."""
+    query = bytes.fromhex("abcd01000001000000000000") + b"\x01a\x07example\0" + bytes.fromhex("00010001")
+    answer = bytes.fromhex("81800001000100000000") + query[12:] + bytes.fromhex("c00c000100010000003c0004c0000207")
+
+    def serve(wire, origin):
+        size = int.from_bytes(wire.exactly(2), "big")
+        asked = wire.exactly(size)
+        reply = asked[:2] + answer
+        wire.send(len(reply).to_bytes(2, "big") + reply)
+        wire.to_end()
+
+    server, worker = origin(serve), addon(["next_layer", "dns_response"], choosing(tcp="dns"))
+    proxy = weir(addons=[worker])
+    with proxy.tunnel(server.authority) as wire:
+        wire.send(len(query).to_bytes(2, "big") + query)
+        size = int.from_bytes(wire.exactly(2), "big")
+        assert wire.exactly(size) == query[:2] + answer
+    flow = worker.wait("dns_response")[0]["params"]["flow"]
+    assert flow["request"]["questions"][0]["name"] == "a.example"
+    assert flow["server_conn"]["address"] == ["127.0.0.1", server.port] and server.connections == 1

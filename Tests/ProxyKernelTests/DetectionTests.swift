@@ -1,3 +1,4 @@
+import FlowModel
 import NIOCore
 import Testing
 
@@ -6,6 +7,12 @@ import Testing
 struct DetectionTests {
     private func verdict(_ text: String, _ admits: Detection.Admission = .any, closed: Bool = false) -> String {
         describe(Detection(admits: admits).verdict(on: ByteBuffer(string: text), inputIsClosed: closed))
+    }
+
+    private var tunnel: Ground {
+        var ground = Ground(mode: .regular)
+        ground.enterTunnel(to: Address(host: "a", port: 1), eager: nil)
+        return ground
     }
 
     private func describe(_ verdict: Detection.Verdict) -> String {
@@ -64,23 +71,29 @@ struct DetectionTests {
             ("http", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"),
             ("tls", "GET / ", "has not sent a ClientHello"), ("tls", "", "has not sent a ClientHello"),
             ("tls", "\u{16}\u{3}\u{1}", "has not sent a ClientHello"), ("http", "\u{16}\u{3}\u{1}", "has sent a ClientHello"),
-            ("socks5", "\u{5}", "expected tls, http, tcp or ignore"), ("", "GET", "expected tls"), ("TCP", "GET", "expected tls"),
+            ("dns", "\u{0}\u{C}ab\u{1}\u{0}", "dns"), ("dns", "\u{0}\u{B}ab\u{1}", "has not sent a query"),
+            ("dns", "GET / ", "has not sent a query"),
+            ("dns", "\u{0}\u{C}ab\u{7F}", "has not sent a query"), ("dns", "", "has not sent a query"),
+            ("socks5", "\u{5}", "expected tls, http, tcp, dns or ignore"), ("", "GET", "expected tls"),
+            ("TCP", "GET", "expected tls"),
         ])
     func choice(_ word: String, _ text: String, _ expected: String) {
         let found: String
         do throws(Detection.Misfit) {
             found = describe(
-                try Detection.verdict(named: word, for: ByteBuffer(string: text), serverIsKnown: true, serverSpoke: false))
+                try Detection.verdict(named: word, for: ByteBuffer(string: text), on: tunnel, serverSpoke: false))
         } catch {
             found = error.reason
         }
         #expect(found.contains(expected), "\(found)")
     }
 
-    @Test("a choice must have a server to send to, and HTTP none that has spoken", arguments: ["tcp", "ignore", "http"])
+    @Test("a choice must have a server to send to, and HTTP none that has spoken", arguments: ["tcp", "ignore", "dns", "http"])
     func choiceOfPlace(_ word: String) {
         #expect(throws: Detection.Misfit.self) {
-            try Detection.verdict(named: word, for: ByteBuffer(string: "x"), serverIsKnown: word == "http", serverSpoke: true)
+            try Detection.verdict(
+                named: word, for: ByteBuffer(string: "x"), on: word == "http" ? tunnel : Ground(mode: .regular), serverSpoke: true
+            )
         }
     }
 }

@@ -24,7 +24,7 @@ package struct NextLayerEvent: HookPayload {
         Field("data_client", \.dataClient, .readOnly, "What the client has sent so far, at most 1 KiB of it."),
         Field(
             "layer", \.layer,
-            "The proxy's choice: `tls`, `http`, `tcp`, or `ignore` for what is passed through untouched. May be changed; what does not fit the bytes is not followed."
+            "The proxy's choice: `tls`, `http`, `tcp`, `dns`, or `ignore` for what is passed through untouched. May be changed; what does not fit the bytes is not followed."
         ),
     ]
 }
