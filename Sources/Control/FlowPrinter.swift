@@ -43,10 +43,10 @@ package struct FlowPrinter: FlowRecorder {
 
     /// How a WebSocket has ended.
     private func end(of socket: WebSocketData) -> String {
-        guard let code = socket.closeCode else { return "WebSocket is open, \(socket.count) messages" }
+        guard let code = socket.closeCode else { return "WebSocket is open, \(socket.kept.count) messages" }
         let closer = socket.isClosedByClient.map { $0 ? " by client" : " by server" } ?? ""
         let reason = socket.closeReason.map { $0.isEmpty ? "" : " \(Self.safe($0))" } ?? ""
-        return "WebSocket closed\(closer): \(code)\(reason), \(socket.count) message\(socket.count == 1 ? "" : "s")"
+        return "WebSocket closed\(closer): \(code)\(reason), \(socket.kept.count) message\(socket.kept.count == 1 ? "" : "s")"
     }
 
     package func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {

@@ -19,7 +19,7 @@ extension HTTPFlow {
     package var withoutMessages: HTTPFlow {
         guard websocket != nil || backup?.wrappedValue.websocket != nil else { return self }
         var flow = self
-        flow.websocket?.wrappedValue.forgetAll()
+        flow.websocket?.wrappedValue.kept.forgetAll()
         if let backup { flow.backup = Boxed(wrappedValue: backup.wrappedValue.withoutMessages) }
         return flow
     }

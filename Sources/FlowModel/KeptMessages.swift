@@ -4,6 +4,7 @@ package protocol KeptMessage: Sendable {
 }
 
 extension StreamMessage: KeptMessage {}
+extension WebSocketMessage: KeptMessage {}
 
 /// The newest messages of a flow, within bounds. The newest of all is kept whatever its size, unless nothing is.
 ///
@@ -19,7 +20,8 @@ package struct KeptMessages<Message: KeptMessage>: Sendable {
     /// How many messages there were.
     package private(set) var count = 0
 
-    package init(maximumCount: Int, maximumBytes: Int) {
+    /// Without bounds all are kept.
+    package init(maximumCount: Int = .max, maximumBytes: Int = .max) {
         self.maximumCount = maximumCount
         self.maximumBytes = maximumBytes
     }
@@ -69,7 +71,8 @@ package struct KeptMessages<Message: KeptMessage>: Sendable {
         (first..<count).contains(number) ? held.count - (count - number) : nil
     }
 
-    private mutating func forgetAll() {
+    /// Keeps none of those that there were.
+    package mutating func forgetAll() {
         held = []
         head = 0
         bytes = 0

@@ -2,23 +2,24 @@ import Schema
 
 /// What went over the WebSocket that an HTTP flow became.
 package struct WebSocketData: Record {
-    /// Oldest first.
-    package var messages: [WebSocketMessage] = []
-    /// How many came before those and are not kept. No member of the state, whose form is mitmproxy's.
-    package var forgotten = 0
-    /// How many came in all.
-    package var count: Int { forgotten + messages.count }
-
-    package mutating func forgetAll() {
-        forgotten = count
-        messages = []
+    /// How many there were is no member of the state, whose form is mitmproxy's.
+    package var kept: KeptMessages<WebSocketMessage>
+    /// Those that are kept, oldest first.
+    package var messages: [WebSocketMessage] {
+        get { kept.all }
+        set { kept.replace(with: newValue) }
     }
     package var isClosedByClient: Bool?
     package var closeCode: Int?
     package var closeReason: String?
     package var timestampEnd: Double?
 
-    package init() {}
+    package init(_ kept: KeptMessages<WebSocketMessage> = KeptMessages()) { self.kept = kept }
+
+    package static func == (left: WebSocketData, right: WebSocketData) -> Bool {
+        left.isClosedByClient == right.isClosedByClient && left.closeCode == right.closeCode
+            && left.closeReason == right.closeReason && left.timestampEnd == right.timestampEnd && left.messages == right.messages
+    }
 
     package static let name = "WebSocketData"
     package static let doc = "What went over a WebSocket."

@@ -11,7 +11,7 @@ package struct WebSocketEvent: HookPayload {
     /// The flow with all messages that it keeps.
     package init(_ flow: HTTPFlow) {
         _http = Boxed(wrappedValue: flow)
-        messagesBefore = flow.websocket?.wrappedValue.forgotten ?? 0
+        messagesBefore = flow.websocket?.wrappedValue.kept.first ?? 0
         isOfMessage = false
     }
 
@@ -49,8 +49,8 @@ package struct WebSocketEvent: HookPayload {
 
     package mutating func leaveOutMessages() {
         guard !isOfMessage, let socket = http.websocket?.wrappedValue else { return }
-        messagesBefore = socket.count
-        http.websocket?.wrappedValue.forgetAll()
+        messagesBefore = socket.kept.count
+        http.websocket?.wrappedValue.kept.forgetAll()
     }
 
     package static let name = "WebSocketEvent"

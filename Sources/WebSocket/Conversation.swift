@@ -23,13 +23,15 @@ final class Conversation: @unchecked Sendable {
     /// The first close frame, and whose it was.
     private var goodbye: (by: Sender, frame: CloseFrame)?
     private var alarm: Scheduled<Void>?
-    private var transcript: Transcript
+    /// What the flow has of the WebSocket when nothing has been said.
+    private let blank: WebSocketData
 
     init(_ exchange: Exchange, _ upgrade: Upgrade, _ session: isolated Session) {
         self.exchange = exchange
         over = Pending(on: session.loop)
-        let settings = session.services.settings
-        transcript = Transcript(settings)
+        let (settings, options) = (session.services.settings, ProxyOptions.table)
+        blank = WebSocketData(
+            KeptMessages(maximumCount: settings[options.storeMessages], maximumBytes: settings[options.storeMessageBytes]))
         var compression: Compression?
         do throws(Violation) {
             compression = try Compression.agreed(in: exchange.flow.response?.headers ?? Headers())
@@ -55,7 +57,7 @@ final class Conversation: @unchecked Sendable {
     }
 
     func run(on session: isolated Session) async {
-        exchange.flow.websocket = Boxed(wrappedValue: WebSocketData())
+        exchange.flow.websocket = Boxed(wrappedValue: blank)
         exchange.injector = { [weak self] (message) throws(InjectionRefusal) in
             try session.assumeIsolated { session in
                 Result { () throws(InjectionRefusal) in try self?.inject(message, on: session) }
@@ -138,58 +140,71 @@ final class Conversation: @unchecked Sendable {
 
     // MARK: Messages
 
-    func note(_ kind: WebSocketMessage.Kind, _ content: [UInt8], from sender: Sender, isInjected: Bool) -> Int {
+    /// Puts a message into the flow.
+    func note(_ kind: WebSocketMessage.Kind, _ content: [UInt8], from sender: Sender, isInjected: Bool) -> NotedMessage {
         var message = WebSocketMessage(
             kind, isFromClient: sender == .client, content: ByteString(content), timestamp: WallClock.now)
         message.isInjected = isInjected
-        return transcript.add(message, to: &exchange.flow)
+        // A worker may have taken it out of the flow.
+        if exchange.flow.websocket == nil { exchange.flow.websocket = Boxed(wrappedValue: blank) }
+        return NotedMessage(number: exchange.flow.websocket?.wrappedValue.kept.append(message) ?? 0, message: message)
     }
-
-    /// The message as it is now; nil if it was forgotten meanwhile.
-    func message(_ number: Int) -> WebSocketMessage? { transcript.message(number, of: exchange.flow) }
 
     /// Whether somebody may want to see messages before they go on.
     func mustDecide(on session: isolated Session) -> Bool {
         session.hooks.hasListeners(WebSocketHooks.table.message) || session.services.interception != nil
     }
 
-    /// Shows the message to whoever wants to see it; what they made of it is in the flow then.
-    func decide(_ number: Int, _ waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
-        guard let message = message(number) else { return }
+    /// Shows the message to whoever wants to see it; the result is what they made of it.
+    func decide(
+        _ noted: NotedMessage, _ waiter: Waiter, on session: isolated Session
+    ) async throws(ProxyFailure) -> WebSocketMessage {
+        var noted = noted
         let hook = WebSocketHooks.table.message
         if session.hooks.hasListeners(hook) {
-            let outcome = try await session.hooks.fire(hook, event(message, number), waiter: waiter, isolation: session)
-            var event = event(self.message(number) ?? message, number)
-            let wasIntercepted = event.http.intercepted
-            for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
-            take(event, of: message, number)
+            let outcome = try await session.hooks.fire(hook, event(noted), waiter: waiter, isolation: session)
+            // The flow may have changed meanwhile, this message too.
+            var event = event(present(noted))
+            let holds = apply(outcome, to: &event)
+            noted.message = event.decided(noted.message)
+            exchange.flow.websocket?.wrappedValue.kept[noted.number] = noted.message
             if let failure = outcome.failure { throw failure }
-            if event.http.intercepted, !wasIntercepted { try await exchange.hold(as: waiter, on: session) }
+            if holds {
+                try await exchange.hold(as: waiter, on: session)
+                noted = present(noted)
+            }
         }
-        guard let interception = session.services.interception else { return }
-        let event = event(self.message(number) ?? message, number)
-        guard interception.admits(.http(event.http)) else { return }
-        exchange.flow.intercepted = true
-        try await exchange.hold(as: waiter, on: session)
+        if let interception = session.services.interception, interception.admits(.http(event(noted).http)) {
+            exchange.flow.intercepted = true
+            try await exchange.hold(as: waiter, on: session)
+            noted = present(noted)
+        }
+        return noted.message
     }
 
     /// Shows the message, as it was decided, to what the operator sees.
-    func record(_ number: Int, on session: isolated Session) {
-        guard session.services.recorder.wantsMessages, let message = message(number) else { return }
-        session.services.recorder.recordMessage(of: .http(event(message, number).http))
+    func record(_ noted: NotedMessage, on session: isolated Session) {
+        guard session.services.recorder.wantsMessages else { return }
+        session.services.recorder.recordMessage(of: .http(event(noted).http))
     }
 
-    private func event(_ message: WebSocketMessage, _ number: Int) -> WebSocketEvent {
-        WebSocketEvent(exchange.flow, newest: message, before: number)
+    /// The message as it is in the flow, if that keeps it still.
+    private func present(_ noted: NotedMessage) -> NotedMessage {
+        NotedMessage(
+            number: noted.number, message: exchange.flow.websocket?.wrappedValue.kept[noted.number] ?? noted.message)
     }
 
-    /// What an event's listeners have changed, put into the flow.
-    private func take(_ event: WebSocketEvent, of message: WebSocketMessage, _ number: Int) {
-        let decided = event.decided(message)
+    private func event(_ noted: NotedMessage) -> WebSocketEvent {
+        WebSocketEvent(exchange.flow, newest: noted.message, before: noted.number)
+    }
+
+    /// Takes what listeners have changed over into the flow, but for its messages; true if one of them wants it to stand still.
+    private func apply(_ outcome: HookOutcome<WebSocketEvent>, to event: inout WebSocketEvent) -> Bool {
+        for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
         let socket = exchange.flow.websocket
         exchange.flow = event.http
         exchange.flow.websocket = socket
-        if decided != message { transcript.replace(number, with: decided, in: &exchange.flow) }
+        return event.http.intercepted && outcome.changes.contains { $0.path == "flow.intercepted" }
     }
 
     private func fire(_ hook: Hook<WebSocketEvent>, on session: isolated Session) async throws(ProxyFailure) {
@@ -197,15 +212,9 @@ final class Conversation: @unchecked Sendable {
         let outcome = try await session.hooks.fire(
             hook, WebSocketEvent(exchange.flow), waiter: exchange.waiter, isolation: session)
         var event = WebSocketEvent(exchange.flow)
-        let wasIntercepted = event.http.intercepted
-        for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
-        let socket = exchange.flow.websocket
-        exchange.flow = event.http
-        exchange.flow.websocket = socket
+        let holds = apply(outcome, to: &event)
         if let failure = outcome.failure { throw failure }
-        if event.http.intercepted, !wasIntercepted, hook === WebSocketHooks.table.start {
-            try await exchange.hold(as: exchange.waiter, on: session)
-        }
+        if holds, !isOver { try await exchange.hold(as: exchange.waiter, on: session) }
     }
 
     // MARK: The end
@@ -243,6 +252,12 @@ final class Conversation: @unchecked Sendable {
     }
 
     private func party(_ sender: Sender) -> Party { sender == .client ? client : server }
+}
+
+/// A message that was put into the flow, with its number there.
+struct NotedMessage {
+    var number: Int
+    var message: WebSocketMessage
 }
 
 extension WebSocketData {

@@ -60,12 +60,12 @@ final class Direction {
         while !isBusy, let item = take() {
             switch item {
             case .message, .injected:
-                let number = note(item)
+                let noted = note(item)
                 if conversation.mustDecide(on: session) {
                     isBusy = true
-                    session.tell { await self.tell(item, number, on: session) }
+                    session.tell { await self.tell(item, noted, on: session) }
                 } else {
-                    pass(item, nil, number, on: session)
+                    pass(item, noted, on: session)
                     read(on: session)
                 }
             case .close(let frame): conversation.said(frame, by: source, to: sink, on: session)
@@ -77,18 +77,18 @@ final class Direction {
     }
 
     /// Messages that wait for somebody's decision, one after the other.
-    private func tell(_ first: Item, _ firstNumber: Int, on session: isolated Session) async {
-        var next: (item: Item, number: Int)? = (first, firstNumber)
-        while let (item, number) = next {
+    private func tell(_ first: Item, _ firstNoted: NotedMessage?, on session: isolated Session) async {
+        var next: (item: Item, noted: NotedMessage?)? = (first, firstNoted)
+        while let (item, noted) = next {
             next = nil
+            guard var noted else { break }
             do throws(ProxyFailure) {
-                try await conversation.decide(number, waiter, on: session)
+                noted.message = try await conversation.decide(noted, waiter, on: session)
             } catch {
-                if conversation.isOpen { conversation.end(.failed(error)) }
-                break
+                conversation.end(.failed(error))
             }
             guard conversation.isOpen else { break }
-            pass(item, conversation.message(number), number, on: session)
+            pass(item, noted, on: session)
             read(on: session)
             guard queue.first?.isMessage == true, let item = take() else { break }
             next = (item, note(item))
@@ -173,25 +173,25 @@ final class Direction {
 
     // MARK: Messages
 
-    /// Puts the message into the flow; the result is its number there.
-    private func note(_ item: Item) -> Int {
+    /// Puts the item into the flow, if it is a message.
+    private func note(_ item: Item) -> NotedMessage? {
         switch item {
         case .message(let message): conversation.note(message.kind, message.content, from: source.sender, isInjected: false)
         case .injected(let kind, let content): conversation.note(kind, content, from: source.sender, isInjected: true)
-        case .close, .violation, .lost: 0
+        case .close, .violation, .lost: nil
         }
     }
 
-    /// Sends a message as it came, or as it was decided.
-    private func pass(_ item: Item, _ decided: WebSocketMessage?, _ number: Int, on session: isolated Session) {
-        conversation.record(number, on: session)
+    /// Sends a message as it was decided.
+    private func pass(_ item: Item, _ noted: NotedMessage?, on session: isolated Session) {
+        guard let noted else { return }
+        conversation.record(noted, on: session)
+        let content = noted.message.content.bytes
         switch item {
         case .message(let message):
-            if decided?.isDropped == true { return sink.skip(message) }
-            let content = decided?.content.bytes ?? message.content
+            if noted.message.isDropped { return sink.skip(message) }
             sink.send(message, changedTo: content == message.content ? nil : content)
-        case .injected(let kind, let content):
-            if decided?.isDropped != true { sink.send(injected: kind, decided?.content.bytes ?? content) }
+        case .injected(let kind, _): if !noted.message.isDropped { sink.send(injected: kind, content) }
         case .close, .violation, .lost: break
         }
     }

@@ -97,7 +97,7 @@ enum FlowCalls {
         return try onFlow(params, worker) { flow in
             var result = standing(flow)
             if case .http(let http) = flow.anyFlow, let socket = http.websocket {
-                result["messages_before"] = .int(mode == .none ? socket.wrappedValue.count : socket.wrappedValue.forgotten)
+                result["messages_before"] = .int(mode == .none ? socket.wrappedValue.kept.count : socket.wrappedValue.kept.first)
             }
             result["flow"] = parsed(encoded(flow.anyFlow, mode, nil))
             return .object(result)
