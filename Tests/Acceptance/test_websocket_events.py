@@ -8,13 +8,14 @@ from websockets.exceptions import ConnectionClosed
 
 from conftest import attach
 from support.calls import ALL, asked, ended, flows, refused, standing
-from support.proxy import eventually
+from support.proxy import eventually, run_to_end
 from support.websocket import BINARY, CLOSE, MASK, TEXT, Route, close_payload, frame, read_frame, speaking
 from support.wire import Closed
 from test_event_orders import EAGER, ENDS, HOOKS, PLAIN, START
 
 EVENTS = [f"websocket_{name}" for name in ("handshake", "start", "message", "error", "end")]
 PERMISSIONS = [*ALL, "inject.websocket"]
+LARGE = {"limits": {"max_line": 1 << 24}}
 
 
 def echo(connection) -> None:
@@ -235,6 +236,22 @@ def test_what_cannot_be_injected_is_refused_with_its_reason(chat, origin):
     assert client.protocol.close_code == 1000
 
 
+def test_more_than_may_wait_is_not_injected(chat):
+    go_on = threading.Event()
+    client, _, worker = chat([{"name": "websocket_message", "timeout_ms": 20_000}])
+    worker.on("websocket_message")(lambda event: go_on.wait(15) and None)
+    name = live(worker)
+    # The first stands at the worker, the others wait behind it.
+    for number in range(1025):
+        asked(worker, "inject.websocket", id=name, to_client=True, content=str(number))
+    assert refused(worker, "inject.websocket", id=name, to_client=True, content="x")["data"]["kind"] == "overloaded"
+    asked(worker, "inject.websocket", id=name, to_client=False, content="the other way")
+    go_on.set()
+    received = [client.recv(timeout=10) for _ in range(1026)]
+    received.remove("the other way")
+    assert received == [str(number) for number in range(1025)]
+
+
 def test_injection_needs_its_permission(weir, serving, tmp_path):
     server = serving(echo)
     proxy, worker = attach(weir, tmp_path, modes=[f"reverse:http://{server}"])
@@ -318,6 +335,50 @@ def test_the_flow_keeps_few_bytes_and_always_the_newest_message(chat):
         assert sum(len(message[2]) for message in messages) <= 1000 or len(messages) == 1
 
 
+def test_a_decision_holds_for_a_message_that_the_flow_has_let_go_of(chat):
+    go_on = threading.Event()
+
+    def decide(event):
+        if newest(event)[2] == "slow":
+            go_on.wait(10)
+            return {"flow": {"websocket": {"messages": [[1, True, "changed", 0, False, False]]}}}
+
+    client, _, worker = chat(["websocket_message"], "--set", "store_messages=1", handlers={"websocket_message": decide})
+    name = live(worker)
+    client.send("slow")
+    eventually(lambda: asked(worker, "flow.get", id=name)["messages_before"] == 1, what="the slow message")
+    asked(worker, "inject.websocket", id=name, to_client=True, content="meanwhile")
+    assert client.recv() == "meanwhile"
+    go_on.set()
+    assert client.recv() == "changed"
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_receiver_that_does_not_read_holds_up_its_sender(weir, origin, addon, listens):
+    """What the proxy takes in for somebody who does not read is bounded."""
+    done = threading.Event()
+    taken = []
+
+    def script(wire):
+        done.wait(20)
+        while (heard := read_frame(wire)).opcode != CLOSE:
+            taken.append(len(heard.payload))
+
+    server = origin(speaking(script))
+    run = weir("--quiet", modes=[f"reverse:http://{server.authority}"], addons=[addon(["websocket_message"], result=LARGE)] * listens)
+    with Route("reverse", run, server.authority).wire() as client:
+        client.sock.settimeout(1)
+        data, sent = frame(BINARY, bytes(65536), mask=bytes(4)), 0
+        with pytest.raises(TimeoutError):
+            while sent < 256 << 20:
+                sent += client.sock.send(data[sent % len(data) :])
+        assert sent < 64 << 20, "sockets' buffers, and a little of ours"
+        client.sock.settimeout(20)
+        done.set()
+        client.send(data[sent % len(data) :] + frame(CLOSE, mask=MASK))
+        eventually(lambda: sum(taken) == (sent // len(data) + 1) * 65536, 20, "everything that was sent")
+
+
 def test_messages_and_the_end_are_printed(weir, origin):
     def script(wire):
         read_frame(wire)
@@ -369,3 +430,5 @@ def test_a_saved_websocket_has_its_messages(weir, origin, tmp_path, addon):
     ]
     assert len(worker.messages("websocket_end")[0]["params"]["flow"]["websocket"]["messages"]) == 4
     assert again.printed.count("WebSocket text message") == 4
+    shown = run_to_end("flow", "show", "--file", str(file), "~websocket").stdout
+    assert shown.count("WebSocket text message") == 4 and "WebSocket closed by client: 1000, 4 messages" in shown and "    two\n" in shown
