@@ -148,6 +148,7 @@ class Frames:
         self.decoder = Decoder()
         self.decoder.max_allowed_table_size = 1 << 20
         self.answers: dict[int, Answer] = {}
+        self.opened: dict[int, int] = {}
         self.goaway: Frame | None = None
         self.closed = False
         self.frames: list[Frame] = []
@@ -208,7 +209,9 @@ class Frames:
                 pass  # It has ended the connection; what it said before is still to be read.
         elif got.kind == Kind.GOAWAY:
             self.goaway = got
-        elif got.kind == Kind.RST_STREAM:
+        elif got.kind == Kind.WINDOW_UPDATE:
+            self.opened[got.stream] = self.opened.get(got.stream, 0) + int.from_bytes(got.payload)
+        elif answer and got.kind == Kind.RST_STREAM:
             answer.reset = got.code
         elif got.kind == Kind.DATA:
             answer.body += _unpadded(got)
@@ -246,6 +249,25 @@ class Frames:
         """What the peer has said last."""
         said = [got.payload for got in self.frames if got.kind == Kind.SETTINGS]
         return dict(pair for payload in said for pair in struct.iter_unpack(">HI", payload)).get(which)
+
+    def allowance(self, stream: int) -> int:
+        """The octets of DATA that the peer has allowed so far on the stream, if no other sends any."""
+        initial = self.setting(Setting.INITIAL_WINDOW_SIZE)
+        own = (65535 if initial is None else initial) + self.opened.get(stream, 0)
+        return min(own, 65535 + self.opened.get(0, 0))
+
+    def fill(self, stream: int, most: int) -> int:
+        """Sends octets of DATA until no more are allowed, or `most` are sent: how many."""
+        sent = 0
+        while sent < most:
+            if sent == self.allowance(stream):
+                self.pinged()  # what was sent before has been read, so that all that this allowed has come
+                if sent == self.allowance(stream):
+                    return sent
+            size = min(16384, self.allowance(stream) - sent, most - sent)
+            self.send(data(stream, bytes(size)))
+            sent += size
+        return sent
 
     def pinged(self, opaque: bytes = b"are you?") -> bool:
         """Whether a PING is answered: what was sent before has been read, and did not end the connection."""
