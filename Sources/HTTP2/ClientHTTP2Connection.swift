@@ -24,7 +24,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
         let new = ClientHTTP2Stream(stream, self, block)
         streams[stream] = new
         session.assumeIsolated { $0.openExchanges += 1 }
-        afterFeeding { [self] in session.assumeIsolated { begin(new, block, endsStream: endsStream, on: $0) } }
+        whenEngineIsFree { [self] in session.assumeIsolated { begin(new, block, endsStream: endsStream, on: $0) } }
     }
 
     /// Begins with the request that came in HTTP/1 and asked for the change.
@@ -118,7 +118,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
 
     func closed(_ stream: Int32, code: UInt32) {
         guard let ended = streams.removeValue(forKey: stream) else { return }
-        afterFeeding { [self] in
+        whenEngineIsFree { [self] in
             ended.closed(code)
             exchangeEnded()
         }

@@ -69,7 +69,7 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
 
     // MARK: The response
 
-    var takesBody: Bool { connection.map { $0.peer.isWritable && $0.engine.takesBody(id) } ?? true }
+    var takesBody: Bool { connection.map { $0.engine.takesBody(id) } ?? true }
     var expectsContinue: Bool { owesContinue }
 
     func continueIfExpected() {

@@ -11,9 +11,9 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
     let session: Session
     let peer: Peer
     let engine: Engine
-    /// Stories that begin when the engine has read all it was fed.
-    private var beginnings: [() -> Void] = []
-    private var isFeeding = false
+    /// What is done when the engine has read all it was fed, or given all that it had.
+    private var postponed: [() -> Void] = []
+    private var engineIsBusy = false
     private(set) var isOver = false
 
     init(_ role: Engine.Role, _ peer: Peer, _ session: isolated Session) {
@@ -31,12 +31,10 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
 
     func received(_ bytes: ByteBuffer, on session: isolated Session) {
         guard !isOver else { return }
-        isFeeding = true
+        engineIsBusy = true
         let goesOn = engine.feed(bytes, now: .now())
-        isFeeding = false
-        let ready = beginnings
-        beginnings = []
-        for begin in ready { begin() }
+        engineIsBusy = false
+        doPostponed()
         peer.sendSoon()
         if !goesOn { end() }
     }
@@ -50,18 +48,29 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
     }
 
     func fill() {
-        guard !isFeeding else { return }
+        guard !engineIsBusy else { return }
+        engineIsBusy = true
         while peer.isWritable, peer.isOpen {
             let bytes = engine.take(limit: 64 * 1024)
             guard bytes.readableBytes > 0 else { break }
             peer.write(bytes)
         }
+        engineIsBusy = false
+        doPostponed()
         if !isOver, !engine.isAlive { end() }
     }
 
-    /// Runs it when the engine is free: at once, or after what is being read.
-    func afterFeeding(_ begin: @escaping () -> Void) {
-        if isFeeding { beginnings.append(begin) } else { begin() }
+    /// Does it when the engine is free: at once, or after what is being read or written.
+    func whenEngineIsFree(_ action: @escaping () -> Void) {
+        if engineIsBusy { postponed.append(action) } else { action() }
+    }
+
+    private func doPostponed() {
+        while !postponed.isEmpty {
+            let actions = postponed
+            postponed = []
+            for action in actions { action() }
+        }
     }
 
     /// Sends what is left and closes.

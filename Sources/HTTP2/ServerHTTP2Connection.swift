@@ -94,7 +94,7 @@ final class ServerHTTP2Connection: HTTP2Connection, EngineEvents, Multiplexer, @
     func goneAway(lastStream: Int32, code: UInt32) {
         isGoingAway = true
         session.log(.debug, "\(name) takes no more HTTP/2 streams: \(errorName(code))")
-        if streams.isEmpty { afterFeeding { [self] in end() } }
+        if streams.isEmpty { whenEngineIsFree { [self] in end() } }
     }
 
     override func lost(_ complaint: String?) {

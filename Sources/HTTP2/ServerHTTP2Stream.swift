@@ -38,7 +38,7 @@ final class ServerHTTP2Stream: ServerStream {
         if let id, let spec = self.priority, !isOver { connection.prioritize(id, spec) }
     }
 
-    var takesBody: Bool { id.map { connection.peer.isWritable && connection.engine.takesBody($0) } ?? true }
+    var takesBody: Bool { id.map { connection.engine.takesBody($0) } ?? true }
 
     func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure) {
         var request = request

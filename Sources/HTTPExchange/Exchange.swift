@@ -168,7 +168,8 @@ package final class Exchange: @unchecked Sendable {
             let isAbsent = bytes.readableBytes == 0 && requestLength == .none
             let length = isAbsent ? BodyLength.none : .exact(bytes.readableBytes)
             try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : length)
-            requestBody.discard()
+            // What stands behind a request to leave HTTP is for what follows.
+            if !asksUpgrade { requestBody.discard() }
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
         case .missing:
@@ -266,7 +267,7 @@ package final class Exchange: @unchecked Sendable {
     private func followUpgrade(on session: isolated Session) async {
         guard asksUpgrade, flow.response?.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
             let client = client.takeOver()
-        else { return }
+        else { return requestBody.discard() }
         let layer = upgradeLayer
         upstream = nil
         session.openExchanges -= 1

@@ -22,7 +22,7 @@ struct FloodGuardTests {
         #expect(refused(head(NGHTTP2_SETTINGS), after: 50) == .settings)
         #expect(refused(head(NGHTTP2_PRIORITY), after: 2000) == .priorities)
         #expect(refused(head(NGHTTP2_DATA, length: 0), after: 100) == .emptyData)
-        #expect(refused(head(NGHTTP2_CONTINUATION), after: 16) == .continuations)
+        #expect(refused(head(NGHTTP2_CONTINUATION), after: 7) == .continuations)
     }
 
     @Test("frames that are called for are not counted")
@@ -43,7 +43,7 @@ struct FloodGuardTests {
         #expect(floods.received(head(NGHTTP2_PING)) == .pings)
         for _ in 0..<10 {
             #expect(floods.received(head(NGHTTP2_HEADERS)) == nil)
-            for _ in 0..<16 { #expect(floods.received(head(NGHTTP2_CONTINUATION)) == nil) }
+            for _ in 0..<7 { #expect(floods.received(head(NGHTTP2_CONTINUATION)) == nil) }
         }
     }
 }

@@ -13,7 +13,7 @@ struct EngineLimits: Sendable {
     /// For each kind of flood: how many are let through at once, and how many a second after that.
     var floods: [FloodGuard.Kind: (burst: Double, rate: Double)] = [
         .resets: (200, 50), .pings: (200, 20), .settings: (50, 5), .priorities: (2000, 200), .emptyData: (100, 10),
-        .continuations: (16, 0),
+        .continuations: (7, 0),
     ]
 
     /// What we tell the peer at the start.
