@@ -59,6 +59,8 @@ final class Listener {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            // What is received first is small; the allocator keeps buffers of this size for an idle connection.
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65536))
             .childChannelInitializer { [services, port] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.eof }

@@ -57,8 +57,12 @@ final class Engine {
         guardian = FloodGuard(role, limits)
         let pointer = Unmanaged.passUnretained(self).toOpaque()
         switch role {
-        case .client: nghttp2_session_client_new2(&session, Callbacks.shared.pointer, pointer, Callbacks.shared.options)
-        case .server: nghttp2_session_server_new2(&session, Callbacks.shared.pointer, pointer, Callbacks.shared.options)
+        case .client:
+            nghttp2_session_client_new3(
+                &session, Callbacks.shared.pointer, pointer, Callbacks.shared.options, PageMemory.allocator)
+        case .server:
+            nghttp2_session_server_new3(
+                &session, Callbacks.shared.pointer, pointer, Callbacks.shared.options, PageMemory.allocator)
         }
         let settings = limits.settings(role)
         nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)

@@ -1,0 +1,47 @@
+import CNghttp2
+import Testing
+
+@testable import HTTP2
+
+struct PageMemoryTests {
+    private let memory = PageMemory.allocator.pointee
+
+    private func isOnPage(_ block: UnsafeMutableRawPointer?) -> Bool { block.map { UInt(bitPattern: $0) % 4096 == 0 } ?? false }
+
+    @Test(
+        "large blocks stand on pages of their own, all others in the heap",
+        arguments: [(1, false), (4095, false), (4096, true), (16_394, true), (20_480, true), (20_481, false), (1 << 20, false)])
+    func places(_ size: Int, _ isOwn: Bool) {
+        for block in [memory.malloc(size, nil), memory.calloc(1, size, nil), memory.realloc(nil, size, nil)] {
+            #expect(block != nil)
+            #expect(isOnPage(block) == isOwn)
+            block?.initializeMemory(as: UInt8.self, repeating: 0xFF, count: size)
+            memory.free(block, nil)
+        }
+    }
+
+    @Test("a block is zero when it is used again", arguments: [4096, 16_394])
+    func zeros(_ size: Int) {
+        for _ in 0..<3 {
+            let blocks = (0..<500).map { _ in memory.calloc(1, size, nil) }
+            for block in blocks {
+                let bytes = UnsafeRawBufferPointer(start: block, count: size)
+                #expect(bytes.count == size && bytes.allSatisfy { $0 == 0 })
+                block?.initializeMemory(as: UInt8.self, repeating: 0xFF, count: size)
+            }
+            #expect(Set(blocks).count == 500)
+            for block in blocks { memory.free(block, nil) }
+        }
+    }
+
+    @Test(
+        "a block that is resized keeps its bytes",
+        arguments: [(100, 16_394), (4096, 5000), (16_394, 20_480), (16_394, 100_000), (100_000, 16_394), (4096, 10)])
+    func resizing(_ before: Int, _ after: Int) {
+        let block = memory.malloc(before, nil)
+        block?.initializeMemory(as: UInt8.self, repeating: 0x5A, count: before)
+        let new = memory.realloc(block, after, nil)
+        #expect(UnsafeRawBufferPointer(start: new, count: min(before, after)).allSatisfy { $0 == 0x5A })
+        memory.free(new, nil)
+    }
+}
