@@ -36,8 +36,8 @@ final class Conversation: DatagramConsumer, @unchecked Sendable {
 
     func ended(_ end: AssociationEnd, on association: isolated Association) {
         isOver = true
-        // A worker may be thinking about a datagram, or somebody hold it: nobody will need it.
-        if arrival == nil { exchange.waiter.end(.clientGone) }
+        // If the story does not wait for datagrams, a worker thinks about one, or somebody holds it: nobody will need it.
+        if arrival == nil { exchange.waiter.end(.clientGone) } else { association.openWork() }
         wake()
     }
 
@@ -64,14 +64,14 @@ final class Conversation: DatagramConsumer, @unchecked Sendable {
                 guard passed.readableBytes > 0 || bytes.readableBytes == 0 else { continue }
                 forward(passed, isFromClient: isFromClient, on: association)
             }
-            server?.close()
             await exchange.end()
         } catch {
-            server?.close()
+            server?.received = nil
             // Who was killed is not to come back with the next datagram; who could not be served may.
             if error.endsSilently { association.close() } else { association.leave() }
             await exchange.fail(error)
         }
+        server?.close()
     }
 
     private func connect(on association: isolated Association) async throws(ProxyFailure) {
@@ -101,7 +101,11 @@ final class Conversation: DatagramConsumer, @unchecked Sendable {
             let arrival = Pending<Void>(on: association.loop)
             self.arrival = arrival
             association.closeWork()
-            defer { association.openWork() }
+            defer {
+                self.arrival = nil
+                // The end of the association has begun the work already.
+                if !isOver { association.openWork() }
+            }
             try await arrival.wait(as: exchange.waiter)
         }
     }

@@ -1,5 +1,6 @@
 """DNS over UDP and TCP: modes dns and reverse:dns."""
 
+import os
 import random
 import socket
 import struct
@@ -17,11 +18,12 @@ import dns.rrset
 import pytest
 
 from support.datagrams import client
-from support.flow_files import mitmproxy, states
+from support.flow_files import states
 from support.names import NameServer, Stream, answering, ask, texts
-from support.proxy import eventually, free_port, run_to_end
+from support.proxy import BINARY, eventually, free_port, run_to_end
 
 EVENTS = ["client_connected", "next_layer", "dns_request", "server_connect", "server_connected", "dns_response", "dns_error", "server_connect_error"]
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="files of its own in place of the system's need root")
 TRANSPORTS = pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 
 
@@ -267,6 +269,57 @@ def test_names_of_the_hosts_file_are_answered_from_it(resolving, server):
     assert texts(ask(without.port, "localhost")) == ["A 192.0.2.1"]
 
 
+def own_files(folder, resolver: str, hosts: str, *command):
+    """Runs a command to which these are /etc/resolv.conf and /etc/hosts."""
+    script = ["set -e"]
+    for name, text in (("resolv.conf", resolver), ("hosts", hosts)):
+        (folder / name).write_text(text)
+        script.append(f"mount --bind {folder / name} /etc/{name}")
+    script.append('exec "$@"')
+    return ["unshare", "--mount", "sh", "-c", "\n".join(script), "sh", *map(str, command)]
+
+
+@AS_ROOT
+def test_servers_and_hosts_are_the_systems_by_default(server, tmp_path):
+    names, port = server(host="127.53.0.1", port=53), free_port()
+    resolver = "nameserver 127.53.0.9\nnameserver 127.53.0.1\n"
+    hosts = "10.1.2.3 printer.example Printer\nfd00::3 printer.example\n10.1.2.4 printer.example\n"
+    proxy = ["--confdir", tmp_path, "--set", "dns_timeout=1", "--listen-host", "127.0.0.1", "--mode", f"dns@{port}"]
+    with subprocess.Popen(own_files(tmp_path, resolver, hosts, BINARY, *proxy), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert any("listening at" in line for line in process.stderr)
+            assert texts(ask(port, "PRINTER.example")) == ["A 10.1.2.3", "A 10.1.2.4"]
+            assert texts(ask(port, "printer.example", "AAAA", tcp=True)) == ["AAAA fd00::3"]
+            assert ask(port, "printer", "AAAA").rcode() == dns.rcode.NOERROR
+            assert names.queries == []
+            assert texts(ask(port, "example.org")) == ["A 192.0.2.1"]
+            assert len(names.queries) == 1
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+@AS_ROOT
+def test_without_a_server_to_ask_mode_dns_does_not_start(tmp_path):
+    command = own_files(tmp_path, "search example.org\n", "", BINARY, "--confdir", tmp_path, "--mode", f"dns@{free_port()}")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 2 and "names no server to ask; set option dns_name_servers" in done.stderr
+
+
+@TRANSPORTS
+def test_the_server_of_reverse_mode_may_be_a_name(weir, server, tcp):
+    names, port = server(), free_port()
+    weir(modes=[f"reverse:dns://localhost:{names.port}@{port}"], ports=[port]).wait_log("listening at")
+    assert texts(ask(port, "example.org", tcp=tcp)) == ["A 192.0.2.1"]
+
+
+@TRANSPORTS
+def test_the_proxy_does_not_ask_itself(weir, tcp):
+    port = free_port()
+    weir("--set", f"dns_name_servers=127.0.0.1:{port}", modes=[f"dns@{port}"], ports=[port]).wait_log("listening at")
+    assert ask(port, "example.org", tcp=tcp, seconds=3).rcode() == dns.rcode.SERVFAIL
+
+
 @pytest.mark.parametrize("server", ["example.org", "1.2.3", "1.2.3.4:0", "1.2.3.4:65536", "::1:x", "[1.2.3.4]:53", "1.2.3.4:53:53", ""])
 def test_a_name_server_must_be_an_address(server):
     done = run_to_end("--mode", f"dns@{free_port()}", "--set", f"dns_name_servers={server}")
@@ -469,6 +522,28 @@ def malformed_proxy(module_weir):
     names.stop()
 
 
+def test_garbage_costs_nothing_but_itself(malformed_proxy):
+    dice = random.Random(9)
+    good = dns.message.make_query("example.org", "A")
+    with client(malformed_proxy) as sock:
+        for number in range(2000):
+            octets = bytearray(random_query(dice, number).to_wire())
+            for _ in range(dice.randrange(1, 6)):
+                octets[dice.randrange(len(octets))] = dice.choice([0, 1, 0x3F, 0x40, 0xC0, 0xFF, dice.randrange(256)])
+            octets[2] |= 0x80 if dice.random() < 0.2 else 0
+            sock.send(octets[: dice.randrange(len(octets) + 1)])
+
+        def answered():
+            sock.send(good.to_wire())
+            sock.settimeout(0.2)
+            try:
+                return any(sock.recv(65536)[:2] == good.to_wire()[:2] for _ in range(4000))
+            except TimeoutError:
+                return False
+
+        eventually(answered, 10, "an answer")
+
+
 def large(count):
     def answer(query, transport):
         response = dns.message.make_response(query)
@@ -645,6 +720,17 @@ def test_too_many_queries_at_a_time_are_servfail(named, server):
 
 
 # Flows
+
+
+def test_a_client_is_disconnected_when_it_has_been_silent(named, server, addon):
+    worker = addon(["client_connected", "client_disconnected", "server_disconnected"])
+    proxy = named(server(), "--set", "udp_timeout=1", addons=[worker])
+    with client(proxy.port) as sock:
+        for _ in range(3):
+            sock.send(dns.message.make_query("example.org", "A").to_wire())
+            sock.recv(65536)
+        worker.wait("client_disconnected")
+    assert len(worker.messages("client_connected")) == 1 and len(worker.messages("server_disconnected")) == 3
 
 
 @TRANSPORTS

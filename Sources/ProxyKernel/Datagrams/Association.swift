@@ -27,6 +27,8 @@ package actor Association {
     private var consumer: (any DatagramConsumer)?
     private var waiting = DatagramQueue<ByteBuffer>()
     private var isClosed = false
+    /// Its end has still to be announced, when what is under way is over.
+    private var isLeaving = false
     /// Stories that are not over: while there is one, the association is not idle.
     private var openStories = 0
     /// What the port knows it by.
@@ -80,7 +82,9 @@ package actor Association {
 
     package func closeWork() {
         openStories -= 1
-        if openStories == 0 { port.becameIdle(entry) }
+        guard openStories == 0 else { return }
+        if isLeaving { disconnected() }
+        port.becameIdle(entry)
     }
 
     /// Lets the client in, or not: `client_connected`, then `next_layer`, then the layer takes over.
@@ -156,7 +160,8 @@ package actor Association {
         isClosed = true
         waiting.removeAll()
         consumer = nil
-        disconnected()
+        isLeaving = true
+        if openStories == 0 { disconnected() }
     }
 
     /// Ends the association: the client's next datagram begins another.
@@ -170,10 +175,12 @@ package actor Association {
         self.consumer = nil
         consumer?.ended(end, on: self)
         waiter.end(.clientGone)
-        disconnected()
+        isLeaving = true
+        if openStories == 0 { disconnected() }
     }
 
     private func disconnected() {
+        isLeaving = false
         log(.debug, "\(clientRecord.peername): client disconnect (udp)")
         clientRecord.timestampEnd = WallClock.now
         hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))

@@ -24,7 +24,7 @@ package struct DatagramLayer: Sendable {
 /// Who takes the datagrams of one client. Called on the association's loop only.
 package protocol DatagramConsumer: AnyObject {
     func received(_ bytes: ByteBuffer, on association: isolated Association)
-    /// The association is over. The last call.
+    /// The association is over. The last call. What there is still to do is work of the association, begun before this returns.
     func ended(_ end: AssociationEnd, on association: isolated Association)
 }
 

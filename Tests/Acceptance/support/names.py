@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.query
@@ -14,11 +15,11 @@ import dns.rrset
 class NameServer:
     """Listens on one port over UDP and TCP; `answer(query, transport)` returns a message, octets, a list of octets or None."""
 
-    def __init__(self, answer, host: str = "127.0.0.1"):
+    def __init__(self, answer, host: str = "127.0.0.1", port: int = 0):
         self.answer, self.host, self.queries, self.connections = answer, host, [], 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         while True:
-            self.stream = socket.create_server((host, 0), family=family)
+            self.stream = socket.create_server((host, port), family=family)
             self.port = self.stream.getsockname()[1]
             self.datagrams = socket.socket(family, socket.SOCK_DGRAM)
             self.datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -36,7 +37,10 @@ class NameServer:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def _octets(self, wire: bytes, transport: str, address) -> list[bytes]:
-        query = dns.message.from_wire(wire)
+        try:
+            query = dns.message.from_wire(wire)
+        except dns.exception.DNSException:
+            return []  # dnspython is stricter about some records than the proxy, which passes them on
         self.queries.append((transport, query, address))
         made = self.answer(query, transport)
         made = made if isinstance(made, list) else [] if made is None else [made]
@@ -81,7 +85,7 @@ def answering(*records: str, flags: int = 0, rcode: int = 0):
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA | flags
         response.set_rcode(rcode)
-        for record in records:
+        for record in records if query.question else []:
             kind, value = record.split(" ", 1)
             response.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", kind, value))
         return response
