@@ -5,6 +5,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -303,6 +304,32 @@ def test_a_paused_flow_takes_no_more_than_its_window(caller, origin):
         f.send(data(1, end=True))
         assert f.answer(1).status == 200
     assert any(len(answer.body) == total for one in server.received for answer in one.answers.values())
+
+
+@pytest.mark.seconds(60)
+@pytest.mark.parametrize("piece", [1000, 5000, 16384, 65536])
+def test_a_client_that_stops_reading_gets_the_rest_when_it_goes_on(front, origin, piece):
+    """The windows are wide open, so that sockets alone hold the body back, wherever that may stop it."""
+    size, sent = 8 << 20, []
+
+    def serve(wire, origin):
+        while True:
+            origin.record(wire.request())
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            for at in range(0, size, piece):
+                wire.send(bytes(min(piece, size - at)))
+                sent.append(time.monotonic())
+
+    port = front(origin(serve))
+    for _ in range(5):
+        sent.clear()
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        sock.connect(("127.0.0.1", port))
+        with Frames.client(sock, (Setting.INITIAL_WINDOW_SIZE, (1 << 31) - 1)).settled() as f:
+            f.send(window(0, (1 << 31) - 65536), f.headers(1, *request()))
+            eventually(lambda: sent and time.monotonic() - sent[-1] > 0.1, 10, "the server's standstill")
+            assert len(f.answer(1).body) == size
 
 
 # Options

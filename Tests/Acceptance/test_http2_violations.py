@@ -4,7 +4,6 @@ Every case runs against nghttpd, too, so that the table is not only Weir's word;
 listed, the first is the one it names. An endpoint may always make a connection error of a stream error (5.4.1).
 """
 
-import fnmatch
 import socket
 import struct
 from collections.abc import Callable
