@@ -90,10 +90,10 @@ final class Conversation: @unchecked Sendable {
         for party in [client, server] { party.direction?.advance(on: session) }
     }
 
-    /// The connection of a party is gone.
-    func left(_ party: Party) {
-        // While the start waits for addons, nobody reads what the client's end means.
-        if !hasStarted, party.sender == .client { exchange.clientLeft() }
+    /// The connection of a party is gone. With the client's its session ends, so nothing more can be passed on.
+    func left(_ party: Party, on session: isolated Session) {
+        guard party.sender == .client else { return }
+        if hasStarted { lost(party, on: session) } else { exchange.clientLeft() }
     }
 
     /// All is over. The last frames are written here and now: a session that has lost its client closes its servers next.
@@ -113,7 +113,18 @@ final class Conversation: @unchecked Sendable {
         sink.close(frame)
         guard goodbye == nil else { return end(.closed) }
         goodbye = (source.sender, frame)
-        alarm = session.loop.assumeIsolated().scheduleTask(in: Self.closingTime) { [weak self] in self?.end(.closed) }
+        awaitAnswer(of: sink.sender, on: session)
+    }
+
+    private func awaitAnswer(of sender: Sender, on session: isolated Session) {
+        alarm = session.loop.assumeIsolated().scheduleTask(in: Self.closingTime) { [weak self] in
+            session.assumeIsolated { session in
+                guard let self, !self.isOver else { return }
+                // It may have answered behind messages that wait for a decision.
+                guard self.party(sender).direction?.isIdle == false else { return self.end(.closed) }
+                self.awaitAnswer(of: sender, on: session)
+            }
+        }
     }
 
     /// A party's connection has ended without a close frame: no loss, if the other has sent one.

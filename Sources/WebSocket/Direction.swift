@@ -53,6 +53,9 @@ final class Direction {
         self.conversation = conversation
     }
 
+    /// Nothing waits.
+    var isIdle: Bool { !isBusy && queue.isEmpty }
+
     /// Does what can be done now.
     func advance(on session: isolated Session) {
         guard conversation.isOpen else { return regulate() }

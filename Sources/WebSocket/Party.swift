@@ -44,8 +44,8 @@ final class Party: ByteConsumer {
 
     func closed(on session: isolated Session) {
         inputHasEnded = true
-        conversation?.left(self)
         direction?.advance(on: session)
+        conversation?.left(self, on: session)
     }
 
     func becameWritable(on session: isolated Session) { conversation?.becameWritable(on: session) }

@@ -297,6 +297,20 @@ def test_a_kill_ends_both_sides(weir, origin, tmp_path, how):
     assert flow["error"]["msg"] == error and not flows(worker)
 
 
+def test_a_client_that_leaves_ends_a_flow_that_stands_still(weir, origin, tmp_path):
+    heard = []
+    server = origin(speaking(lambda wire: heard.append(read_frame(wire))))
+    proxy, worker = attach(weir, tmp_path, "--set", "intercept=~websocket & ~b hold", modes=[f"reverse:http://{server.authority}"])
+    client = Route("reverse", proxy, server.authority).wire()
+    client.send(frame(TEXT, b"hold", mask=MASK))
+    standing(worker)
+    client.reset()
+    flow = ended(worker)[0]
+    assert (flow["websocket"]["close_code"], flow["websocket"]["closed_by_client"], flow["intercepted"]) == (1006, True, False)
+    eventually(lambda: heard, what="the server's close frame")
+    assert heard[0].code == 1001, "the message itself was not let go"
+
+
 def test_the_proxys_end_tells_the_server(weir, origin):
     heard = []
     server = origin(speaking(lambda wire: heard.append(read_frame(wire))))
