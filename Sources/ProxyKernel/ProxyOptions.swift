@@ -5,7 +5,7 @@ import Schema
 package struct ProxyOptions: OptionTable {
     package let mode = Option<[String]>(
         "mode", ["regular"],
-        "How clients reach the proxy: `regular`, `upstream:[http[s]://]host[:port]`, `reverse:SCHEME://host[:port]` with https, http, tls, tcp, udp or dns, `socks5`, `transparent` or `dns`, each with `@[host:]port` if wanted."
+        "How clients reach the proxy: `regular`, `upstream:[http[s]://]host[:port]`, `reverse:SCHEME://host[:port]` with https, http, h2c, tls, tcp, udp or dns, `socks5`, `transparent` or `dns`, each with `@[host:]port` if wanted."
     )
     package let listenHost = Option<String>("listen_host", "", "Address to listen on; empty means all.")
     package let listenPort = Option<Int?>(
