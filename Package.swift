@@ -74,7 +74,7 @@ let package = Package(
         spoken("WebSocket", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "CZlib", nio]),
         // Row 3: the version-free life of a request; the relay.
         layer("HTTPExchange", ["Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", nio, logging]),
-        layer("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
+        spoken("RawTCP", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
         spoken("RawUDP", ["Schema", "FlowModel", "ProxyKernel", nio]),
         spoken("DNS", ["Schema", "FlowModel", "ProxyKernel", nio, logging]),
         // Row 2: flows in the formats of other programs; a client of a running core.
@@ -110,6 +110,7 @@ let package = Package(
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         tests("SOCKS", ["FlowModel", nio]),
+        tests("RawTCP", [nio]),
         tests("HTTP2", ["FlowModel", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
         tests("WebSocket", ["FlowModel", nio]),
         tests("DNS", ["FlowModel", nio]),

@@ -7,6 +7,8 @@ package protocol Conduit: AnyObject {
     var isOpen: Bool { get }
     /// The other side will send no more; it may still read.
     var inputIsClosed: Bool { get }
+    /// It was not closed but broke, by a reset or inside TLS.
+    var isBroken: Bool { get }
     /// False while so much waits to be sent that producers should pause.
     var isWritable: Bool { get }
     /// An empty buffer for what is to be written.
@@ -21,6 +23,10 @@ package protocol Conduit: AnyObject {
     func close()
     /// Closes so that the other side cannot take what it got for complete.
     func abort()
+}
+
+extension Conduit {
+    package var isBroken: Bool { false }
 }
 
 /// Somebody who writes to a peer when it is about to send, so that much can go in one piece.

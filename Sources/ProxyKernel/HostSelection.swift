@@ -2,19 +2,22 @@ import FlowModel
 import NIOCore
 import Schema
 
-/// Which servers' connections are inspected, and which are passed through untouched: `allow_hosts` and `ignore_hosts`.
+/// Which servers' connections are inspected, which are passed through untouched and which are raw TCP: `allow_hosts`, `ignore_hosts`
+/// and `tcp_hosts`.
 ///
 /// A pattern is searched in `host:port` of every name that is known of a server: the address as asked for and as resolved, the
 /// name in a ClientHello, and the Host field of a request that is not inside TLS.
 package struct HostSelection: Sendable {
     private let allowed: [RegularExpression]
     private let ignored: [RegularExpression]
+    private let raw: [RegularExpression]
 
-    /// Nil if nothing is passed through.
+    /// Nil if no host is named.
     package init?(_ settings: Settings) throws(OptionFailure) {
         allowed = try Self.patterns(ProxyOptions.table.allowHosts, settings)
         ignored = try Self.patterns(ProxyOptions.table.ignoreHosts, settings)
-        if allowed.isEmpty, ignored.isEmpty { return nil }
+        raw = try Self.patterns(ProxyOptions.table.tcpHosts, settings)
+        if allowed.isEmpty, ignored.isEmpty, raw.isEmpty { return nil }
     }
 
     private static func patterns(_ option: Option<[String]>, _ settings: Settings) throws(OptionFailure) -> [RegularExpression] {
@@ -34,6 +37,11 @@ package struct HostSelection: Sendable {
         let isAllowed = allowed.isEmpty || names.contains { name in allowed.contains { $0.matches(name) } }
         return !isAllowed || names.contains { name in ignored.contains { $0.matches(name) } }
     }
+
+    /// Whether what goes to a server of these names is raw TCP, whatever it looks like.
+    func isRaw(_ names: [String]) -> Bool { names.contains { name in raw.contains { $0.matches(name) } } }
+
+    var hasRaw: Bool { !raw.isEmpty }
 
     /// The names of a connection's server, or nil if the request's Host field is still to come.
     static func names(of address: Address, peer: Address?, _ verdict: Detection.Verdict, _ held: ByteBuffer) -> [String]? {

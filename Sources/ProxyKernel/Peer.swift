@@ -8,7 +8,10 @@ package final class Peer: Conduit {
     package var consumer: (any ByteConsumer)?
     package private(set) var isOpen: Bool
     package private(set) var inputIsClosed = false
+    package private(set) var isBroken = false
     private let executor: LoopExecutor
+    /// How long a closed connection stays for what it has not taken yet.
+    private static let closePatience = TimeAmount.seconds(30)
     /// Who has more to send than is queued here, asked right before sending.
     package weak var outbox: (any Outbox)?
     private var isUnsent = false
@@ -67,12 +70,17 @@ package final class Peer: Conduit {
     }
 
     package func close() {
-        guard isOpen else { return }
+        guard isOpen, let channel else { return }
         outbox?.fill()
         guard isOpen else { return }
-        channel?.pipeline.syncOperations.flush()
+        channel.pipeline.syncOperations.flush()
         isOpen = false
-        channel?.close(mode: .all, promise: nil)
+        guard let sent = whenSent() else { return channel.close(mode: .all, promise: nil) }
+        let alarm = channel.eventLoop.scheduleTask(in: Self.closePatience) { channel.close(mode: .all, promise: nil) }
+        sent.whenComplete { _ in
+            alarm.cancel()
+            channel.close(mode: .all, promise: nil)
+        }
     }
 
     /// A reset rather than an orderly end.
@@ -84,11 +92,24 @@ package final class Peer: Conduit {
     }
 
     package func closeOutput() {
-        guard isOpen else { return }
-        channel?.pipeline.syncOperations.flush()
-        channel?.close(mode: .output, promise: nil)
+        guard isOpen, let channel else { return }
+        channel.pipeline.syncOperations.flush()
+        guard let sent = whenSent() else { return channel.close(mode: .output, promise: nil) }
+        sent.whenComplete { _ in channel.close(mode: .output, promise: nil) }
     }
 
+    /// Succeeds when the socket has taken what is queued; nil if it has. A channel that is closed before throws that away: the output
+    /// too, where the input has ended.
+    private func whenSent() -> EventLoopFuture<Void>? {
+        guard let channel, let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes), unsent > 0 else {
+            return nil
+        }
+        let promise = channel.eventLoop.makePromise(of: Void.self)
+        channel.pipeline.syncOperations.writeAndFlush(NIOAny(ByteBuffer()), promise: promise)
+        return promise.futureResult
+    }
+
+    func sawFailure() { isBroken = true }
     func sawInputClosed() { inputIsClosed = true }
     func sawClosed() {
         isOpen = false

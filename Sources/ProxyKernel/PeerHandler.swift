@@ -38,6 +38,8 @@ final class PeerHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let key = key
+        session.assumeIsolated { $0.failed(key) }
         // A socket error is followed by the close that the session acts upon.
         context.close(promise: nil)
     }

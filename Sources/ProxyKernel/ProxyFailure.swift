@@ -29,6 +29,7 @@ package struct ProxyFailure: Error, Sendable, CustomStringConvertible {
 
     /// The client left while the proxy worked for it.
     package static let clientGone = ProxyFailure(.cancelled, fault: .client, "the client closed the connection")
+    static let stopping = ProxyFailure(.closed, fault: .us, "the proxy stops")
     /// Somebody decided that the flow must end.
     package static func killed(_ note: String) -> ProxyFailure { ProxyFailure(.killed, fault: .us, note) }
 

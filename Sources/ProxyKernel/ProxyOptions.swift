@@ -59,12 +59,19 @@ package struct ProxyOptions: OptionTable {
     package let passthroughSeconds = Option<Int>(
         "tls_passthrough_seconds", 600, read: .whenUsed, objection: outside(1...31_536_000),
         "How long; then it is tried again.")
+    package let tcpHosts = Option<[String]>(
+        "tcp_hosts", [],
+        "Patterns: what goes to a matching `host:port` in tunnels and reverse mode is raw TCP, even if it looks like HTTP.")
+    package let rawTCP = Option<Bool>(
+        "rawtcp", true, read: .whenUsed,
+        "Take what is neither TLS nor HTTP in a tunnel for raw TCP; if not, for HTTP that is wrong.")
     package let blockGlobal = Option<Bool>("block_global", true, "Refuse clients that come from public addresses.")
     package let blockPrivate = Option<Bool>(
         "block_private", false, "Refuse clients that come from private addresses, but for loopback.")
     package let intercept = Option<String?>(
         "intercept", nil, read: .whenUsed, objection: filterObjection,
-        "Filter: flows that match stand still at *request* and at *response*, until somebody resumes or kills them.")
+        "Filter: flows that match stand still at *request* and at *response*, those of TCP and UDP at each message, until somebody resumes or kills them."
+    )
     package let interceptActive = Option<Bool>("intercept_active", true, read: .whenUsed, "Whether `intercept` is followed.")
     package let interceptTimeout = Option<Double>(
         "intercept_timeout", 0, read: .whenUsed, objection: outside(0...31_536_000),

@@ -43,27 +43,36 @@ package final class Relay: ByteConsumer {
 
 extension Session {
     /// Relays the client to the ground's target, connecting first if need be.
-    package func relay(_ held: ByteBuffer) async {
-        guard let target = ground.target else { return client.close() }
+    package func relay(_ held: ByteBuffer) {
+        let holder = Holder(client, held)
+        client.consumer = holder
+        tell { [self] in await relay(holder) }
+    }
+
+    private func relay(_ holder: Holder) async {
         do throws(ProxyFailure) {
-            let key =
-                ground.eagerServer
-                ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName, route: ground.route())
-            let holder = Holder(client, held)
-            client.consumer = holder
-            if let failure = ground.eagerFailure { throw failure }
-            let server: ServerConnection
-            if let open = reuse(key, evenHalfClosed: true) {
-                server = open
-            } else {
-                server = try await connect(key, alpnOffers: agreedALPN, waiter: waiter)
-            }
+            let server = try await connectToTarget(waiter: waiter)
             Relay.join(
-                TunnelEnd(client, early: holder.bytes), TunnelEnd(server.peer, early: spokenFirst ?? ByteBuffer()))
-            spokenFirst = nil
+                TunnelEnd(client, early: holder.bytes), TunnelEnd(server.peer, early: takeSpokenFirst()))
         } catch {
             log(.warning, "\(clientRecord.peername): \(error.note)")
             client.close()
         }
     }
+
+    /// The connection on which the ground's target is spoken to: the one that was made ahead, or a new one.
+    package func connectToTarget(waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+        guard let target = ground.target else {
+            throw ProxyFailure(.connect, fault: .client, "nobody said which server is meant")
+        }
+        if let failure = ground.eagerFailure { throw failure }
+        let key =
+            ground.eagerServer
+            ?? ServerKey(address: target, tls: ground.targetUsesTLS, serverName: ground.serverName, route: ground.route())
+        if let open = reuse(key, evenHalfClosed: true) { return open }
+        return try await connect(key, alpnOffers: agreedALPN, waiter: waiter)
+    }
+
+    /// What the server has said before its client, for whoever passes it on.
+    package func takeSpokenFirst() -> ByteBuffer { spokenFirst.take() ?? ByteBuffer() }
 }

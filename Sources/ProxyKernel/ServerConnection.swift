@@ -14,6 +14,8 @@ package final class ServerConnection {
     /// True once a whole exchange has gone through it.
     package var wasUsed = false
     package var isIdle = false
+    /// Whoever uses it closes it, also when the client has left before.
+    package var outlivesClient = false
     /// Carries many exchanges at a time, if the server speaks such a protocol.
     package internal(set) var multiplexer: (any Multiplexer)?
 

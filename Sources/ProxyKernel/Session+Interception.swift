@@ -16,7 +16,7 @@ extension Session {
             if event.ignoresConnection || isPinned(hello) {
                 // The client's own TLS goes through.
                 forgoTLS()
-                return await relay(held)
+                return relay(held)
             }
             if ground.mirrorsTLS { ground.targetUsesTLS = true }
             ground.clientUsesTLS = true

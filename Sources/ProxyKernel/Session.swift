@@ -37,6 +37,8 @@ package actor Session {
     var attempts: [ServerKey: ConnectionAttempt] = [:]
     /// Servers that turned out to speak no protocol that can be shared.
     var unshared: Set<ServerKey> = []
+    /// Why we have closed the client's connection ourselves, if we have and it is not in the course of a protocol.
+    package private(set) var ownEnd: ProxyFailure?
     /// Exchanges that are not over.
     package var openExchanges = 0
     /// No further exchange may begin: the program ends.
@@ -167,7 +169,11 @@ package actor Session {
         idleness = loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
             self?.assumeIsolated { session in
                 guard !session.isEnded else { return }
-                if session.lastActivity + timeout <= .now() { return session.client.close() }
+                if session.lastActivity + timeout <= .now() {
+                    return session.end(
+                        ProxyFailure(
+                            .timeout, fault: .client, "nothing has passed for \(timeout.nanoseconds / 1_000_000_000) seconds"))
+                }
                 session.watchIdleness()
             }
         }
@@ -186,6 +192,8 @@ package actor Session {
         peer.sawInputClosed()
         peer.consumer?.inputClosed(on: self)
     }
+
+    func failed(_ key: Int) { peers[key]?.sawFailure() }
 
     func becameWritable(_ key: Int) { peers[key]?.consumer?.becameWritable(on: self) }
 
@@ -216,8 +224,8 @@ package actor Session {
             log(.debug, "\(clientRecord.peername): client disconnect")
             hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))
         }
-        for server in servers { server.peer.close() }
-        for peer in peers.values { peer.close() }
+        let outliving = servers.filter(\.outlivesClient).map(\.peerKey)
+        for (key, peer) in peers where !outliving.contains(key) { peer.close() }
     }
 
     private func serverEnded(_ server: ServerConnection) {
@@ -231,10 +239,16 @@ package actor Session {
         for server in servers { server.peer.close() }
     }
 
+    /// Closes the client's connection for a reason of ours.
+    func end(_ failure: ProxyFailure) {
+        if ownEnd == nil { ownEnd = failure }
+        client.close()
+    }
+
     func drain() {
         isDraining = true
         (client.consumer as? any DrainingConsumer)?.drain()
-        if openExchanges == 0 { client.close() }
+        if openExchanges == 0 { end(.stopping) }
     }
 
     // MARK: Servers

@@ -19,7 +19,7 @@ package final class SessionRegistry: Sendable {
     /// Closes all sessions now.
     package func close() {
         for session in sessions.withLock({ Array($0.values) }) {
-            session.loop.execute { session.assumeIsolated { $0.client.close() } }
+            session.loop.execute { session.assumeIsolated { $0.end(.stopping) } }
         }
     }
 }

@@ -1,5 +1,6 @@
 import FlowModel
 import NIOCore
+import Schema
 import TLSEngine
 
 /// Collects a client's first bytes until it is known what they are, then hands them to the layer that claims them.
@@ -39,7 +40,9 @@ package final class Sniffer: ByteConsumer {
 
     /// The server has spoken first: no protocol that clients begin.
     package func serverSpoke(on session: isolated Session) {
-        guard isArmed, !isDecided, detection.admits != .http else { return }
+        guard isArmed, !isDecided, detection.admits != .http, admitsRaw(session, isNamed(.raw, on: session) ?? false) else {
+            return
+        }
         // A server of HTTP/2 may greet at once; its client will speak all the same.
         if let greeting = session.spokenFirst, Detection.looksLikeHTTP2Settings(greeting) { return }
         // Inside TLS a server may greet before its client's ClientHello has reached us.
@@ -60,17 +63,49 @@ package final class Sniffer: ByteConsumer {
 
     private func decide(on session: isolated Session) {
         guard isArmed, !isDecided else { return }
-        // What was agreed in TLS needs no guessing.
-        let isAgreed = session.clientRecord.tls.alpn == "h2" && session.ground.clientUsesTLS && held.readableBytes > 0
-        let agreed = isAgreed && detection.admits != .raw
-        var verdict = agreed ? .http2 : detection.verdict(on: held, inputIsClosed: clientIsDone)
+        guard let verdict = verdict(on: session) else { return }
         if case .needMore = verdict {
             if clientIsDone { session.client.close() }
             return
         }
-        if case .http2 = verdict, !session.services.settings[ProxyOptions.table.http2] { verdict = .http }
         guard let passes = passes(verdict, on: session) else { return }
         start(passes ? .passthrough : verdict, on: session)
+    }
+
+    /// What the bytes are, in the operator's view; nil if that cannot be told yet.
+    private func verdict(on session: isolated Session) -> Detection.Verdict? {
+        // What was agreed in TLS needs no guessing.
+        let isAgreed = session.clientRecord.tls.alpn == "h2" && session.ground.clientUsesTLS && held.readableBytes > 0
+        let agreed = isAgreed && detection.admits != .raw
+        let verdict = agreed ? .http2 : detection.verdict(on: held, inputIsClosed: clientIsDone)
+        switch verdict {
+        case .http, .http2, .raw:
+            guard let isNamed = isNamed(verdict, on: session) else { return nil }
+            if isNamed { return .raw }
+            if case .raw = verdict, !admitsRaw(session, isNamed) { return .http }
+        case .needMore where held.readableBytes > 0 && ClientHello.looksLikeTLS(held) == false:
+            // Whoever waits for more to know HTTP by need not do so.
+            if isNamed(.raw, on: session) == true { return .raw }
+        default: break
+        }
+        if case .http2 = verdict, !session.services.settings[ProxyOptions.table.http2] { return .http }
+        return verdict
+    }
+
+    private func admitsRaw(_ session: isolated Session, _ isNamed: Bool) -> Bool {
+        detection.admits == .raw || isNamed || session.services.settings[ProxyOptions.table.rawTCP]
+    }
+
+    /// Whether `tcp_hosts` names the server; nil if that cannot be told yet.
+    private func isNamed(_ verdict: Detection.Verdict, on session: isolated Session) -> Bool? {
+        let ground = session.ground
+        guard let selection = session.services.passthrough, selection.hasRaw, let target = ground.target else { return false }
+        let record = session.targetRecord.value
+        let peer = record.via == nil ? record.peername : nil
+        let known = [ground.serverName.map { Address(host: $0, port: target.port).description }].compactMap { $0 }
+        if selection.isRaw(known) { return true }
+        guard let names = HostSelection.names(of: target, peer: peer, verdict, held) else { return clientIsDone ? false : nil }
+        return selection.isRaw(names)
     }
 
     /// Whether the operator wants the connection to be passed through; nil if that cannot be told yet.
@@ -129,6 +164,8 @@ package final class Sniffer: ByteConsumer {
         case .passthrough:
             // Where the mode demands TLS with the server, a client without it gets that all the same.
             if session.ground.admits != .raw || ClientHello.looksLikeTLS(held) == true { session.forgoTLS() }
+        // A connection made ahead may have been agreed to be HTTP/2's.
+        case .raw: session.becomeRaw(isTLS: false)
         default: break
         }
         session.services.protocols.first { $0.claims(verdict) }?.start(session, held)

@@ -19,6 +19,10 @@ struct WeirCommand: ParsableCommand {
         name: [.customShort("S"), .long],
         help: "A file of flows whose responses are given to requests like theirs; may be given several times. (default: none)")
     var serverReplay: [String] = []
+    @Option(
+        name: [.customLong("tcp"), .customLong("tcp-hosts")],
+        help: "A pattern: what goes to a matching host:port is raw TCP; may be given several times. (default: none)")
+    var tcp: [String] = []
     @Option(help: "Socket for addons that connect by themselves. (default: none)")
     var addonSocket: String?
     @Option(name: .customLong("set"), help: "Sets an option, NAME=VALUE; may be given several times.")
@@ -72,6 +76,7 @@ struct WeirCommand: ParsableCommand {
         result += mode.map { "mode=\($0)" }
         result += addon.map { "scripts=\($0)" }
         result += serverReplay.map { "server_replay=\($0)" }
+        result += tcp.map { "tcp_hosts=\($0)" }
         if let confdir { result.append("confdir=\(confdir)") }
         if let flowDetail { result.append("flow_detail=\(flowDetail)") }
         if let readFile { result.append("rfile=\(readFile)") }

@@ -6,20 +6,10 @@ import threading
 
 import pytest
 
-from support.origin import over_tls
+from support.origin import echo, over_tls
 from support.proxy import free_port
 from support.tunnel import alternative_names, trusting
-from support.wire import Closed, Wire
-
-
-def echo(wire, origin):
-    """Sends back what comes, and ends when the client has ended."""
-    try:
-        while True:
-            wire.fill()
-            wire.send(wire.take(len(wire.buffer)))
-    except Closed:
-        wire.half_close()
+from support.wire import Wire
 
 
 def greeting(wire, origin):

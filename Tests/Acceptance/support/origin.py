@@ -127,3 +127,13 @@ def answering_once(answer: bytes) -> Callable[[Wire, Origin], None]:
         wire.send(answer)
 
     return serve
+
+
+def echo(wire: Wire, origin: Origin) -> None:
+    """Sends back what comes, and ends when the client has ended."""
+    try:
+        while True:
+            wire.fill()
+            wire.send(wire.take(len(wire.buffer)))
+    except Closed:
+        wire.half_close()
