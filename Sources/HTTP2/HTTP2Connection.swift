@@ -19,7 +19,7 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
     init(_ role: Engine.Role, _ peer: Peer, _ session: isolated Session) {
         self.session = session
         self.peer = peer
-        engine = Engine(role, limits: EngineLimits())
+        engine = Engine(role, limits: .standard)
         peer.outbox = self
         peer.sendSoon()
     }

@@ -7,13 +7,8 @@ import NIOCore
 /// it is empty; writing always succeeds, so OpenSSL never waits to write. The C object is owned by whoever it was given to,
 /// and must not outlive this one.
 final class BufferBIO {
-    /// Above this, storage is given back after use instead of being kept for the next flight.
-    private static let keptCapacity = 32_768
-
     private var inbound = ByteBuffer()
     private var outbound = ByteBuffer()
-    /// The last flight was handed out, and `outbound` still shares its storage.
-    private var outboundIsTaken = false
 
     /// Ciphertext not yet read by OpenSSL, in bytes.
     var inboundCount: Int { inbound.readableBytes }
@@ -36,22 +31,15 @@ final class BufferBIO {
 
     /// Makes room for a flight that is about to be written.
     func reserveOutbound(_ count: Int) {
-        reclaimOutbound()
         outbound.reserveCapacity(minimumWritableBytes: count)
     }
 
-    /// What OpenSSL wants sent; nil if nothing.
+    /// What OpenSSL wants sent; nil if nothing. No storage is kept for the next flight: an idle connection has none.
     func takeOutbound() -> ByteBuffer? {
-        guard !outboundIsTaken, outbound.readableBytes > 0 else { return nil }
-        outboundIsTaken = true
-        return outbound
-    }
-
-    /// Starts an empty flight. Waiting until now lets the channel finish with the last one, whose storage is then used again.
-    private func reclaimOutbound() {
-        guard outboundIsTaken else { return }
-        outboundIsTaken = false
-        if outbound.capacity > Self.keptCapacity { outbound = ByteBuffer() } else { outbound.clear() }
+        guard outbound.readableBytes > 0 else { return nil }
+        let flight = outbound
+        outbound = ByteBuffer()
+        return flight
     }
 
     private func read(_ target: UnsafeMutablePointer<CChar>, _ count: Int32) -> Int32 {
@@ -67,8 +55,7 @@ final class BufferBIO {
     }
 
     private func write(_ source: UnsafePointer<CChar>, _ count: Int32) -> Int32 {
-        reclaimOutbound()
-        return Int32(outbound.writeBytes(UnsafeRawBufferPointer(start: source, count: Int(count))))
+        Int32(outbound.writeBytes(UnsafeRawBufferPointer(start: source, count: Int(count))))
     }
 
     private static func of(_ bio: OpaquePointer?) -> BufferBIO? {

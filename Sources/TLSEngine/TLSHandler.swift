@@ -26,17 +26,14 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// How long a close waits for the socket to take our close_notify.
     private static let closePatience = TimeAmount.seconds(5)
-    /// Above this, plaintext storage is given back after use instead of being kept for the next read.
-    private static let keptCapacity = 16_384
 
     private let connection: TLSConnection
     private var delegate: (any TLSHandlerDelegate)?
     private var state = StateMachine()
     private var context: ChannelHandlerContext?
-    private var held = CircularBuffer<(bytes: ByteBuffer, promise: EventLoopPromise<Void>?)>()
+    private var held = CircularBuffer<(bytes: ByteBuffer, promise: EventLoopPromise<Void>?)>(initialCapacity: 1)
     /// Of the writes encrypted since the last flight.
     private var flightPromise: EventLoopPromise<Void>?
-    private var plaintext = ByteBuffer()
     private var hasDelivered = false
     private var mustTellInputClosed = false
 
@@ -147,8 +144,8 @@ extension TLSHandler {
     }
 
     private func readPlaintext(_ context: ChannelHandlerContext) {
-        if plaintext.capacity > Self.keptCapacity { plaintext = ByteBuffer() }
-        plaintext.clear(minimumCapacity: connection.receivedCount)
+        // None is kept for the next read: an idle connection has none.
+        var plaintext = context.channel.allocator.buffer(capacity: connection.receivedCount)
         var outcome = TLSConnection.Read.needMore
         repeat { outcome = connection.read(into: &plaintext) } while outcome.isBytes
         if plaintext.readableBytes > 0 {

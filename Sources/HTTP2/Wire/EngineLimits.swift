@@ -2,6 +2,9 @@ import CNghttp2
 
 /// How much a peer may ask of an HTTP/2 connection.
 struct EngineLimits: Sendable {
+    /// Those of every connection, which share them.
+    static let standard = EngineLimits()
+
     /// Streams that a client may have open at a time.
     var concurrentStreams = 100
     /// Bytes of a body that may be under way to us and not yet passed on.
