@@ -181,6 +181,7 @@ final class ClientConnection: ByteConsumer {
 
     /// Leaves HTTP.
     func takeOver() -> ByteBuffer {
+        session.assumeIsolated { $0.openExchanges -= 1 }
         clientLeft = nil
         stream = nil
         return parser.takeRemaining()

@@ -74,7 +74,8 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
             do throws(ProxyFailure) {
                 let (inner, conduit) = try await session.nest(waiter: exchange.waiter)
                 stream.tunnelsTo(conduit)
-                await Self.run(exchange, stream, on: inner)
+                await exchange.run(on: inner)
+                if !stream.isTunnel { await Self.end(inner) }
             } catch {
                 session.log(.warning, "\(flow.client.value.peername): CONNECT \(flow.request.url): \(error.note)")
                 stream.sendError(error)
@@ -82,11 +83,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
         }
     }
 
-    private static func run(_ exchange: ConnectExchange, _ stream: ClientHTTP2Stream, on inner: isolated Session) async {
-        inner.openExchanges += 1
-        await exchange.run(on: inner)
-        if !stream.isTunnel { inner.client.close() }
-    }
+    private static func end(_ inner: isolated Session) { inner.client.close() }
 
     private func run(_ flow: HTTPFlow, _ stream: ClientHTTP2Stream, _ length: BodyLength, on session: isolated Session) {
         let exchange = Exchange(
@@ -142,6 +139,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
 
     func drain() {
         engine.goAway()
+        for stream in streams.values { stream.drain() }
         peer.sendSoon()
     }
 

@@ -121,6 +121,9 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
 
     var isTunnel: Bool { tunnel != nil }
 
+    /// What runs in the stream may have words for the end as well.
+    func drain() { (tunnel?.consumer as? any DrainingConsumer)?.drain() }
+
     /// Has what comes after a CONNECT go through that conduit.
     func tunnelsTo(_ conduit: any Conduit) { farEnd = conduit }
 

@@ -89,7 +89,10 @@ final class ServerHTTP2Connection: HTTP2Connection, EngineEvents, Multiplexer, @
     func ended(_ stream: Int32) { streams[stream]?.ended() }
     func drained(_ stream: Int32) { streams[stream]?.feeding?.sinkIsReady() }
     func sentEnd(of stream: Int32) {}
-    func closed(_ stream: Int32, code: UInt32) { streams.removeValue(forKey: stream)?.closed(code) }
+    func closed(_ stream: Int32, code: UInt32) {
+        streams.removeValue(forKey: stream)?.closed(code)
+        if isGoingAway, streams.isEmpty { whenEngineIsFree { [self] in end() } }
+    }
 
     func goneAway(lastStream: Int32, code: UInt32) {
         isGoingAway = true

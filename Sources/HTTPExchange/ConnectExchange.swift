@@ -41,7 +41,6 @@ package final class ConnectExchange: @unchecked Sendable {
     private func enterTunnel(to target: Address, _ eager: ServerConnection?, on session: isolated Session) {
         client.sendHead(flow.response ?? Self.established(), length: .none)
         let early = client.takeOver()?.early ?? ByteBuffer()
-        session.openExchanges -= 1
         session.enterTunnel(to: target, eager: eager, early: early)
     }
 

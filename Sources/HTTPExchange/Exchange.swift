@@ -270,7 +270,6 @@ package final class Exchange: @unchecked Sendable {
         else { return requestBody.discard() }
         let layer = upgradeLayer
         upstream = nil
-        session.openExchanges -= 1
         guard let layer else { return Relay.join(client, server) }
         await layer.run(self, Upgrade(client: client, server: server), session)
     }

@@ -3,7 +3,7 @@ import NIOCore
 import ProxyKernel
 
 /// One of the two that speak through us: its conduit, what it sends, and what it is sent. Confined to its session's loop.
-final class Party: ByteConsumer {
+final class Party: DrainingConsumer {
     let sender: Sender
     let conduit: any Conduit
     /// For people: which peer this is.
@@ -47,6 +47,9 @@ final class Party: ByteConsumer {
         direction?.advance(on: session)
         conversation?.left(self, on: session)
     }
+
+    /// The proxy stops: both are told before their connections end.
+    func drain() { conversation?.end(.stopped) }
 
     func becameWritable(on session: isolated Session) { conversation?.becameWritable(on: session) }
 

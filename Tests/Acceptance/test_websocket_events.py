@@ -311,12 +311,13 @@ def test_a_client_that_leaves_ends_a_flow_that_stands_still(weir, origin, tmp_pa
     assert heard[0].code == 1001, "the message itself was not let go"
 
 
-def test_the_proxys_end_tells_the_server(weir, origin):
+def test_the_proxys_end_tells_both(weir, origin):
     heard = []
     server = origin(speaking(lambda wire: heard.append(read_frame(wire))))
     run = weir(modes=[f"reverse:http://{server.authority}"])
-    with Route("reverse", run, server.authority).wire():
+    with Route("reverse", run, server.authority).wire() as client:
         run.stop()
+        assert read_frame(client).code == 1001
         eventually(lambda: heard, what="a close frame")
     assert heard[0].code == 1001
 

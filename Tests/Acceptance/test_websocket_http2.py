@@ -85,3 +85,23 @@ def test_a_server_that_takes_no_websockets_is_named(weir, tmp_path):
         assert f"server {server.authority} takes no WebSockets within HTTP/2" in refused.value.response.body.decode()
     finally:
         server.stop()
+
+
+def test_the_proxys_end_tells_both(weir, serving, nghttpx):
+    codes = []
+
+    def serve(connection):
+        with contextlib.suppress(ConnectionClosed):
+            connection.recv()
+        codes.append(connection.protocol.close_code)
+
+    server = nghttpx(port_of(serving(serve))).port
+    proxy = weir(modes=[f"reverse:h2c://127.0.0.1:{server}"])
+    entry = nghttpx(proxy.port, http2=True).port
+    with websockets.sync.client.connect(f"ws://127.0.0.1:{entry}/", proxy=None) as client:
+        proxy.stop()
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=10)
+        assert client.protocol.close_code == 1001
+        eventually(lambda: codes, 10, "the server's end")
+    assert codes == [1001]
