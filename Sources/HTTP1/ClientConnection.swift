@@ -97,7 +97,7 @@ final class ClientConnection: ByteConsumer {
             timestampCreated: WallClock.now)
         do throws(ProxyFailure) {
             flow.request = try Request(head, on: session.ground)
-            nameServer(in: &flow.request, on: session)
+            flow.request.nameServer(on: session)
         } catch {
             self.body = nil
             return refuse(error, on: session)
@@ -143,13 +143,6 @@ final class ClientConnection: ByteConsumer {
         }
         (stream, body, clientLeft) = (nil, nil, nil)
         return true
-    }
-
-    /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
-    private func nameServer(in request: inout Request, on session: isolated Session) {
-        guard session.ground.isReverse, !session.services.settings[ProxyOptions.table.keepHostHeader] else { return }
-        let name = ByteString(request.hostField)
-        if request.headers.first("Host") != name { request.headers.set("Host", name) }
     }
 
     /// The stream has sent the last byte of its response.

@@ -20,7 +20,11 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
     // MARK: Exchanges
 
     func received(_ block: HeaderBlock, on stream: Int32, endsStream: Bool) {
-        if let known = streams[stream] { return known.receivedTrailers(block) }
+        if let known = streams[stream] {
+            guard let refusal = tooLarge(block) else { return known.receivedTrailers(block) }
+            known.requestBody.failed(refusal)
+            return
+        }
         let new = ClientHTTP2Stream(stream, self, block)
         streams[stream] = new
         session.assumeIsolated { $0.openExchanges += 1 }
@@ -38,6 +42,14 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
         run(flow, stream, .none, on: session)
     }
 
+    private func tooLarge(_ block: HeaderBlock) -> ProxyFailure? {
+        let limit = engine.limits.fieldList
+        guard block.size > limit else { return nil }
+        return ProxyFailure(
+            .badMessage(status: 431), fault: .client,
+            "the request's fields take \(block.size) bytes, at most \(limit) are read")
+    }
+
     private func newFlow(on session: isolated Session) -> HTTPFlow {
         HTTPFlow(
             id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
@@ -47,14 +59,9 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
     private func begin(_ stream: ClientHTTP2Stream, _ block: HeaderBlock, endsStream: Bool, on session: isolated Session) {
         var flow = newFlow(on: session)
         do throws(ProxyFailure) {
-            let limit = engine.limits.fieldList
-            if block.size > limit {
-                throw ProxyFailure(
-                    .badMessage(status: 431), fault: .client,
-                    "the request's fields take \(block.size) bytes, at most \(limit) are read")
-            }
+            if let refusal = tooLarge(block) { throw refusal }
             flow.request = try Request(block, on: session.ground)
-            nameServer(in: &flow.request, on: session)
+            flow.request.nameServer(on: session)
         } catch {
             return session.tell { [flow] in
                 await RefusedExchange(flow: flow, client: stream, failure: error).run(on: session)
@@ -91,15 +98,6 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
             asksUpgrade: stream.isWebSocket, parts: parts)
         stream.whenLost = { [weak exchange] in exchange?.clientLeft($0) }
         session.tell { await exchange.run(on: session) }
-    }
-
-    /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
-    private func nameServer(in request: inout Request, on session: isolated Session) {
-        guard session.ground.isReverse, !session.services.settings[ProxyOptions.table.keepHostHeader] else {
-            return
-        }
-        request.authority = ByteString(request.hostField)
-        if request.headers.contains("Host") { request.headers.set("Host", request.authority) }
     }
 
     // MARK: Streams

@@ -81,6 +81,10 @@ final class ServerHTTP2Stream: ServerStream {
     // MARK: The response
 
     func received(_ block: HeaderBlock, endsStream: Bool) {
+        let limit = connection.engine.limits.fieldList
+        guard block.size <= limit else {
+            return refuse("\(name) sent fields of \(block.size) bytes, at most \(limit) are read")
+        }
         if responseHasBegun {
             trailers = block.fields
             trailers?.removeForbiddenTrailers()
@@ -103,6 +107,12 @@ final class ServerHTTP2Stream: ServerStream {
             length = endsStream || method == "HEAD" ? .none : block.contentLength.map { .exact($0) } ?? .unknown
         }
         head.resume(response)
+    }
+
+    /// Ends the stream for what came on it.
+    private func refuse(_ note: String) {
+        fail(ProxyFailure(.badMessage(status: 502), fault: .server, note))
+        abort()
     }
 
     func received(_ bytes: ByteBuffer) { incoming.received(bytes) }

@@ -10,7 +10,7 @@ import Schema
 package final class Exchange: @unchecked Sendable {
     package var flow: HTTPFlow
     package let loop: any EventLoop
-    private(set) var client: any ClientStream
+    let client: any ClientStream
     let requestBody: BodyPipe
     let requestLength: BodyLength
     /// Whether the request asks for another protocol on this connection.

@@ -1,6 +1,17 @@
 import FlowModel
+import ProxyKernel
+import Schema
 
 extension Request {
+    /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
+    package mutating func nameServer(on session: isolated Session) {
+        guard session.ground.isReverse, !session.services.settings[ProxyOptions.table.keepHostHeader] else { return }
+        let name = ByteString(hostField)
+        // HTTP/2 has the authority, and a Host field only if the client insists.
+        if isHTTP2 { authority = name }
+        if !isHTTP2 || headers.contains("Host"), headers.first("Host") != name { headers.set("Host", name) }
+    }
+
     /// Idempotent by its method (RFC 9110 9.2.2), and whole: a body that was passed on cannot be sent again.
     var isSafeToRepeat: Bool {
         guard !content.isOmitted else { return false }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from support import h2frames
-from support.h2frames import END_HEADERS, PADDED, Code, Frames, Kind, Setting, name_of
+from support.h2frames import END_HEADERS, END_STREAM, PADDED, Code, Frames, Kind, Setting, name_of
 from support.h2frames import data, frame, goaway, ping, settings, window
 from support.nghttp2 import Nghttpx
 from support.origin import Origin
@@ -30,6 +30,12 @@ CUT = ("cut", "reset", "502")
 
 def head(f: Frames, *more, status="200", end=False) -> bytes:
     return f.headers(1, (":status", status), *more, end=end)
+
+
+def bomb(start: bytes, flags: int = 0) -> bytes:
+    """A section of one field of 4,000 octets that goes into the dynamic table and is then named 1,000 times with an octet each."""
+    added = b"\x40\x01a\x7f" + bytes([(4000 - 127) & 127 | 128, (4000 - 127) >> 7]) + b"v" * 4000
+    return frame(Kind.HEADERS, END_HEADERS | flags, 1, start + added + b"\xbe" * 1000)
 
 
 @dataclass
@@ -104,6 +110,7 @@ TABLE = [
     Case("a body above content-length", "8.1.1", lambda f: head(f, ("content-length", "5")) + data(1, b"123456", end=True), MALFORMED, CUT),
     amid("trailers with a pseudo field", "8.1", lambda f: f.headers(1, (":status", "200")), *MALFORMED),
     amid("trailers that do not end the response", "8.1", lambda f: f.headers(1, ("x-sum", "1"), end=False), *MALFORMED),
+    before("a head of 4 MB", "10.5.1", lambda f: bomb(b"\x88"), "anything"),
     before("RST_STREAM before the head", "5.4.2", lambda f: h2frames.reset(1), "anything"),
     before("RST_STREAM without an error before the head", "8.1", lambda f: h2frames.reset(1, Code.NO_ERROR), "anything"),
     *(amid(f"RST_STREAM with {code.name}", "5.4.2", lambda f, code=code: h2frames.reset(1, code), "anything")
@@ -230,6 +237,11 @@ def test_a_push_is_an_error(weir_in_front):
     push = frame(Kind.PUSH_PROMISE, END_HEADERS, 1, struct.pack(">I", 2) + Frames.section(*REQUEST, (":path", "/pushed")))
     check(weir_in_front, before("a push", "8.4", lambda f: push, PROTOCOL), "/push")
     check(weir_in_front, amid("a push", "8.4", lambda f: push, PROTOCOL), "/push-amid")
+
+
+def test_trailers_that_are_too_large_are_not_cut_to_size(weir_in_front):
+    """Of Weir only: nghttpx takes them whole."""
+    check(weir_in_front, amid("trailers of 4 MB", "10.5.1", lambda f: bomb(b"", END_STREAM), "anything"), "/trailers")
 
 
 # The proxy may send a request again if the server says that it has not looked at it (RFC 9113, 8.7).
