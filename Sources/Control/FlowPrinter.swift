@@ -80,7 +80,7 @@ package struct FlowPrinter: FlowRecorder {
     func body(_ content: Content) -> String {
         switch content {
         case .missing: return ""
-        case .omitted: return "    (body not kept)\n\n"
+        case .omitted, .reference: return "    (body not kept)\n\n"
         case .bytes(let buffer):
             guard buffer.readableBytes > 0 else { return "" }
             let limit = detail >= 4 ? buffer.readableBytes : min(buffer.readableBytes, 2048)

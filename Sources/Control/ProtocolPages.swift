@@ -40,6 +40,14 @@ package enum ProtocolPages {
         }
     }
 
+    private static func changes(_ access: Access) -> String {
+        switch access {
+        case .writable: "yes"
+        case .writeOnly: "only: it is not shown"
+        case .readOnly, .replacing, .creating: "no"
+        }
+    }
+
     static func hooksPage(_ hooks: [any AnyHook], _ calls: [(method: String, params: String, doc: String)]) -> String {
         var text =
             "# Events, calls and records\n\nGenerated from the tables in the source (`scripts/protocol`). The specification is `README.md`.\n\n## Events\n\n"
@@ -57,7 +65,7 @@ package enum ProtocolPages {
             text +=
                 "\n### \(record.name)\n\n\(record.doc)\n\n| member | type | a worker may change it | meaning |\n|---|---|---|---|\n"
             for field in record.fields() {
-                text += "| `\(field.name)` | \(field.shape.text) | \(field.access == .writable ? "yes" : "no") | \(field.doc) |\n"
+                text += "| `\(field.name)` | \(field.shape.text) | \(changes(field.access)) | \(field.doc) |\n"
             }
         }
         return text
@@ -91,10 +99,18 @@ package enum ProtocolPages {
                 ],
             ],
             "Content": [
-                "description": "A body: octets, null if there is none, or its size if it is not shown.",
+                "description": "A body: octets, null if there is none, its size if it is not shown, or how it comes.",
                 "anyOf": [
                     ["$ref": "#/$defs/ByteString"], ["type": "null"],
                     ["type": "object", "properties": ["omitted": ["type": ["integer", "null"]]], "required": ["omitted"]],
+                    ["type": "object", "properties": ["stream": ["type": "integer"]], "required": ["stream"]],
+                    [
+                        "type": "object", "required": ["preview", "size", "complete"],
+                        "properties": [
+                            "preview": ["$ref": "#/$defs/ByteString"], "size": ["type": ["integer", "null"]],
+                            "complete": ["type": "boolean"],
+                        ],
+                    ],
                 ],
             ],
         ]

@@ -19,6 +19,7 @@ struct MessageBody {
         switch content {
         case .missing: (raw, rawSize) = ([], 0)
         case .omitted(let size): (raw, rawSize) = (nil, size)
+        case .reference: (raw, rawSize) = (nil, nil)
         case .bytes(let buffer): (raw, rawSize) = (Array(buffer.readableBytesView), buffer.readableBytes)
         }
         guard let raw, !raw.isEmpty else {

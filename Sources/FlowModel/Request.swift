@@ -14,6 +14,8 @@ package struct Request: Record {
     package var scheme: ByteString = "http"
     package var authority: ByteString = ""
     package var path: ByteString = "/"
+    /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
+    package var isStreamed = false
 
     package init() {}
 
@@ -39,6 +41,9 @@ package struct Request: Record {
         Field(
             "path", \.path, refuse: { !$0.isEmpty && $0.bytes.allSatisfy(isTargetOctet) ? nil : "not a path" },
             "The path with the query; `*` for the whole server."),
+        Field(
+            "stream", \.isStreamed, .writeOnly,
+            "In *requestheaders*: the body goes as it comes and is never held, whoever wants it whole."),
     ]
 
     /// What may stand in a request target: no control characters, no space.

@@ -10,6 +10,8 @@ package struct Response: Record {
     package var timestampEnd: Double?
     package var statusCode = 200
     package var reason: ByteString = ""
+    /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
+    package var isStreamed = false
 
     package init() {}
 
@@ -31,5 +33,8 @@ package struct Response: Record {
             "reason", \.reason,
             refuse: { $0.bytes.allSatisfy(\.isFieldValueCharacter) ? nil : "a control character in the reason" },
             "The reason phrase."),
+        Field(
+            "stream", \.isStreamed, .writeOnly,
+            "In *responseheaders*: the body goes as it comes and is never held, whoever wants it whole."),
     ]
 }

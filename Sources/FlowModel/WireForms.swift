@@ -94,6 +94,8 @@ package enum Content: Sendable, Equatable {
     case bytes(ByteBuffer)
     /// It exists but is not in this state; with its size in bytes if that is known.
     case omitted(Int?)
+    /// How it is shown to one worker instead of its bytes.
+    case reference(ContentReference)
 
     /// Bytes at hand; nil if missing or omitted.
     package var buffer: ByteBuffer? { if case .bytes(let buffer) = self { buffer } else { nil } }
@@ -112,6 +114,7 @@ extension Content: WireValue {
             writer.key("omitted")
             size.write(to: &writer)
             writer.endObject()
+        case .reference(let reference): reference.write(to: &writer)
         }
     }
 
@@ -126,11 +129,11 @@ extension Content: WireValue {
         return .omitted(try Int?.read(size, at: "\(path()).omitted"))
     }
 
-    /// `{"omitted": …}` in an answer means unchanged, whatever its size says.
+    /// `{"omitted": …}` in an answer means unchanged, whatever its size says, and so does a reference.
     package static func changes(from old: Content, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Content>]
     {
-        if json["omitted"] != nil { return [] }
+        if json["omitted"] != nil || ContentReference.keys.contains(where: { json[$0] != nil }) { return [] }
         let new = try read(json, at: path())
         if new == old { return [] }
         guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }

@@ -1,5 +1,6 @@
 import FlowModel
 import HTTPExchange
+import ProxyKernel
 
 extension FieldList {
     /// A response's fields. What concerns one HTTP/1 connection only has no place in HTTP/2 (RFC 9113 8.2.2).

@@ -1,5 +1,6 @@
 import HTTPExchange
 import NIOCore
+import ProxyKernel
 
 /// A body that comes over a stream: read as far as its receiver takes it, so that the stream's window says how much may come.
 final class IncomingBody {

@@ -172,7 +172,7 @@ package final class Exchange: @unchecked Sendable {
             if !asksUpgrade { requestBody.discard() }
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
-        case .missing:
+        case .missing, .reference:
             try stream.sendHead(request, length: .none)
             requestBody.discard()
             stream.bodyEnded(trailers: nil)
@@ -253,7 +253,7 @@ package final class Exchange: @unchecked Sendable {
             // A worker has put its own body in the place of one that is still coming.
             if !stream.response.isComplete { stream.abort() }
             client.sendWhole(response, bytes)
-        case .missing: client.sendWhole(response, ByteBuffer())
+        case .missing, .reference: client.sendWhole(response, ByteBuffer())
         }
     }
 

@@ -10,7 +10,7 @@ extension Record {
         }
         var record = blank
         var isTaken = [Bool](repeating: false, count: object.members.count)
-        for field in fields {
+        for field in fields where field.access != .writeOnly {
             guard let index = object.members.firstIndex(where: { $0.key == field.name }) else {
                 throw StateRefusal(.badState, at: place(field.name), "it is missing")
             }

@@ -32,7 +32,7 @@ extension Record {
                     fields[index].write(record, nested, &writer)
                 }
             } else {
-                for index in fields.indices {
+                for index in fields.indices where fields[index].access != .writeOnly {
                     writer.key(encoded: fields[index].key)
                     fields[index].write(record, nil, &writer)
                 }

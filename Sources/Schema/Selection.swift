@@ -12,7 +12,7 @@ public struct Selection: Sendable {
 
     private mutating func add(_ parts: ArraySlice<String>, of record: RecordShape, _ path: String) throws(StateRefusal) {
         let fields = record.fields()
-        guard let name = parts.first, let index = fields.firstIndex(where: { $0.name == name }) else {
+        guard let name = parts.first, let index = fields.firstIndex(where: { $0.name == name && $0.access != .writeOnly }) else {
             throw StateRefusal(.badState, at: path, "\(record.name) has no member '\(parts.first ?? "")'")
         }
         let rest = parts.dropFirst()

@@ -71,6 +71,7 @@ public struct RecordShape: Sendable {
             var property = field.shape.schema.object ?? JSONObject()
             property["description"] = .string(field.doc)
             if field.access == .readOnly { property["readOnly"] = true }
+            if field.access == .writeOnly { property["writeOnly"] = true }
             if !field.words.isEmpty { property["enum"] = .array(field.words) }
             properties[field.name] = .object(property)
         }
@@ -91,6 +92,8 @@ public struct FieldShape: Sendable {
 /// Whether a worker may change a field.
 public enum Access: Sendable {
     case readOnly, writable
+    /// A wish that a worker states in an answer; no part of the state that it is sent.
+    case writeOnly
     /// Writable, by a state that is whole: what it does not name is not there.
     case replacing
     /// The worker makes the record anew, so it names every member.

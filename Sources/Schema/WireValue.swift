@@ -56,6 +56,8 @@ public struct StateRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case badState = "bad_state"
         case readOnly = "read_only"
         case denied, tooLarge = "too_large"
+        /// The body goes as it comes, and cannot be changed as a whole.
+        case streamed
     }
 
     public let word: Word

@@ -1,6 +1,7 @@
 import FlowModel
 import HTTP1
 import HTTPExchange
+import ProxyKernel
 import Testing
 
 @Suite("Outgoing framing")

@@ -1,6 +1,7 @@
 import CNghttp2
 import FlowModel
 import HTTPExchange
+import ProxyKernel
 import Testing
 
 @testable import HTTP2

@@ -36,6 +36,8 @@ struct CallFailure: Error, Sendable, Equatable {
             CallFailure(code: -32003, kind: "bad_state", message: "\(refusal.path): \(refusal.reason)", path: refusal.path)
         case .readOnly:
             CallFailure(code: -32004, kind: "read_only", message: "\(refusal.path): \(refusal.reason)", path: refusal.path)
+        case .streamed:
+            CallFailure(code: -32016, kind: "streamed", message: "\(refusal.path): \(refusal.reason)", path: refusal.path)
         case .denied: CallFailure(code: -32005, kind: "denied", message: "\(refusal.path): \(refusal.reason)", path: refusal.path)
         case .tooLarge:
             CallFailure(code: -32006, kind: "too_large", message: "\(refusal.path): \(refusal.reason)", path: refusal.path)

@@ -29,7 +29,7 @@ indirect enum SavedLayout: Sendable {
             let place = all.count
             places[record.name] = place
             all.append([])
-            all[place] = record.fields().map { ($0.name, layout(of: $0.shape)) }
+            all[place] = record.fields().filter { $0.access != .writeOnly }.map { ($0.name, layout(of: $0.shape)) }
             return place
         }
 

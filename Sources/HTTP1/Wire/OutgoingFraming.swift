@@ -1,5 +1,6 @@
 import FlowModel
 import HTTPExchange
+import ProxyKernel
 
 /// Gives an outgoing head the one framing that fits its body, whatever the lines said before.
 ///

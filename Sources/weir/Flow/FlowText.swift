@@ -87,7 +87,7 @@ enum FlowText {
 
     private static func size(_ content: Content) -> Int? {
         switch content {
-        case .missing: nil
+        case .missing, .reference: nil
         case .bytes(let buffer): buffer.readableBytes
         case .omitted(let size): size
         }

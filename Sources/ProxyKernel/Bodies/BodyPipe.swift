@@ -1,24 +1,5 @@
 import FlowModel
 import NIOCore
-import ProxyKernel
-
-/// Takes a body as it goes to its receiver.
-package protocol BodySink: AnyObject {
-    func body(_ bytes: ByteBuffer)
-    func bodyEnded(trailers: Headers?)
-    /// The body broke off: what was sent must not look complete.
-    func bodyFailed(_ failure: ProxyFailure)
-    /// False while the sender should pause.
-    var takesBody: Bool { get }
-    /// Who feeds it, to be told when it can take more. Weak.
-    var feeding: (any BodySource)? { get set }
-}
-
-/// Who feeds a sink.
-package protocol BodySource: AnyObject {
-    /// The sink can take more.
-    func sinkIsReady()
-}
 
 /// One message's body on its way: held until somebody wants it, then collected or passed on. Confined to the session's loop.
 ///
@@ -126,6 +107,12 @@ package final class BodyPipe: BodySource {
         self.sink = sink
         sink.feeding = self
         setReading(sink.takesBody)
+    }
+
+    /// Sends the body through a stage, and returns what comes out.
+    package func pass(through stage: any BodyStage) -> BodyPipe {
+        join(stage)
+        return stage.output
     }
 
     /// Reads the rest and throws it away.

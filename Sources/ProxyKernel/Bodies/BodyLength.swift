@@ -5,5 +5,5 @@ package enum BodyLength: Hashable, Sendable {
     case unknown
 
     /// The length in bytes, if it is known.
-    var count: Int? { if case .exact(let count) = self { count } else { nil } }
+    package var count: Int? { if case .exact(let count) = self { count } else { nil } }
 }
