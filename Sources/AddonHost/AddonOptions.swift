@@ -20,6 +20,11 @@ package struct AddonOptions: OptionTable {
     package let queue = Option<Int>("addon_queue", 1024, "Events that wait for one worker; those beyond fail at once.")
     package let lineLimit = Option<Int>(
         "addon_line_limit", 16 << 20, "Longest line in bytes that is taken from a worker; a longer one ends its connection.")
+    package let streamCredit = Option<Int>(
+        "addon_stream_credit", 256 << 10,
+        "Bytes of a streamed body that a worker is sent, and may send, before the other side has dealt with some.")
+    package let maximumStreams = Option<Int>(
+        "addon_max_streams", 256, "Bodies that one worker has as streams at a time; the events of more fail as overload.")
     package let pingInterval = Option<Double>(
         "addon_ping_interval", 15, "Seconds of silence after which an idle worker is asked whether it lives; 0 never asks.")
     package let pingTimeout = Option<Double>(
@@ -70,6 +75,8 @@ struct AddonBounds: Sendable {
         link.maximumBytesInFlight = max(1024, settings[options.maximumBytesInFlight])
         link.queueLength = max(0, settings[options.queue])
         link.ownLine = max(1024, settings[options.lineLimit])
+        link.streamCredit = min(max(4096, settings[options.streamCredit]), 1 << 30)
+        link.maximumStreams = max(0, settings[options.maximumStreams])
         link.handshakeTimeout = milliseconds(options.handshakeTimeout)
         link.pingInterval = milliseconds(options.pingInterval, atLeast: 0)
         link.pingTimeout = milliseconds(options.pingTimeout)

@@ -2,16 +2,6 @@ package import Schema
 
 /// One entry of `hooks` in the answer to `initialize`: which event a worker wants, and how.
 package struct HookRequest: Sendable {
-    /// How much of a flow's bodies the worker is shown.
-    package enum ContentMode: String, Sendable, CaseIterable {
-        /// Sizes only.
-        case none
-        /// The octets as they stand on the wire.
-        case whole
-        /// The octets without their content codings; put back when the worker changes them.
-        case decoded
-    }
-
     package let hook: any AnyHook
     /// The name that the worker used: the hook's own or an alias. Events carry it.
     package let name: String
@@ -52,7 +42,7 @@ package struct HookRequest: Sendable {
         }
         self.init(hook: hook, name: name)
         filter = try object.optional("filter", String?.self, at: path) ?? nil
-        content = try object.word("content", ContentMode.self, at: path) ?? .none
+        content = try ContentMode(object, at: path)
         observes = try object.optional("observe", Bool.self, at: path) ?? false
         timeout = try object.positive("timeout_ms", at: path).map { Int64($0) }
         policy = try object.word("on_failure", FailurePolicy.self, at: path)
@@ -77,8 +67,7 @@ package struct HookRequest: Sendable {
             writer.key("fields")
             writer.value(.array(fields.map { .string($0) }))
         }
-        writer.key("content")
-        writer.string(content.rawValue)
+        content.writeMembers(to: &writer)
         writer.key("observe")
         writer.bool(observes)
         writer.key("timeout_ms")

@@ -37,10 +37,10 @@ package struct InitializeRequest: Sendable {
             writer.value([
                 "max_line": .int(limits.ownLine), "max_depth": .int(limits.maximumDepth),
                 "max_in_flight": .int(limits.maximumInFlight), "max_extension_ms": .int(Int(limits.maximumExtension)),
+                "stream_credit": .int(limits.streamCredit),
             ])
-            // Reserved: this version offers none.
             writer.key("capabilities")
-            writer.value([])
+            writer.value(["stream", "preview"])
             writer.key("options")
             writer.value(options)
         }

@@ -150,6 +150,12 @@ package struct LinkCore {
         return true
     }
 
+    /// Sends a notification whose amount the worker itself bounds, by the credit of a stream.
+    package mutating func post(_ message: LinkMessage) {
+        guard state == .ready || state == .draining else { return }
+        append(message, id: nil)
+    }
+
     /// Ends an event that nobody waits for any more: tells the worker and frees the slot. `why` is a stable word.
     package mutating func cancel(_ id: Int, why: String, now: Int64) -> [Action] {
         guard state != .closed, let request = remove(id), request.kind == .event else { return [] }

@@ -20,5 +20,10 @@ package struct LinkLimits: Sendable, Equatable {
     /// How long after it was sent an event may last at most, whatever `event.extend` asks for.
     package var maximumExtension: Int64 = 60_000
 
+    /// Bytes of one stream's body that either side may send before the other has dealt with some.
+    package var streamCredit = 256 << 10
+    /// Streams that one worker has at a time.
+    package var maximumStreams = 256
+
     package init() {}
 }

@@ -105,10 +105,10 @@ package enum ProtocolPages {
                     ["type": "object", "properties": ["omitted": ["type": ["integer", "null"]]], "required": ["omitted"]],
                     ["type": "object", "properties": ["stream": ["type": "integer"]], "required": ["stream"]],
                     [
-                        "type": "object", "required": ["preview", "size", "complete"],
+                        "type": "object", "required": ["preview", "size", "complete", "stream"],
                         "properties": [
                             "preview": ["$ref": "#/$defs/ByteString"], "size": ["type": ["integer", "null"]],
-                            "complete": ["type": "boolean"],
+                            "complete": ["type": "boolean"], "stream": ["type": "integer"],
                         ],
                     ],
                 ],

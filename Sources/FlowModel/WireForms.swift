@@ -20,7 +20,7 @@ extension ByteString: WireValue {
     }
 
     /// The octets of a JSON string or of `{"b64": "…"}`.
-    static func octets(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [UInt8] {
+    package static func octets(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [UInt8] {
         switch json {
         case .string(let text): return Array(text.utf8)
         case .object(let object):

@@ -111,7 +111,7 @@ final class ClientConnection: ByteConsumer {
         let exchange = Exchange(
             flow: flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
             asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
-            parts: parts)
+            settings: session.services.settings, parts: parts)
         clientLeft = { exchange.clientLeft() }
         // A request without a body is complete with its head.
         if framing == .none, case .end = parser.next() {

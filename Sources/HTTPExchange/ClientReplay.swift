@@ -92,7 +92,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         let exchange = Exchange(
             flow: flow, loop: loop, client: ReplayedStream(), requestBody: body,
             requestLength: hasBody ? .exact(content.readableBytes) : .none, asksUpgrade: false, keepsContent: true,
-            parts: parts)
+            settings: services.settings, parts: parts)
         running[flow.id] = exchange
         let session = Session(
             replayingFor: flow.client.value, ground: Ground(replaying: flow, services.settings), services: services, hooks: hooks,

@@ -16,10 +16,11 @@ package final class Exchange: @unchecked Sendable {
     /// Whether the request asks for another protocol on this connection.
     let asksUpgrade: Bool
     /// Whether the flow keeps its bodies, whoever wants them.
-    private let keepsContent: Bool
+    let keepsContent: Bool
     let parts: HTTPParts
     package let waiter = Waiter()
     let standstill: Standstill
+    let bodies: FlowBodies
     /// Takes messages of addons, while the protocol that followed HTTP has messages.
     package var injector: ((Injection) throws(InjectionRefusal) -> Void)?
     private var sizes = BodySizes()
@@ -27,7 +28,7 @@ package final class Exchange: @unchecked Sendable {
 
     package init(
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
-        asksUpgrade: Bool, keepsContent: Bool = false, parts: HTTPParts
+        asksUpgrade: Bool, keepsContent: Bool = false, settings: Settings, parts: HTTPParts
     ) {
         self.flow = flow
         self.loop = loop
@@ -37,12 +38,14 @@ package final class Exchange: @unchecked Sendable {
         self.requestLength = requestLength
         self.asksUpgrade = asksUpgrade
         self.keepsContent = keepsContent
+        bodies = FlowBodies(settings)
         self.parts = parts
     }
 
     package func run(on session: isolated Session) async {
         session.services.flows.add(self, id: flow.id)
         do throws(ProxyFailure) {
+            beginRequestBody(on: session)
             try await fire(HTTPHooks.table.requestheaders, on: session)
             try bound(requestBody, requestLength, of: "the request", fault: .client, on: session)
             try await takeRequestBody(on: session)
@@ -54,7 +57,7 @@ package final class Exchange: @unchecked Sendable {
                 try await fire(HTTPHooks.table.responseheaders, on: session)
                 try await takeResponseBody(on: session)
             } else {
-                requestBody.discard()
+                bodies.request?.discard()
                 try await fire(HTTPHooks.table.responseheaders, on: session)
             }
             upgradeLayer?.announce(&flow, session)
@@ -73,30 +76,6 @@ package final class Exchange: @unchecked Sendable {
     package func clientLeft(_ failure: ProxyFailure = .clientGone) { waiter.end(failure) }
 
     // MARK: The request
-
-    private func takeRequestBody(on session: isolated Session) async throws(ProxyFailure) {
-        if requestLength == .none {
-            flow.request.content = .bytes(ByteBuffer())
-            flow.request.timestampEnd = requestBody.timestampEnd
-        } else if flow.response == nil,
-            keepsContent(HTTPHooks.table.request, session) || keepsContent(HTTPHooks.table.response, session)
-        {
-            client.continueIfExpected()
-            flow.request.headers.remove("Expect")
-            let limit = session.services.settings[ProxyOptions.table.bodyBufferLimit]
-            flow.request.content = .bytes(
-                try await requestBody.collect(limit: limit, of: "of the request", waiter: waiter, on: session))
-            flow.request.trailers = requestBody.trailers
-            flow.request.timestampEnd = requestBody.timestampEnd
-        } else {
-            flow.request.content = .omitted(requestLength.count)
-        }
-    }
-
-    /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
-    private func keepsContent(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool {
-        keepsContent || session.services.keepsContent || session.hooks.needsContent(hook, of: flow)
-    }
 
     /// *request*; a worker that moved the request to another host without touching Host means both.
     private func fireRequest(on session: isolated Session) async throws(ProxyFailure) {
@@ -161,20 +140,21 @@ package final class Exchange: @unchecked Sendable {
         for layer in parts.upgrades { layer.prepare(&request, session) }
         switch request.content {
         case .omitted:
-            try stream.sendHead(request, length: requestLength)
-            requestBody.join(stream)
+            try stream.sendHead(request, length: bodies.request?.length ?? .none)
+            copyStreamed(bodies.request, on: session)
+            bodies.request?.pipe.join(stream)
             if client.expectsContinue { promiseContinue(on: session) }
         case .bytes(let bytes):
             let isAbsent = bytes.readableBytes == 0 && requestLength == .none
             let length = isAbsent ? BodyLength.none : .exact(bytes.readableBytes)
             try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : length)
             // What stands behind a request to leave HTTP is for what follows.
-            if !asksUpgrade { requestBody.discard() }
+            if !asksUpgrade { bodies.request?.discard() }
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
         case .missing, .reference:
             try stream.sendHead(request, length: .none)
-            requestBody.discard()
+            bodies.request?.discard()
             stream.bodyEnded(trailers: nil)
         }
         let response = try await stream.head.wait(as: waiter)
@@ -184,6 +164,8 @@ package final class Exchange: @unchecked Sendable {
                 "server \(server.key.address) sent 101 though nobody asked for an upgrade")
         }
         flow.response = response
+        beginResponseBody(stream, on: session)
+        try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
     }
 
     private func passPriority(to stream: any ServerStream) {
@@ -201,45 +183,26 @@ package final class Exchange: @unchecked Sendable {
 
     // MARK: The response
 
-    private func takeResponseBody(on session: isolated Session) async throws(ProxyFailure) {
-        guard let stream = upstream?.stream else { return }
-        try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
-        if stream.length == .none {
-            flow.response?.content = .bytes(ByteBuffer())
-            flow.response?.timestampEnd = WallClock.now
-        } else if keepsContent(HTTPHooks.table.response, session), flow.response?.statusCode != 101 {
-            let limit = session.services.settings[ProxyOptions.table.bodyBufferLimit]
-            do throws(ProxyFailure) {
-                let content = try await stream.response.collect(limit: limit, of: "of the response", waiter: waiter, on: session)
-                flow.response?.content = .bytes(content)
-            } catch {
-                throw error.what == .limit ? ProxyFailure(.limit, fault: .server, error.note) : error
-            }
-            flow.response?.trailers = stream.response.trailers
-            flow.response?.timestampEnd = stream.response.timestampEnd
-        } else {
-            flow.response?.content = .omitted(stream.length.count)
-            flow.response?.timestampEnd = stream.response.timestampEnd
-        }
-    }
-
     /// Sends the response to the client; returns when its body has been passed on.
     private func answer(on session: isolated Session) async throws(ProxyFailure) {
         guard let response = flow.response else { return }
         switch response.content {
         case .omitted:
-            guard let stream = upstream?.stream else { return client.sendWhole(response, ByteBuffer()) }
-            client.sendHead(response, length: stream.length)
+            guard let stream = upstream?.stream, let path = bodies.response else {
+                return client.sendWhole(response, ByteBuffer())
+            }
+            client.sendHead(response, length: path.length)
             if response.statusCode == 101, asksUpgrade { return }
+            copyStreamed(path, on: session)
             let passed = Pending<Bool>(on: session.loop)
-            stream.response.whenDone = { passed.resume(true) }
-            let body = stream.response
-            if body.isComplete { body.whenDone = nil }
+            let body = path.pipe
+            if !body.isComplete { body.whenDone = { passed.resume(true) } }
             let wasComplete = body.isComplete
             body.join(client)
             if !wasComplete { _ = try await passed.wait(as: waiter) }
             if let failure = body.failure { throw failure }
-            flow.response?.timestampEnd = body.timestampEnd
+            // A worker has made an end before the server did.
+            if !stream.response.isComplete { stream.abort() }
         case .bytes(let bytes):
             if response.statusCode == 101, asksUpgrade, upstream != nil {
                 return client.sendHead(response, length: .none)
@@ -280,7 +243,7 @@ package final class Exchange: @unchecked Sendable {
         let sentNothing = !client.headWasSent
         upstream?.stream.abort()
         upstream = nil
-        requestBody.discard()
+        bodies.request?.discard()
         flow.error = FlowError(failure.what == .killed ? FlowError.killedMessage : failure.note, at: WallClock.now)
         if failure.endsSilently || !sentNothing {
             client.abort()
@@ -295,6 +258,8 @@ package final class Exchange: @unchecked Sendable {
     }
 
     private func finish(on session: isolated Session) {
+        noteStreamedBodies()
+        bodies.end()
         let ended = AnyFlow.http(flow)
         session.services.flows.finish(ended, on: loop)
         sizes.request = requestBody.size
@@ -308,7 +273,7 @@ package final class Exchange: @unchecked Sendable {
 
     private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {
         guard session.hooks.hasListeners(hook) else { return }
-        let outcome = try await session.hooks.fire(hook, FlowEvent(flow), waiter: waiter, isolation: session)
+        let outcome = try await session.hooks.fire(hook, FlowEvent(flow, bodies: bodies), waiter: waiter, isolation: session)
         if let failure = outcome.failure {
             var event = FlowEvent(flow)
             for change in outcome.remains { change.apply(&event) }

@@ -5,8 +5,14 @@ import Schema
 /// Carries an HTTP flow.
 package struct FlowEvent: HookPayload {
     @Boxed package var http: HTTPFlow
+    package let bodies: FlowBodies?
 
-    package init(_ flow: HTTPFlow) { _http = Boxed(wrappedValue: flow) }
+    package init(_ flow: HTTPFlow, bodies: FlowBodies? = nil) {
+        _http = Boxed(wrappedValue: flow)
+        self.bodies = bodies
+    }
+
+    package static func == (left: FlowEvent, right: FlowEvent) -> Bool { left.http == right.http }
 
     package var flow: HTTPFlow? {
         get { http }

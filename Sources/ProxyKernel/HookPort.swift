@@ -8,6 +8,8 @@ package protocol HookPayload: Record {
     var flow: HTTPFlow? { get set }
     /// The flow of any type that it carries, if any: what filters look at.
     var anyFlow: AnyFlow? { get }
+    /// The bodies of that flow that are still on their way.
+    var bodies: FlowBodies? { get }
     /// Leaves out the messages of the flow that the event is not about: for workers that did not ask for contents.
     mutating func leaveOutMessages()
 }
@@ -17,6 +19,7 @@ extension HookPayload {
         get { nil }
         set {}
     }
+    package var bodies: FlowBodies? { nil }
     package var anyFlow: AnyFlow? { flow.map { .http($0) } }
     package mutating func leaveOutMessages() {}
 }

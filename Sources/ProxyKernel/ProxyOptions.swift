@@ -46,6 +46,12 @@ package struct ProxyOptions: OptionTable {
     package let bodyBufferLimit = Option<Int>(
         "body_buffer_limit", 256 << 20, read: .whenUsed,
         "Bytes of a body that are held at most for a worker that asked for the whole of it.")
+    package let streamLargeBodies = Option<ByteCount?>(
+        "stream_large_bodies", nil, read: .whenUsed,
+        "Bodies of more bytes than this, such as `3m`, go as they come and are never held, whoever wants them whole.")
+    package let storeStreamedBodies = Option<Bool>(
+        "store_streamed_bodies", false, read: .whenUsed,
+        "Keep a copy of bodies that are streamed, up to `body_buffer_limit`, in the flow that has ended.")
     package let allowHosts = Option<[String]>(
         "allow_hosts", [],
         "Patterns: only what goes to a matching `host:port` is inspected; all else in tunnels and reverse mode is passed through."

@@ -55,9 +55,14 @@ struct InitializeResultTests {
             (#"{"hooks":[{}]}"#, "hooks[0].name: missing"),
             (#"{"hooks":[3]}"#, "hooks[0]: expected a hook's name or an object, found an integer"),
             (
-                #"{"hooks":[{"name":"request","content":"stream"}]}"#,
-                "hooks[0].content: expected one of none, whole, decoded, found 'stream'"
+                #"{"hooks":[{"name":"request","content":"all"}]}"#,
+                #"hooks[0].content: expected one of none, whole, decoded, stream or {"preview": n}, found 'all'"#
             ),
+            (
+                #"{"hooks":[{"name":"request","content":{"preview":0}}]}"#,
+                #"hooks[0].content: expected {"preview": 1 to 262144}"#
+            ),
+            (#"{"hooks":[{"name":"request","content":"whole","decode":true}]}"#, "hooks[0].decode: it is for content: stream"),
             (
                 #"{"hooks":[{"name":"request","on_failure":"ignore"}]}"#,
                 "hooks[0].on_failure: expected one of continue, kill, retry, found 'ignore'"

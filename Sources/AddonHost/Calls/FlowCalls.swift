@@ -88,9 +88,9 @@ enum FlowCalls {
     }
 
     private static let get: CoreCall.Answer = { (params, worker) throws(CallFailure) in
-        let mode: HookRequest.ContentMode
+        let mode: ContentMode
         do throws(StateRefusal) {
-            mode = try params.object?.word("content", HookRequest.ContentMode.self, at: "") ?? .none
+            mode = try ContentMode(of: params, at: "")
         } catch {
             throw .parameters(error)
         }
@@ -180,7 +180,7 @@ enum FlowCalls {
         }
     }
 
-    private static func encoded(_ flow: AnyFlow, _ mode: HookRequest.ContentMode, _ selection: Selection?) -> [UInt8] {
+    private static func encoded(_ flow: AnyFlow, _ mode: ContentMode, _ selection: Selection?) -> [UInt8] {
         var writer = JSONWriter()
         ContentView.shown(flow, mode).record.write(selection, to: &writer)
         return writer.bytes

@@ -9,7 +9,7 @@ import Schema
 /// What one worker is shown of a flow's bodies, and how a body that it changed goes back.
 enum ContentView {
     /// The flow as a worker with this mode sees it. `undecodable` is called with the reason if a body cannot be decoded.
-    static func shown(_ flow: HTTPFlow, _ mode: HookRequest.ContentMode, undecodable: (String) -> Void) -> HTTPFlow {
+    static func shown(_ flow: HTTPFlow, _ mode: ContentMode, undecodable: (String) -> Void) -> HTTPFlow {
         guard mode != .whole else { return flow }
         var flow = flow
         flow.request.content = shown(flow.request.content, flow.request.headers, mode, "request", undecodable)
@@ -24,7 +24,7 @@ enum ContentView {
     }
 
     /// A flow of any type. Messages are a flow's contents as well: without contents they are left out.
-    static func shown(_ flow: AnyFlow, _ mode: HookRequest.ContentMode) -> AnyFlow {
+    static func shown(_ flow: AnyFlow, _ mode: ContentMode) -> AnyFlow {
         switch flow {
         case .http(let flow): .http(shown(mode == .none ? flow.withoutMessages : flow, mode) { _ in })
         case .tcp(let flow) where mode == .none: .tcp(flow.withoutMessages)
@@ -34,7 +34,7 @@ enum ContentView {
     }
 
     private static func shown(
-        _ content: Content, _ headers: Headers, _ mode: HookRequest.ContentMode, _ side: String, _ undecodable: (String) -> Void
+        _ content: Content, _ headers: Headers, _ mode: ContentMode, _ side: String, _ undecodable: (String) -> Void
     ) -> Content {
         guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
         guard mode == .decoded else { return .omitted(buffer.readableBytes) }

@@ -36,7 +36,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return table[hook.index].contains { listener in
             let subscription = listener.subscription
             if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return true }
-            return subscription.content != .none && subscription.admits(.http(flow))
+            return subscription.content.isWhole && subscription.admits(.http(flow))
         }
     }
 
@@ -75,7 +75,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
         guard let link = listener.link else { return }
         link.notify(
             EventLine.notification(
-                listener.subscription.name, shown(payload, listener.subscription), listener.subscription.selection))
+                listener.subscription.name, shown(payload, listener.subscription.content, listener.subscription),
+                listener.subscription.selection))
     }
 
     /// Asks one worker, twice if its hook wants that and it died.
@@ -88,11 +89,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
         let worker = first.subscription.worker
         for attempt in 1...2 {
             let subscription = listener.subscription
-            let shown = shown(payload, subscription)
             let reply: Reply<Payload>
             if let link = listener.link {
-                let answer = try await send(shown, to: link, subscription, attempt, waiter, isolation: isolation)
-                reply = read(answer, shown, subscription)
+                reply = try await consult(
+                    Consultation(
+                        payload: payload, link: link, limits: listener.limits, subscription: subscription,
+                        mode: subscription.content,
+                        attempt: attempt, waiter: waiter), isolation: isolation)
             } else {
                 reply = .failed(listener.outage ?? LinkFailure(.crash, "it is down"))
             }
@@ -118,10 +121,46 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return ([], nil)
     }
 
+    /// One question to one worker.
+    struct Consultation<Payload: HookPayload> {
+        var payload: Payload
+        let link: WorkerLink
+        let limits: LinkLimits
+        let subscription: Subscription
+        var mode: ContentMode
+        let attempt: Int
+        let waiter: Waiter?
+    }
+
+    /// Asks, and does with the event's body what the answer says.
+    @specialized(where Payload == FlowEvent)
+    func consult<Payload: HookPayload>(
+        _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Reply<Payload> {
+        let (subscription, link) = (event.subscription, event.link)
+        guard let offer = try await offer(for: event, isolation: isolation) else {
+            let shown = shown(event.payload, event.mode, subscription)
+            let answer = try await send(shown, to: link, subscription, event.attempt, nil, event.waiter, isolation: isolation)
+            return read(answer, shown, event.mode, subscription)
+        }
+        var shown = shown(event.payload, event.mode, subscription)
+        shown.flow?.set(.reference(offer.shown), of: offer.side)
+        let answer: LinkAnswer
+        do throws(ProxyFailure) {
+            answer = try await send(
+                shown, to: link, subscription, event.attempt, offer.stream, event.waiter, isolation: isolation)
+        } catch {
+            offer.stream.drop(tells: true)
+            throw error
+        }
+        let reply = read(answer, shown, event.mode, subscription)
+        return try await settle(offer, answer, reply, shown, event, isolation: isolation)
+    }
+
     @specialized(where Payload == FlowEvent)
     private func send<Payload: HookPayload>(
-        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, _ waiter: Waiter?,
-        isolation: isolated (any Actor)?
+        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, _ stream: WorkerStream?,
+        _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> LinkAnswer {
         let message = EventLine.event(
             subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: attempt,
@@ -129,7 +168,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         lastSize = min(message.bytes.count, 1 << 16)
         let pending = Pending<LinkAnswer>(on: loop)
         let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
-        link.submit(message, timeout: subscription.timeout, ticket)
+        link.submit(message, timeout: subscription.timeout, stream: stream, ticket)
         do {
             return try await pending.wait(as: waiter, isolation: isolation)
         } catch {
@@ -146,7 +185,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return try await pending.wait(as: waiter, isolation: isolation)
     }
 
-    private enum Reply<Payload: HookPayload> {
+    enum Reply<Payload: HookPayload> {
         case changes([Change<Payload>])
         case killed
         case failed(LinkFailure)
@@ -154,9 +193,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
 
     /// What a worker's answer means, against what it was shown.
     @specialized(where Payload == FlowEvent)
-    private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<
-        Payload
-    > {
+    private func read<Payload: HookPayload>(
+        _ answer: LinkAnswer, _ shown: Payload, _ mode: ContentMode, _ subscription: Subscription
+    ) -> Reply<Payload> {
         let result: JSON
         switch answer {
         case .success(let json): result = json
@@ -168,6 +207,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         do throws(StateRefusal) {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
             var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
+            try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if let entries = result["metrics"]?.array {
                 let worker = subscription.worker
@@ -178,30 +218,35 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 if kills { return .killed }
             }
             let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
-            guard mayKill || subscription.content == .decoded, !changes.isEmpty else { return .changes(changes) }
+            guard mayKill || mode == .decoded, !changes.isEmpty else { return .changes(changes) }
             var answered = shown
             for change in changes { change.apply(&answered) }
             if mayKill, answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
-            if subscription.content == .decoded, let old = shown.flow, let new = answered.flow {
+            if mode == .decoded, let old = shown.flow, let new = answered.flow {
                 changes += ContentView.recoding(from: old, to: new)
             }
             return .changes(changes)
         } catch {
-            let failure = LinkFailure(.badReply, "\(error)")
-            host.trouble(subscription, failure)
-            return .failed(failure)
+            return refused("\(error)", subscription)
         }
     }
 
+    /// An answer that cannot be followed.
+    func refused<Payload: HookPayload>(_ why: String, _ subscription: Subscription) -> Reply<Payload> {
+        let failure = LinkFailure(.badReply, why)
+        host.trouble(subscription, failure)
+        return .failed(failure)
+    }
+
     @specialized(where Payload == FlowEvent)
-    private func shown<Payload: HookPayload>(_ payload: Payload, _ subscription: Subscription) -> Payload {
+    private func shown<Payload: HookPayload>(_ payload: Payload, _ mode: ContentMode, _ subscription: Subscription) -> Payload {
         var shown = payload
-        if subscription.content == .none { shown.leaveOutMessages() }
+        if !mode.isWhole { shown.leaveOutMessages() }
         guard let flow = shown.flow else { return shown }
-        shown.flow = ContentView.shown(flow, subscription.content) { reason in
+        shown.flow = ContentView.shown(flow, mode) { reason in
             host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)")
         }
-        if subscription.content == .none { shown.leaveOutMessages() }
+        if !mode.isWhole { shown.leaveOutMessages() }
         return shown
     }
 

@@ -10,7 +10,9 @@ final class Subscription: Sendable {
     /// The name that the worker used, which its events carry.
     let name: String
     let filter: Filter?
-    let content: HookRequest.ContentMode
+    let content: ContentMode
+    /// The message whose body it is about, if it is about one.
+    let side: MessageSide?
     /// Whether the worker is only told.
     let observes: Bool
     let timeout: Int64
@@ -30,6 +32,15 @@ final class Subscription: Sendable {
         policy = request.policy ?? bounds.policy
         order = request.order
         self.worker = worker
+        side = Self.side(of: request.hook)
+        if request.content.isPart {
+            guard side != nil else {
+                throw StateRefusal(.badState, at: "\(path).content", "'\(name)' has no body that could come in parts")
+            }
+            guard !observes else {
+                throw StateRefusal(.badState, at: "\(path).observe", "a body that comes in parts needs an answer")
+            }
+        }
         selection = try Self.selection(request, at: path)
         guard let text = request.filter else {
             filter = nil
@@ -44,6 +55,13 @@ final class Subscription: Sendable {
         } catch {
             throw StateRefusal(.badState, at: "\(path).filter", error.description)
         }
+    }
+
+    private static func side(of hook: any AnyHook) -> MessageSide? {
+        let hooks = HTTPHooks.table
+        if hook.index == hooks.requestheaders.index || hook.index == hooks.request.index { return .request }
+        if hook.index == hooks.responseheaders.index || hook.index == hooks.response.index { return .response }
+        return nil
     }
 
     /// What the worker asked for, and the flow's id whatever it asked for.
@@ -73,6 +91,16 @@ struct Listener: Sendable {
     let subscription: Subscription
     /// Nil while the worker is down.
     let link: WorkerLink?
-    /// Why, if it is.
+    /// What the connection was agreed to carry.
+    let limits: LinkLimits
+    /// Why it is down, if it is.
     let outage: LinkFailure?
+
+    init(_ subscription: Subscription, link: WorkerLink, limits: LinkLimits) {
+        (self.subscription, self.link, self.limits, outage) = (subscription, link, limits, nil)
+    }
+
+    init(_ subscription: Subscription, outage: LinkFailure) {
+        (self.subscription, link, limits, self.outage) = (subscription, nil, LinkLimits(), outage)
+    }
 }

@@ -29,6 +29,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     private let initialize: LinkMessage
     private var context: ChannelHandlerContext?
     private var tickets: [Int: EventTicket] = [:]
+    private var streams: [Int: WorkerStream] = [:]
     private var hasStarted = false
     private var hasEnded = false
     private var flushIsDue = false
@@ -45,10 +46,20 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: The host's side
 
-    /// Sends an event; may be called from any loop.
-    func submit(_ message: LinkMessage, timeout: Int64, isLast: Bool = false, _ ticket: EventTicket) {
-        guard loop.inEventLoop else { return loop.execute { self.submit(message, timeout: timeout, isLast: isLast, ticket) } }
+    /// Sends an event, and announces the stream that it names; may be called from any loop.
+    func submit(
+        _ message: LinkMessage, timeout: Int64, isLast: Bool = false, stream: WorkerStream? = nil, _ ticket: EventTicket
+    ) {
+        guard loop.inEventLoop else {
+            return loop.execute { self.submit(message, timeout: timeout, isLast: isLast, stream: stream, ticket) }
+        }
         guard !ticket.isCancelled else { return }
+        if let stream {
+            guard streams.count < core.limits.maximumStreams else {
+                return ticket.complete(.failure(LinkFailure(.overload, "\(streams.count) bodies go through it already")))
+            }
+            streams[stream.number] = stream
+        }
         switch core.event(message, timeout: timeout, isLast: isLast, now: MonotonicClock.now) {
         case .accepted(let id):
             ticket.id = id
@@ -71,6 +82,19 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         guard loop.inEventLoop else { return loop.execute { self.notify(message) } }
         core.notify(message)
         afterwards()
+    }
+
+    /// Sends what belongs to a stream; may be called from any loop.
+    func post(_ message: LinkMessage) {
+        guard loop.inEventLoop else { return loop.execute { self.post(message) } }
+        core.post(message)
+        afterwards()
+    }
+
+    /// A stream is over; may be called from any loop.
+    func forget(_ number: Int) {
+        guard loop.inEventLoop else { return loop.execute { self.forget(number) } }
+        streams[number] = nil
     }
 
     /// Answers a call of the worker's; may be called from any loop.
@@ -170,6 +194,9 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
                 ticket.complete(.failure(failure))
             case .call(let id, let method, let params): owner?.called(self, id, method: method, params: params)
+            case .notification(let method, let params) where method.hasPrefix(StreamNotice.prefix):
+                // One that names no open stream comes from a worker that has not heard of its end.
+                StreamNotice.number(params).flatMap { streams[$0] }?.received(method, params)
             case .notification(let method, let params): owner?.notified(self, method: method, params: params)
             case .drained:
                 drained?.succeed()
@@ -187,6 +214,9 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         drained?.succeed()
         drained = nil
         context?.close(promise: nil)
+        let lostStreams = streams.values
+        streams = [:]
+        for stream in lostStreams { stream.lost(LinkFailure(.crash, end.description)) }
         owner?.ended(self, end, lost: lost)
     }
 

@@ -118,7 +118,7 @@ extension Worker {
     func publishOutage(_ life: WorkerLife, _ cause: FailureCause, _ note: String) {
         if life.isReady { lastSubscriptions = life.subscriptions }
         let outage = LinkFailure(cause, note)
-        host.publish(self, lastSubscriptions.map { Listener(subscription: $0, link: nil, outage: outage) })
+        host.publish(self, lastSubscriptions.map { Listener($0, outage: outage) })
     }
 
     private func relaunch(after delay: Int64) {

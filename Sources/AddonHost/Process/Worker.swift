@@ -105,7 +105,7 @@ final class Worker: @unchecked Sendable {
             return
         }
         supervision.ready(now: MonotonicClock.now)
-        host.publish(self, life.subscriptions.map { Listener(subscription: $0, link: link, outage: nil) })
+        host.publish(self, life.subscriptions.map { Listener($0, link: link, limits: link.core.limits) })
         hopeful.forEach { $0.succeed(true) }
         hopeful = []
         if let diedAt { host.log.line(.info, name, "is back after \(seconds(MonotonicClock.now - diedAt))") }

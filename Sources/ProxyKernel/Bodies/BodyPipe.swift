@@ -12,6 +12,9 @@ package final class BodyPipe: BodySource {
     private var sink: (any BodySink)?
     private var isDiscarded = false
     private var collecting: (done: Pending<Bool>, limit: Int)?
+    private var peeking: (done: Pending<Bool>, count: Int)?
+    /// What has passed, for whoever wants to see it afterwards.
+    private var copy: (bytes: ByteBuffer, limit: Int)?
     private var bound: (size: Int, failure: ProxyFailure)?
     /// Stops or resumes whoever produces the body.
     private let setReading: (Bool) -> Void
@@ -34,10 +37,12 @@ package final class BodyPipe: BodySource {
         size += bytes.readableBytes
         if let bound, size > bound.size { return failed(bound.failure) }
         if let sink {
+            note(bytes)
             sink.body(bytes)
             if !sink.takesBody { setReading(false) }
         } else if !isDiscarded {
             if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
+            if let peeking, held.readableBytes >= peeking.count { peeking.done.resume(true) }
             if let collecting {
                 if size > collecting.limit { collecting.done.resume(false) }
             } else if held.readableBytes > Self.highWaterMark {
@@ -65,6 +70,7 @@ package final class BodyPipe: BodySource {
     private func finish() {
         sink = nil
         collecting?.done.resume(true)
+        peeking?.done.resume(true)
         if let done = whenDone {
             whenDone = nil
             done()
@@ -78,16 +84,33 @@ package final class BodyPipe: BodySource {
         bound = (size, failure)
     }
 
+    /// Keeps a copy of what passes from now on, unless that is more than `limit`.
+    package func copy(upTo limit: Int) {
+        if size <= limit { copy = (ByteBuffer(), limit) }
+    }
+
+    /// The copy of a body that has passed as a whole; nil if there is none.
+    package func takeCopy() -> ByteBuffer? {
+        defer { copy = nil }
+        return isEnded ? copy?.bytes : nil
+    }
+
+    private func note(_ bytes: ByteBuffer) {
+        guard let limit = copy?.limit, let size = copy?.bytes.readableBytes else { return }
+        guard size + bytes.readableBytes <= limit else { return copy = nil }
+        copy?.bytes.writeImmutableBuffer(bytes)
+    }
+
     /// The whole body, at most `limit` bytes.
     package func collect(
-        limit: Int, of whom: String, waiter: Waiter, on session: isolated Session
+        limit: Int, of whom: String, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> ByteBuffer {
         if !isComplete, size <= limit {
-            let done = Pending<Bool>(on: session.loop)
+            let done = Pending<Bool>(on: loop)
             collecting = (done, limit)
             setReading(true)
             defer { collecting = nil }
-            _ = try await done.wait(as: waiter)
+            _ = try await done.wait(as: waiter, isolation: isolation)
         }
         if let failure { throw failure }
         guard size <= limit else {
@@ -98,9 +121,32 @@ package final class BodyPipe: BodySource {
         return held
     }
 
+    /// The first `count` bytes, which stay; fewer if the body ends before or `patience` is over.
+    package func prefix(
+        _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
+    ) async throws(ProxyFailure) -> ByteBuffer {
+        let count = min(count, Self.highWaterMark)
+        if !isComplete, held.readableBytes < count {
+            let done = Pending<Bool>(on: loop)
+            peeking = (done, count)
+            setReading(true)
+            let alarm = loop.scheduleTask(in: patience) { done.resume(false) }
+            defer {
+                peeking = nil
+                alarm.cancel()
+            }
+            _ = try await done.wait(as: waiter, isolation: isolation)
+        }
+        if let failure { throw failure }
+        return held.getSlice(at: held.readerIndex, length: min(count, held.readableBytes)) ?? ByteBuffer()
+    }
+
     /// Passes on what is held and all that follows. The pipe feeds nobody else from then on.
     package func join(_ sink: any BodySink) {
-        if held.readableBytes > 0 { sink.body(held) }
+        if held.readableBytes > 0 {
+            note(held)
+            sink.body(held)
+        }
         held = ByteBuffer()
         if isEnded { return sink.bodyEnded(trailers: trailers) }
         if let failure { return sink.bodyFailed(failure) }

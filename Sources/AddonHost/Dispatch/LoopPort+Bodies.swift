@@ -1,0 +1,140 @@
+import AddonWire
+import FlowModel
+import HTTPExchange
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// Bodies that workers get in parts.
+extension LoopPort {
+    /// How long an event with a preview waits for the bytes that it is to show, where fewer have come.
+    private static let patience = TimeAmount.seconds(1)
+
+    /// What the worker is offered of the event's body; nil if it wants no part of it, or there is none.
+    func offer<Payload: HookPayload>(
+        for event: Consultation<Payload>, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> BodyOffer? {
+        let (payload, subscription) = (event.payload, event.subscription)
+        guard event.mode.isPart, let side = subscription.side, let flow = payload.flow,
+            let source = BodyOffer.source(side, of: flow, payload.bodies)
+        else { return nil }
+        let stream = WorkerStream(to: event.link, subscription, on: loop, limits: event.limits)
+        guard case .preview(let count) = subscription.content else {
+            return BodyOffer(side: side, source: source, stream: stream, shown: .stream(stream.number))
+        }
+        let shown: ContentReference
+        switch source {
+        case .held(let bytes, _):
+            let beginning = bytes.getSlice(at: bytes.readerIndex, length: min(count, bytes.readableBytes)) ?? ByteBuffer()
+            shown = .preview(
+                beginning, size: bytes.readableBytes, isComplete: count >= bytes.readableBytes, stream: stream.number)
+        case .flowing(let path):
+            let beginning = try await path.prefix(
+                count, patience: Self.patience, waiter: event.waiter, on: loop, isolation: isolation)
+            let isComplete = path.pipe.isEnded && path.pipe.size == beginning.readableBytes
+            shown = .preview(
+                beginning, size: isComplete ? beginning.readableBytes : path.length.count, isComplete: isComplete,
+                stream: stream.number)
+        }
+        return BodyOffer(side: side, source: source, stream: stream, shown: shown)
+    }
+
+    /// Does with an offered body what the worker's answer says.
+    func settle<Payload: HookPayload>(
+        _ offer: BodyOffer, _ answer: LinkAnswer, _ reply: Reply<Payload>, _ shown: Payload, _ event: Consultation<Payload>,
+        isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Reply<Payload> {
+        guard case .changes(let changes) = reply else {
+            offer.stream.drop(tells: true)
+            return reply
+        }
+        let more: BodyOffer.More?
+        do throws(StateRefusal) {
+            more = try (try? answer.get())?.object?.word("more", BodyOffer.More.self, at: "")
+        } catch {
+            offer.stream.drop(tells: true)
+            return refused("\(error)", event.subscription)
+        }
+        if offer.isReplaced(by: changes.map(\.path)) {
+            offer.stream.drop(tells: false)
+            if case .flowing(let path) = offer.source { path.discard() }
+            return reply
+        }
+        if offer.isPreview, more == nil {
+            offer.stream.drop(tells: false)
+            return reply
+        }
+        guard offer.isPreview, more == .whole else {
+            return .changes(changes + (try await pass(offer, answered(shown, changes), event, isolation: isolation)))
+        }
+        offer.stream.drop(tells: false)
+        return try await showWhole(offer, changes, event, isolation: isolation)
+    }
+
+    private func answered<Payload: HookPayload>(_ shown: Payload, _ changes: [Change<Payload>]) -> Payload {
+        var answered = shown
+        for change in changes { change.apply(&answered) }
+        return answered
+    }
+
+    /// Sends the body through the worker: from now on if it flows, within the event if it is held.
+    private func pass<Payload: HookPayload>(
+        _ offer: BodyOffer, _ answered: Payload, _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> [Change<Payload>] {
+        let side = offer.side
+        switch offer.source {
+        case .flowing(let path):
+            path.pass(through: offer.stream)
+            return [Self.content(side) { $0.set(.omitted(nil), of: side) }]
+        case .held(let bytes, let trailers):
+            let path = BodyPath(bytes, trailers: trailers)
+            path.pass(through: offer.stream)
+            defer { path.end() }
+            let whole = try await path.hold(
+                limit: event.payload.bodies?.limit ?? bytes.readableBytes * 2, of: "of the \(side.rawValue)",
+                waiter: event.waiter, on: loop, isolation: isolation)
+            let ending = path.pipe.trailers
+            return [Self.content(side) { $0.set(.bytes(whole), trailers: .some(ending), of: side) }]
+        }
+    }
+
+    /// Holds the rest of a body that was previewed, and asks the worker anew.
+    private func showWhole<Payload: HookPayload>(
+        _ offer: BodyOffer, _ changes: [Change<Payload>], _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Reply<Payload> {
+        let side = offer.side
+        var held: [Change<Payload>] = []
+        if case .flowing(let path) = offer.source {
+            guard event.payload.flow?.isStreamed(side) != true else {
+                return refused("more: the body is streamed and cannot be had whole", event.subscription)
+            }
+            let whole = try await path.hold(
+                limit: event.payload.bodies?.limit ?? 0, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop,
+                isolation: isolation)
+            let trailers = path.pipe.trailers
+            held = [Self.content(side) { $0.set(.bytes(whole), trailers: .some(trailers), of: side) }]
+        }
+        var again = event
+        again.payload = answered(event.payload, changes + held)
+        again.mode = .whole
+        switch try await consult(again, isolation: isolation) {
+        case .changes(let more): return .changes(changes + held + more)
+        case let reply: return reply
+        }
+    }
+
+    private static func content<Payload: HookPayload>(
+        _ side: MessageSide, _ apply: @escaping @Sendable (inout HTTPFlow) -> Void
+    ) -> Change<Payload> {
+        Change(path: "flow.\(side.rawValue).content") { payload in
+            guard var flow = payload.flow else { return }
+            apply(&flow)
+            payload.flow = flow
+        }
+    }
+}
+
+extension HTTPFlow {
+    /// The body of that side goes as it comes, and is never held.
+    func isStreamed(_ side: MessageSide) -> Bool { side == .request ? request.isStreamed : response?.isStreamed ?? false }
+}

@@ -1,0 +1,56 @@
+import FlowModel
+import NIOCore
+import ProxyKernel
+
+/// The body that an event is about, as one worker is offered it in parts: as a stream, or as its beginning.
+struct BodyOffer {
+    enum Source {
+        /// It stands in the flow's state.
+        case held(ByteBuffer, trailers: Headers?)
+        case flowing(BodyPath)
+    }
+
+    /// What the worker asks for behind a preview.
+    enum More: String, CaseIterable, Sendable { case whole, stream }
+
+    let side: MessageSide
+    let source: Source
+    let stream: WorkerStream
+    let shown: ContentReference
+
+    var isPreview: Bool { if case .preview = shown { true } else { false } }
+
+    /// The body of that side; nil if there is none, or nobody has it any more.
+    static func source(_ side: MessageSide, of flow: HTTPFlow, _ bodies: FlowBodies?) -> Source? {
+        let content = side == .request ? flow.request.content : flow.response?.content
+        let trailers = side == .request ? flow.request.trailers : flow.response?.trailers
+        switch content {
+        case .bytes(let bytes): return bytes.readableBytes > 0 ? .held(bytes, trailers: trailers) : nil
+        case .missing, .omitted:
+            // A response that an addon has set has no way of its own.
+            guard let path = bodies?[side], path.flows else { return nil }
+            return .flowing(path)
+        case .reference, nil: return nil
+        }
+    }
+
+    /// Whether an answer's changes put another body in the place of the one that was offered.
+    func isReplaced(by paths: [String]) -> Bool {
+        let message = "flow.\(side.rawValue)"
+        return paths.contains { $0 == message || $0 == "\(message).content" }
+    }
+}
+
+extension HTTPFlow {
+    /// The state with other content, and with other trailers if they are given.
+    mutating func set(_ content: Content, trailers: Headers?? = nil, of side: MessageSide) {
+        switch side {
+        case .request:
+            request.content = content
+            if let trailers { request.trailers = trailers }
+        case .response:
+            response?.content = content
+            if let trailers { response?.trailers = trailers }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import FlowModel
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// How the two bodies get into the flow's state, or past it.
+extension Exchange {
+    /// Makes the way of the request's body, and decides by its length whether it is streamed.
+    func beginRequestBody(on session: isolated Session) {
+        bodies.request = BodyPath(requestBody, length: requestLength) { [weak self] in
+            // Whoever wants the body must tell a client that waits for a word.
+            guard let self, self.client.expectsContinue else { return }
+            self.client.continueIfExpected()
+            self.flow.request.headers.remove("Expect")
+        }
+        flow.request.isStreamed = isLarge(requestLength, session)
+    }
+
+    func beginResponseBody(_ stream: any ServerStream, on session: isolated Session) {
+        bodies.response = BodyPath(stream.response, length: stream.length)
+        flow.response?.isStreamed = isLarge(stream.length, session)
+    }
+
+    private func isLarge(_ length: BodyLength, _ session: isolated Session) -> Bool {
+        guard let count = length.count, let limit = session.services.settings[ProxyOptions.table.streamLargeBodies] else {
+            return false
+        }
+        return count > limit.bytes
+    }
+
+    func takeRequestBody(on session: isolated Session) async throws(ProxyFailure) {
+        if requestLength == .none {
+            flow.request.content = .bytes(ByteBuffer())
+            flow.request.timestampEnd = requestBody.timestampEnd
+        }
+        guard let path = bodies.request, path.flows else { return }
+        flow.request.content = .omitted(path.length.count)
+        guard flow.response == nil, !flow.request.isStreamed,
+            keepsContent(HTTPHooks.table.request, session) || keepsContent(HTTPHooks.table.response, session)
+        else { return }
+        guard let content = try await hold(path, "the request", fault: .client, on: session) else {
+            return flow.request.isStreamed = true
+        }
+        flow.request.content = .bytes(content)
+        flow.request.trailers = path.pipe.trailers
+        flow.request.timestampEnd = path.pipe.timestampEnd
+    }
+
+    func takeResponseBody(on session: isolated Session) async throws(ProxyFailure) {
+        guard let path = bodies.response else { return }
+        if path.length == .none {
+            flow.response?.content = .bytes(ByteBuffer())
+            flow.response?.timestampEnd = WallClock.now
+        }
+        guard path.flows else { return }
+        flow.response?.content = .omitted(path.length.count)
+        flow.response?.timestampEnd = path.pipe.timestampEnd
+        guard flow.response?.isStreamed != true, flow.response?.statusCode != 101,
+            keepsContent(HTTPHooks.table.response, session)
+        else { return }
+        guard let content = try await hold(path, "the response", fault: .server, on: session) else {
+            flow.response?.isStreamed = true
+            return
+        }
+        flow.response?.content = .bytes(content)
+        flow.response?.trailers = path.pipe.trailers
+        flow.response?.timestampEnd = path.pipe.timestampEnd
+    }
+
+    /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
+    private func keepsContent(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool {
+        keepsContent || session.services.keepsContent || session.hooks.needsContent(hook, of: flow)
+    }
+
+    /// The whole body; nil if it turns out to be one that is streamed.
+    private func hold(
+        _ path: BodyPath, _ whom: String, fault: ProxyFailure.Fault, on session: isolated Session
+    ) async throws(ProxyFailure) -> ByteBuffer? {
+        let large = session.services.settings[ProxyOptions.table.streamLargeBodies]?.bytes ?? .max
+        do throws(ProxyFailure) {
+            return try await path.hold(
+                limit: min(large, bodies.limit), of: "of \(whom)", waiter: waiter, on: session.loop, isolation: session)
+        } catch {
+            guard error.what == .limit, path.flows else { throw error }
+            if large <= bodies.limit { return nil }
+            throw ProxyFailure(.limit, fault: fault, error.note)
+        }
+    }
+
+    /// Keeps a copy of a body that passes, if that is wanted.
+    func copyStreamed(_ path: BodyPath?, on session: isolated Session) {
+        guard session.services.settings[ProxyOptions.table.storeStreamedBodies] else { return }
+        path?.pipe.copy(upTo: bodies.limit)
+    }
+
+    /// What is known of bodies that have passed, when all is over.
+    func noteStreamedBodies() {
+        if let pipe = bodies.request?.pipe, flow.request.content.isOmitted {
+            flow.request.timestampEnd = pipe.timestampEnd
+            flow.request.trailers = pipe.trailers
+            if let copy = pipe.takeCopy() { flow.request.content = .bytes(copy) }
+        }
+        if let pipe = bodies.response?.pipe, flow.response?.content.isOmitted == true {
+            flow.response?.timestampEnd = pipe.timestampEnd
+            flow.response?.trailers = pipe.trailers
+            if let copy = pipe.takeCopy() { flow.response?.content = .bytes(copy) }
+        }
+    }
+
+    /// Ends a body that is longer than `body_size_limit`: at once if its head says so, else when it is.
+    func bound(
+        _ body: BodyPipe, _ length: BodyLength, of whom: String, fault: ProxyFailure.Fault, on session: isolated Session
+    ) throws(ProxyFailure) {
+        guard let limit = session.services.bodySizeLimit else { return }
+        let failure = ProxyFailure(
+            .limit, fault: fault, "the body of \(whom) is larger than the \(limit) bytes that body_size_limit lets through")
+        // It may have come already, as a whole.
+        if max(length.count ?? 0, body.size) > limit { throw failure }
+        body.bound(limit, failure)
+    }
+}

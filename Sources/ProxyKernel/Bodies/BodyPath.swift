@@ -1,0 +1,72 @@
+import FlowModel
+import NIOCore
+
+/// The way of one message's body from its producer to its receiver, with the stages that stand in it. Confined to the session's loop.
+///
+/// While the body flows, nobody holds more of it than the pipes let wait. `hold` ends that: the body is in the flow's state then.
+package final class BodyPath: @unchecked Sendable {
+    /// What comes out behind the last stage.
+    package private(set) var pipe: BodyPipe
+    /// What is known of its length there.
+    package private(set) var length: BodyLength
+    private var stages: [any BodyStage] = []
+    private var isHeld = false
+    /// Called before the body is first asked for: its sender may wait for a word.
+    private let willRead: () -> Void
+
+    package init(_ pipe: BodyPipe, length: BodyLength, willRead: @escaping () -> Void = {}) {
+        self.pipe = pipe
+        self.length = length
+        self.willRead = willRead
+    }
+
+    /// The way of a body that is there already.
+    package convenience init(_ bytes: ByteBuffer, trailers: Headers?) {
+        let pipe = BodyPipe { _ in }
+        pipe.received(bytes)
+        pipe.ended(trailers: trailers)
+        self.init(pipe, length: .exact(bytes.readableBytes))
+    }
+
+    /// There is a body, and it is still to come or on its way.
+    package var flows: Bool { length != .none && !isHeld }
+
+    /// Puts one more stage behind those that are there.
+    package func pass(through stage: any BodyStage) {
+        willRead()
+        stages.append(stage)
+        length = .unknown
+        pipe = pipe.pass(through: stage)
+    }
+
+    /// The whole body, at most `limit` bytes; it does not flow any more.
+    package func hold(
+        limit: Int, of whom: String, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
+    ) async throws(ProxyFailure) -> ByteBuffer {
+        willRead()
+        let bytes = try await pipe.collect(limit: limit, of: whom, waiter: waiter, on: loop, isolation: isolation)
+        isHeld = true
+        return bytes
+    }
+
+    /// What stands at the body's beginning, without taking it: `count` bytes, or all that has come when the body ends or `patience` is over.
+    package func prefix(
+        _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
+    ) async throws(ProxyFailure) -> ByteBuffer {
+        willRead()
+        return try await pipe.prefix(count, patience: patience, waiter: waiter, on: loop, isolation: isolation)
+    }
+
+    /// Reads the rest and throws it away; what the flow's state has is the body from now on.
+    package func discard() {
+        isHeld = true
+        end()
+        pipe.discard()
+    }
+
+    /// Nobody works on the body any more.
+    package func end() {
+        for stage in stages where !stage.output.isComplete { stage.bodyFailed(.clientGone) }
+        stages = []
+    }
+}
