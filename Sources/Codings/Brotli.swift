@@ -16,7 +16,7 @@ final class BrotliDecoding: CodingStep {
         BrotliDecoderDestroyInstance(state)
     }
 
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
     {
@@ -42,6 +42,8 @@ final class BrotliDecoding: CodingStep {
 /// Applies `br`.
 final class BrotliEncoding: CodingStep {
     private let state: OpaquePointer
+    /// The library takes no input, and does not end, before all that a flush has begun is out.
+    private var isFlushing = false
 
     init(level: CodingLevel) throws(CodingFailure) {
         guard let state = BrotliEncoderCreateInstance(nil, nil, nil) else {
@@ -59,15 +61,35 @@ final class BrotliEncoding: CodingStep {
         BrotliEncoderIsFinished(state) != 0
     }
 
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
     {
+        var written = 0
+        if isFlushing {
+            var none = UnsafeRawBufferPointer(start: nil, count: 0)
+            written = try compress(&none, into: output, BROTLI_OPERATION_FLUSH)
+            guard written < output.count else { return written }
+            isFlushing = false
+        }
+        let operation =
+            switch goal {
+            case .more: BROTLI_OPERATION_PROCESS
+            case .flush: BROTLI_OPERATION_FLUSH
+            case .end: BROTLI_OPERATION_FINISH
+            }
+        written += try compress(&input, into: .init(rebasing: output[written...]), operation)
+        isFlushing = goal == .flush && written == output.count
+        return written
+    }
+
+    private func compress(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ operation: BrotliEncoderOperation
+    ) throws(CodingFailure) -> Int {
         var offered = input.count
         var next = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
         var room = output.count
         var out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        let operation = ending ? BROTLI_OPERATION_FINISH : BROTLI_OPERATION_PROCESS
         guard BrotliEncoderCompressStream(state, operation, &offered, &next, &room, &out, nil) != 0 else {
             throw .unavailable(.brotli, reason: "BrotliEncoderCompressStream failed")
         }

@@ -15,11 +15,21 @@ package enum CodingFailure: Error, Sendable, Equatable {
     /// The decoded body, or one of its layers, is longer than the limit in bytes.
     case tooLarge(limit: Int)
 
-    /// The body, or one of its layers, unpacks to more than `ratio` times the bytes received.
+    /// The body, or one of its layers, unpacks to more than `ratio` times the bytes taken for it.
     case bomb(ratio: Int)
 
     /// The library could not start or go on, for want of memory as a rule.
     case unavailable(ContentCoding, reason: String)
+}
+
+extension CodingFailure {
+    /// Whether the body was longer than its receiver lets it be, whatever else is in it.
+    package var isExcess: Bool {
+        switch self {
+        case .tooLarge, .bomb: true
+        case .unknown, .tooMany, .truncated, .corrupt, .unavailable: false
+        }
+    }
 }
 
 extension CodingFailure: CustomStringConvertible {

@@ -3,7 +3,7 @@ package struct CodingLimits: Sendable, Equatable {
     /// The most bytes that come out.
     package var maximumSize: Int
 
-    /// The most bytes that come out per byte that went in so far, from the first output beyond `ratioFreeSize` on.
+    /// The most bytes that come out per byte that was taken so far, from the first output beyond `ratioFreeSize` on.
     package var maximumRatio: Int
 
     /// Output up to this many bytes is not held against the ratio: small bodies of blanks are no attack.

@@ -1,12 +1,21 @@
+/// What is to come out behind the input that is at hand. Decoders never hold back what they can tell.
+package enum CodingGoal: Sendable {
+    /// What the library sees fit: more input follows.
+    case more
+    /// All that the receiver needs to have the input so far; more follows.
+    case flush
+    /// All: nothing follows.
+    case end
+}
+
 /// One direction of one coding over one body: what each compression library is wrapped into.
 ///
 /// The caller repeats `step` until it leaves room in the output, and then brings more input.
 protocol CodingStep: AnyObject {
-    /// Moves bytes from the front of `input`, which it shortens, to `output`, and returns how many it wrote.
+    /// Moves bytes from the front of `input`, which it shortens, to `output`, which has room, and returns how many it wrote.
     ///
-    /// `ending` says that nothing follows `input`; an encoder then writes what it held back. Decoders take input after the end of
-    /// the coded data and drop it, as browsers do; only `zstd` reads it as a further frame.
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    /// Decoders take input after the end of the coded data and drop it, as browsers do; only `zstd` reads it as a further frame.
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
 

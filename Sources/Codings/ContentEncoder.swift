@@ -1,5 +1,5 @@
 /// Applies content codings to one body, piece by piece. Not for use by two threads at once.
-package struct ContentEncoder: ~Copyable {
+package struct ContentEncoder: ContentCoder, ~Copyable {
     private var pipeline: CodingPipeline
 
     /// `codings` in the order they are applied, that is the order of `Content-Encoding`.
@@ -14,14 +14,21 @@ package struct ContentEncoder: ~Copyable {
         pipeline = CodingPipeline(steps, limits: nil, needsEnd: false)
     }
 
-    /// Encodes the next piece of the body; libraries hold input back, so the result is often empty.
-    package mutating func encode(_ chunk: [UInt8]) throws(CodingFailure) -> [UInt8] {
-        try pipeline.pass(chunk, ending: false)
+    package mutating func step(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal
+    ) throws(CodingFailure) -> Int {
+        try pipeline.step(&input, into: output, goal)
+    }
+
+    /// Encodes the next piece of the body. Libraries hold input back, so the result is often empty, unless it is to be flushed: then
+    /// a receiver can decode all that was given so far.
+    package mutating func encode(_ chunk: [UInt8], flushing: Bool = false) throws(CodingFailure) -> [UInt8] {
+        try pipeline.pass(chunk, flushing ? .flush : .more)
     }
 
     /// Ends the body and returns its last piece. A body of no bytes still becomes valid coded data.
     package mutating func finish() throws(CodingFailure) -> [UInt8] {
-        try pipeline.pass([], ending: true)
+        try pipeline.pass([], .end)
     }
 
     /// Encodes a whole body at once.
@@ -29,6 +36,6 @@ package struct ContentEncoder: ~Copyable {
         _ bytes: [UInt8], codings: [ContentCoding], level: CodingLevel = .fast
     ) throws(CodingFailure) -> [UInt8] {
         var encoder = try ContentEncoder(codings, level: level)
-        return try encoder.pipeline.pass(bytes, ending: true)
+        return try encoder.pipeline.pass(bytes, .end)
     }
 }

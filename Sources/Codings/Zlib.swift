@@ -43,7 +43,7 @@ final class Inflation: CodingStep {
         }
     }
 
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
     {
@@ -147,7 +147,7 @@ final class Deflation: CodingStep {
         stream.deallocate()
     }
 
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
     {
@@ -157,7 +157,15 @@ final class Deflation: CodingStep {
         stream.pointee.avail_in = offered
         stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         stream.pointee.avail_out = room
-        let status = deflate(stream, ending && Int(offered) == input.count ? Z_FINISH : Z_NO_FLUSH)
+        // The library counts in 32 bits: what is behind them comes with the next call.
+        let flush =
+            switch goal {
+            case _ where Int(offered) < input.count: Z_NO_FLUSH
+            case .more: Z_NO_FLUSH
+            case .flush: Z_SYNC_FLUSH
+            case .end: Z_FINISH
+            }
+        let status = deflate(stream, flush)
         input = .init(rebasing: input.dropFirst(Int(offered - stream.pointee.avail_in)))
         switch status {
         case Z_OK, Z_BUF_ERROR: break

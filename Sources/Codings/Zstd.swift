@@ -18,7 +18,7 @@ final class ZstdDecoding: CodingStep {
         ZSTD_freeDStream(stream)
     }
 
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
     {
@@ -55,17 +55,23 @@ final class ZstdEncoding: CodingStep {
         ZSTD_freeCStream(stream)
     }
 
-    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, ending: Bool)
+    func step(_ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal)
         throws(CodingFailure)
         -> Int
     {
         var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
         var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-        let result = ZSTD_compressStream2(stream, &target, &source, ending ? ZSTD_e_end : ZSTD_e_continue)
+        let directive =
+            switch goal {
+            case .more: ZSTD_e_continue
+            case .flush: ZSTD_e_flush
+            case .end: ZSTD_e_end
+            }
+        let result = ZSTD_compressStream2(stream, &target, &source, directive)
         if ZSTD_isError(result) != 0 {
             throw .unavailable(.zstd, reason: String(cString: ZSTD_getErrorName(result)))
         }
-        isComplete = ending && result == 0
+        isComplete = goal == .end && result == 0
         input = .init(rebasing: input.dropFirst(source.pos))
         return target.pos
     }

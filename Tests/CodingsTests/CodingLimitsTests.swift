@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    @Test("the ratio counts from 64 KiB of output on, over all input so far")
+    @Test("the ratio counts from 64 KiB of output on, over the input that was needed so far")
     func ratio() throws {
         let zeros = { (count: Int) in try ContentEncoder.encode([UInt8](repeating: 0, count: count), codings: [.zstd]) }
         let free = CodingLimits.ratioFreeSize
@@ -33,16 +33,12 @@ import Testing
     @Test(
         "a gibibyte of zeros stops at the limits, with memory to match",
         arguments: [
-            // Where the whole body counts as received, the size may be reached before the ratio.
-            ([.gzip], .small, whole: .tooLarge(limit: 16 << 20), pieces: .bomb(ratio: 1000)),
-            ([.gzip], .fast, whole: .tooLarge(limit: 16 << 20), pieces: .tooLarge(limit: 16 << 20)),
-            ([.deflate], .small, whole: .tooLarge(limit: 16 << 20), pieces: .bomb(ratio: 1000)),
-            ([.zstd], .fast, whole: .tooLarge(limit: 16 << 20), pieces: .bomb(ratio: 1000)),
-            ([.brotli], .fast, whole: .tooLarge(limit: 16 << 20), pieces: .bomb(ratio: 1000)),
-            ([.zstd, .gzip], .fast, whole: .bomb(ratio: 1000), pieces: .bomb(ratio: 1000)),
-            ([.zstd, .zstd], .fast, whole: .bomb(ratio: 1000), pieces: .bomb(ratio: 1000)),
-        ] as [([ContentCoding], CodingLevel, whole: CodingFailure, pieces: CodingFailure)])
-    func bombs(codings: [ContentCoding], level: CodingLevel, whole: CodingFailure, pieces: CodingFailure) throws {
+            ([.gzip], .small, .bomb(ratio: 1000)), ([.gzip], .fast, .tooLarge(limit: 16 << 20)),
+            ([.deflate], .small, .bomb(ratio: 1000)), ([.zstd], .fast, .bomb(ratio: 1000)),
+            ([.brotli], .fast, .bomb(ratio: 1000)), ([.zstd, .gzip], .fast, .bomb(ratio: 1000)),
+            ([.zstd, .zstd], .fast, .bomb(ratio: 1000)), ([.gzip, .gzip], .small, .bomb(ratio: 1000)),
+        ] as [([ContentCoding], CodingLevel, CodingFailure)])
+    func bombs(codings: [ContentCoding], level: CodingLevel, failure: CodingFailure) throws {
         let mebibyte = [UInt8](repeating: 0, count: 1 << 20)
         var encoder = try ContentEncoder(codings, level: level)
         var coded: [UInt8] = []
@@ -52,7 +48,7 @@ import Testing
 
         let limits = CodingLimits(maximumSize: 16 << 20)
         let before = try Self.peakMemory()
-        #expect(throws: whole) { try ContentDecoder.decode(coded, codings: codings, limits: limits) }
+        #expect(throws: failure) { try ContentDecoder.decode(coded, codings: codings, limits: limits) }
 
         var decoder = try ContentDecoder(codings, limits: limits)
         var total = 0
@@ -60,9 +56,31 @@ import Testing
         for chunk in Sample.pieces(coded, of: 500) where found == nil {
             do { total += try decoder.decode(chunk).count } catch { found = error }
         }
-        #expect(found == pieces)
+        #expect(found == failure)
         #expect(total <= limits.maximumSize)
         #expect(try Self.peakMemory() - before < 160 << 20)
+    }
+
+    @Test(
+        "a body that unpacks far beyond the ratio is left after little more than the ratio's worth",
+        arguments: [[.gzip], [.brotli], [.zstd], [.gzip, .gzip]] as [[ContentCoding]])
+    func early(codings: [ContentCoding]) throws {
+        let zeros = [UInt8](repeating: 0, count: 64 << 20)
+        // Noise behind the zeros makes the whole of it small, as ratios go: only what was needed so far counts.
+        let body = zeros + Sample.random(1 << 20)
+        let coded = try ContentEncoder.encode(body, codings: codings, level: .small)
+        var decoder = try ContentDecoder(codings, limits: CodingLimits(maximumSize: .max, maximumRatio: 100))
+        var total = 0
+        let failure = #expect(throws: CodingFailure.self) {
+            try coded.withUnsafeBufferPointer { bytes in
+                var input = UnsafeRawBufferPointer(bytes)
+                let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+                defer { room.deallocate() }
+                while case let written = try decoder.step(&input, into: room, .end), written == room.count { total += written }
+            }
+        }
+        #expect(failure == .bomb(ratio: 100))
+        #expect(total < 16 << 20)
     }
 
     @Test("a layer that unpacks far is refused even when the body does not")

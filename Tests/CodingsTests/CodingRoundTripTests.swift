@@ -62,6 +62,37 @@ import Testing
         }
     }
 
+    @Test(
+        "what was flushed can be decoded at once, without what follows",
+        arguments: [
+            [.gzip], [.deflate], [.brotli], [.zstd], [.identity], [.gzip, .zstd], [.brotli, .gzip], [.zstd, .brotli, .deflate],
+        ]
+            as [[ContentCoding]])
+    func flushes(codings: [ContentCoding]) throws {
+        var encoder = try ContentEncoder(codings)
+        var decoder = try ContentDecoder(codings)
+        // Noise of many sizes crosses the buffers' ends while it is flushed.
+        let pieces = [Sample.text, [1], Sample.random(65_000), Sample.random(200_000), Array("data: tick\n\n".utf8)]
+        for piece in pieces + (65_400..<65_560).map({ Sample.random($0) }) {
+            #expect(try decoder.decode(try encoder.encode(piece, flushing: true)) == piece)
+        }
+        #expect(try encoder.encode([], flushing: true).count <= 10 * codings.count)
+        #expect(try decoder.decode(try encoder.finish()).isEmpty)
+        #expect(try decoder.finish().isEmpty)
+    }
+
+    @Test(
+        "coders give as little at a time as they are asked for, and take what follows before all was given",
+        arguments: [[.gzip], [.deflate], [.brotli], [.zstd], [.identity], [.gzip, .brotli], [.brotli, .zstd, .gzip]]
+            as [[ContentCoding]],
+        [1, 7, 4096])
+    func littleRoom(codings: [ContentCoding], room: Int) throws {
+        let body = Sample.mixed(room == 1 ? 3000 : 30_000)
+        let coded = try Sample.trickle(try ContentEncoder(codings), body, room: room)
+        #expect(try ContentDecoder.decode(coded, codings: codings) == body)
+        #expect(try Sample.trickle(try ContentDecoder(codings), coded, room: room) == body)
+    }
+
     @Test("after the end a coder returns nothing more")
     func ended() throws {
         var encoder = try ContentEncoder([.gzip])
@@ -92,6 +123,33 @@ enum Sample {
     static func random(_ size: Int) -> [UInt8] {
         var seed = UInt64(size)
         return (0..<size).map { _ in next(&seed) }
+    }
+
+    /// What a coder makes of bytes that come in pieces of all sizes, each before all of the last one has been given.
+    static func trickle<Coder: ContentCoder & ~Copyable>(
+        _ coder: consuming Coder, _ bytes: [UInt8], room size: Int
+    ) throws -> [UInt8] {
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 1)
+        defer { room.deallocate() }
+        var result: [UInt8] = []
+        var waiting: [UInt8] = []
+        var rest = bytes[...]
+        var seed: UInt64 = 7
+        while true {
+            if !rest.isEmpty {
+                let piece = rest.prefix(Int(next(&seed)) * 4)
+                waiting += piece
+                rest = rest.dropFirst(piece.count)
+            }
+            let goal: CodingGoal = rest.isEmpty ? .end : .flush
+            let (written, left) = try waiting.withUnsafeBufferPointer { bytes in
+                var input = UnsafeRawBufferPointer(bytes)
+                return (try coder.step(&input, into: room, goal), input.count)
+            }
+            waiting.removeFirst(waiting.count - left)
+            result += room[..<written]
+            if goal == .end, written < size { return result }
+        }
     }
 
     static func pieces(_ bytes: [UInt8], of size: Int) -> [[UInt8]] {
