@@ -108,6 +108,7 @@ let package = Package(
         tests("FlowExport", ["Schema", "FlowModel", nio]),
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
+        tests("HTTPExchange", ["FlowModel", "Codings", "ProxyKernel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         tests("SOCKS", ["FlowModel", nio]),
         tests("RawTCP", [nio]),

@@ -6,8 +6,8 @@ package struct CodingLimits: Sendable, Equatable {
     /// The most bytes that come out per byte that was taken so far, from the first output beyond `ratioFreeSize` on.
     package var maximumRatio: Int
 
-    /// Output up to this many bytes is not held against the ratio: small bodies of blanks are no attack.
-    package static let ratioFreeSize = 64 * 1024
+    /// Output up to this many bytes is not held against the ratio: bodies of blanks are no attack while they are small.
+    package static let ratioFreeSize = 1 << 20
 
     /// The defaults are 256 MiB and 1000 to 1.
     package init(maximumSize: Int = 256 * 1024 * 1024, maximumRatio: Int = 1000) {

@@ -1,12 +1,14 @@
 import Codings
 import FlowModel
 import NIOCore
+import ProxyKernel
+import Schema
 
 /// The content codings of one message, as its header names them: takes them off its body and puts them on again.
 package struct BodyCodings: Equatable {
     package static let field = "Content-Encoding"
-    /// What is unpacked at most; a worker could not be sent more.
-    private static let limits = CodingLimits(maximumSize: 16 << 20)
+    /// How far a body is unpacked where the loop has to wait for it.
+    private static let limitsAtOnce = CodingLimits(maximumSize: 16 << 20)
 
     /// The values of `Content-Encoding`, joined with commas; empty if there is none.
     private let names: String
@@ -17,22 +19,86 @@ package struct BodyCodings: Equatable {
 
     package var isEmpty: Bool { names.isEmpty }
 
-    /// The body without its codings. Throws if they are unknown, the data is bad, or more than 16 MiB come out.
+    // MARK: Whole bodies
+
+    /// The body without its codings, at once. Throws if they are unknown, the data is bad, or more than 16 MiB come out.
     package func decode(_ body: ByteBuffer) throws(CodingFailure) -> ByteBuffer {
-        let stack = try ContentCoding.stack(names)
-        guard !stack.isEmpty, body.readableBytes > 0 else { return body }
-        return ByteBuffer(bytes: try ContentDecoder.decode(Array(body.readableBytesView), codings: stack, limits: Self.limits))
+        guard let decoding = try decoding(of: body, limits: Self.limitsAtOnce) else { return body }
+        _ = try decoding.advance(.max)
+        return decoding.result
     }
 
-    /// The body without its codings; nil if it cannot be decoded.
+    /// The body without its codings, at once; nil if it cannot be decoded.
     package func decoded(_ body: ByteBuffer) -> ByteBuffer? {
         do throws(CodingFailure) { return try decode(body) } catch { return nil }
     }
 
-    /// The body with its codings put on.
+    /// The body with its codings put on, at once.
     package func encode(_ body: ByteBuffer) throws(CodingFailure) -> ByteBuffer {
+        guard let encoding = try encoding(of: body) else { return body }
+        _ = try encoding.advance(.max)
+        return encoding.result
+    }
+
+    /// What takes the codings off the body; nil if it has none. Throws if they are unknown.
+    package func decoding(of body: ByteBuffer, limits: CodingLimits) throws(CodingFailure) -> BodyCoding<ContentDecoder>? {
         let stack = try ContentCoding.stack(names)
-        guard !stack.isEmpty else { return body }
-        return ByteBuffer(bytes: try ContentEncoder.encode(Array(body.readableBytesView), codings: stack))
+        guard !stack.isEmpty, body.readableBytes > 0 else { return nil }
+        return BodyCoding(try ContentDecoder(stack, limits: limits), of: body)
+    }
+
+    /// What puts the codings on the body; nil if there are none. Throws if they are unknown.
+    package func encoding(of body: ByteBuffer) throws(CodingFailure) -> BodyCoding<ContentEncoder>? {
+        let stack = try ContentCoding.stack(names)
+        guard !stack.isEmpty else { return nil }
+        return BodyCoding(try ContentEncoder(stack), of: body)
+    }
+
+    // MARK: Bodies that flow
+
+    /// What takes the codings off a body as it passes, and what puts them on again behind; nil if it has none. Throws if they are
+    /// unknown.
+    ///
+    /// `peer` is who sends the body, for people: `server example.com:443`; `fault` is who is to blame for a body that cannot be decoded.
+    package func stages(
+        of peer: String, fault: ProxyFailure.Fault, limits: CodingLimits, on loop: any EventLoop
+    ) throws(CodingFailure) -> (decoding: any BodyStage, encoding: any BodyStage)? {
+        let stack = try ContentCoding.stack(names)
+        guard !stack.isEmpty else { return nil }
+        let explain = { (failure: CodingFailure) in ProxyFailure(failure, of: peer, fault: fault) }
+        return (
+            DecodingStage(try ContentDecoder(stack, limits: limits), on: loop, explain: explain),
+            EncodingStage(try ContentEncoder(stack), on: loop, explain: explain)
+        )
+    }
+}
+
+extension CodingLimits {
+    /// Those of bodies that are held.
+    package init(_ settings: Settings) {
+        self.init(
+            maximumSize: settings[ProxyOptions.table.decodedBodyLimit].bytes,
+            maximumRatio: settings[ProxyOptions.table.decodedBodyRatio])
+    }
+
+    /// Those of bodies that flow: they take no memory, however long they are.
+    package static func flowing(_ settings: Settings) -> CodingLimits {
+        CodingLimits(maximumSize: .max, maximumRatio: settings[ProxyOptions.table.decodedBodyRatio])
+    }
+}
+
+extension ProxyFailure {
+    /// A body that cannot be decoded; `peer` is who sent it, for people.
+    package init(_ failure: CodingFailure, of peer: String, fault: Fault) {
+        let what: What
+        var fault = fault
+        switch failure {
+        case .tooLarge, .bomb: what = .limit
+        case .unknown, .tooMany, .truncated, .corrupt: what = .badMessage(status: 400)
+        case .unavailable:
+            what = .limit
+            fault = .us
+        }
+        self.init(what, fault: fault, "the body that \(peer) sent cannot be decoded: \(failure)")
     }
 }

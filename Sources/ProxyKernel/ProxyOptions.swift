@@ -52,6 +52,15 @@ package struct ProxyOptions: OptionTable {
     package let storeStreamedBodies = Option<Bool>(
         "store_streamed_bodies", false, read: .whenUsed,
         "Keep a copy of bodies that are streamed, up to `body_buffer_limit`, in the flow that has ended.")
+    package let decodedBodyLimit = Option<ByteCount>(
+        "decoded_body_limit", ByteCount(mebibytes: 256), read: .whenUsed,
+        objection: { (1...1 << 31).contains($0.bytes) ? nil : "expected 1 to 2g, found \($0.text)" },
+        "Bytes that a held body unpacks to at most for a worker that asked for it decoded. More in a request is answered with 413, in a response with 502."
+    )
+    package let decodedBodyRatio = Option<Int>(
+        "decoded_body_ratio", 1000, read: .whenUsed, objection: outside(1...1_000_000_000),
+        "How many times its size a body unpacks to at most for a worker, beyond its first MiB, be it held or streamed. Gzip reaches 1030."
+    )
     package let allowHosts = Option<[String]>(
         "allow_hosts", [],
         "Patterns: only what goes to a matching `host:port` is inspected; all else in tunnels and reverse mode is passed through."

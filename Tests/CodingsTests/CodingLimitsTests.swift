@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    @Test("the ratio counts from 64 KiB of output on, over the input that was needed so far")
+    @Test("the ratio counts from a mebibyte of output on, over the input that was needed so far")
     func ratio() throws {
         let zeros = { (count: Int) in try ContentEncoder.encode([UInt8](repeating: 0, count: count), codings: [.zstd]) }
         let free = CodingLimits.ratioFreeSize
@@ -24,10 +24,10 @@ import Testing
         }
 
         // Noise first pays for zeros later.
-        let noise = Sample.random(200_000)
+        let noise = Sample.random(2_000_000)
         let noisy = try ContentEncoder.encode(noise, codings: [.zstd])
-        let mixed = try noisy + zeros(100_000)
-        #expect(try ContentDecoder.decode(mixed, codings: [.zstd], limits: strict).count == 300_000)
+        let mixed = try noisy + zeros(1_500_000)
+        #expect(try ContentDecoder.decode(mixed, codings: [.zstd], limits: strict).count == 3_500_000)
     }
 
     @Test(
