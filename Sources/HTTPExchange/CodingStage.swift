@@ -11,7 +11,7 @@ package typealias EncodingStage = CodingStage<ContentEncoder>
 /// Sends a body through a coder, in turns that leave the loop to others. Confined to the loop.
 ///
 /// It keeps what came last until its receiver has taken all that it makes of that, in pieces of 64 KiB: what little data unpacks to
-/// never stands in memory. Until then it keeps itself alive, so its output must be joined or discarded.
+/// never stands in memory.
 package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
     private struct End {
         let trailers: Headers?
@@ -35,8 +35,6 @@ package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
     private var isHeldBack = false
     private var isMoving = false
     private var isScheduled = false
-    /// Itself while something is to be done: the producer lets go of its sink when it has ended.
-    private var untilSettled: CodingStage?
     package weak var feeding: (any BodySource)?
     package private(set) lazy var output = BodyPipe { [weak self] reads in self?.setReading(reads) }
 
@@ -90,9 +88,7 @@ package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
         var left = Self.turnSize
         while !output.isComplete, !isSettled, !isHeldBack, left > 0 { left -= step() }
         isMoving = false
-        let isOver = output.isComplete || isSettled
-        untilSettled = isOver ? nil : self
-        guard !isOver, !isHeldBack else { return }
+        guard !output.isComplete, !isSettled, !isHeldBack else { return }
         isScheduled = true
         loop.assumeIsolated().execute {
             self.isScheduled = false
@@ -130,7 +126,6 @@ package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
     private func close(_ end: (BodyPipe) -> Void) {
         waiting = ByteBuffer()
         end(output)
-        untilSettled = nil
         if !isMoving { feeding?.sinkIsReady() }
     }
 }

@@ -23,6 +23,38 @@ enum ContentView {
         return flow
     }
 
+    /// The flow as it is shown decoded. Throws if a body unpacks too far, whoever sent it being to blame; another that cannot be
+    /// decoded is left out, and `undecodable` called with the reason.
+    static func decoded(
+        _ flow: HTTPFlow, _ unpacking: Unpacking, isolation: isolated (any Actor)?, undecodable: (String) -> Void
+    ) async throws(ProxyFailure) -> HTTPFlow {
+        var shown = flow
+        shown.request.content = try await decoded(
+            flow.request.content, flow.request.headers, unpacking, isolation: isolation, undecodable,
+            (name: "request", peer: "client \(flow.client.value.peername)", fault: .client))
+        if let response = flow.response {
+            shown.response?.content = try await decoded(
+                response.content, response.headers, unpacking, isolation: isolation, undecodable,
+                (name: "response", peer: "server \(flow.request.host):\(flow.request.port)", fault: .server))
+        }
+        shown.backup = flow.backup.map { Boxed(wrappedValue: Self.shown($0.wrappedValue, .none, undecodable: undecodable)) }
+        return shown
+    }
+
+    private static func decoded(
+        _ content: Content, _ headers: Headers, _ unpacking: Unpacking, isolation: isolated (any Actor)?,
+        _ undecodable: (String) -> Void, _ side: (name: String, peer: String, fault: ProxyFailure.Fault)
+    ) async throws(ProxyFailure) -> Content {
+        guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
+        switch try await unpacking.decode(buffer, BodyCodings(headers), isolation: isolation) {
+        case .success(let plain): return .bytes(plain)
+        case .failure(let failure):
+            if failure.isExcess { throw ProxyFailure(failure, of: side.peer, fault: side.fault) }
+            undecodable("the \(side.name)'s body is left out: \(failure)")
+            return .omitted(buffer.readableBytes)
+        }
+    }
+
     /// A flow of any type. Messages are a flow's contents as well: without contents they are left out.
     static func shown(_ flow: AnyFlow, _ mode: ContentMode) -> AnyFlow {
         switch flow {
@@ -49,11 +81,13 @@ enum ContentView {
     /// The changes that put back the codings of bodies that a worker saw decoded, where it changed them or their codings.
     ///
     /// A body whose codings cannot be made goes back as it is, without the header that names them.
-    static func recoding<Payload: HookPayload>(from shown: HTTPFlow, to answered: HTTPFlow) -> [Change<Payload>] {
+    static func recoding<Payload: HookPayload>(
+        from shown: HTTPFlow, to answered: HTTPFlow, _ unpacking: Unpacking, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> [Change<Payload>] {
         var changes: [Change<Payload>] = []
         let old = (content: shown.request.content, codings: BodyCodings(shown.request.headers))
         let new = (content: answered.request.content, codings: BodyCodings(answered.request.headers))
-        if let coded = recoded(old, new) {
+        if let coded = try await recoded(old, new, unpacking, isolation: isolation) {
             changes.append(
                 change("flow.request.content") { flow in
                     flow.request.content = coded.content
@@ -65,7 +99,8 @@ enum ContentView {
             let old = (
                 content: before?.content ?? .missing, codings: before.map { BodyCodings($0.headers) } ?? BodyCodings(Headers())
             )
-            if let coded = recoded(old, (response.content, BodyCodings(response.headers))) {
+            let new = (content: response.content, codings: BodyCodings(response.headers))
+            if let coded = try await recoded(old, new, unpacking, isolation: isolation) {
                 changes.append(
                     change("flow.response.content") { flow in
                         flow.response?.content = coded.content
@@ -77,15 +112,15 @@ enum ContentView {
     }
 
     private static func recoded(
-        _ old: (content: Content, codings: BodyCodings), _ new: (content: Content, codings: BodyCodings)
-    ) -> (content: Content, isBare: Bool)? {
+        _ old: (content: Content, codings: BodyCodings), _ new: (content: Content, codings: BodyCodings),
+        _ unpacking: Unpacking, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> (content: Content, isBare: Bool)? {
         guard case .bytes(let buffer) = new.content, old != new, !new.codings.isEmpty || old.codings != new.codings else {
             return nil
         }
-        do throws(CodingFailure) {
-            return (.bytes(try new.codings.encode(buffer)), false)
-        } catch {
-            return (new.content, true)
+        switch try await unpacking.encode(buffer, new.codings, isolation: isolation) {
+        case .success(let coded): return (.bytes(coded), false)
+        case .failure: return (new.content, true)
         }
     }
 

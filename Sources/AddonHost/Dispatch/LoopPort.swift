@@ -10,7 +10,7 @@ import Schema
 /// An event is encoded and its answer applied here; the connection may live on another loop.
 final class LoopPort: HookPort, @unchecked Sendable {
     let loop: any EventLoop
-    private let host: AddonHost
+    let host: AddonHost
     /// By the hooks' indices, each in the order of the chain.
     private var table: [[Listener]] = []
     /// Bytes of the last event's line: the next one will have about as many.
@@ -139,9 +139,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
     ) async throws(ProxyFailure) -> Reply<Payload> {
         let (subscription, link) = (event.subscription, event.link)
         guard let offer = try await offer(for: event, isolation: isolation) else {
-            let shown = shown(event.payload, event.mode, subscription)
+            let decodes = event.mode == .decoded
+            let shown =
+                decodes
+                ? try await decoded(event, isolation: isolation) : shown(event.payload, event.mode, subscription)
             let answer = try await send(shown, to: link, subscription, event.attempt, nil, event.waiter, isolation: isolation)
-            return read(answer, shown, event.mode, subscription)
+            let reply = read(answer, shown, subscription)
+            return decodes ? try await recoded(reply, shown, event, isolation: isolation) : reply
         }
         var shown = shown(event.payload, event.mode, subscription)
         shown.flow?.set(.reference(offer.shown), of: offer.side)
@@ -153,7 +157,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             offer.stream.drop(tells: true)
             throw error
         }
-        let reply = read(answer, shown, event.mode, subscription)
+        let reply = read(answer, shown, subscription)
         return try await settle(offer, answer, reply, shown, event, isolation: isolation)
     }
 
@@ -193,9 +197,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
 
     /// What a worker's answer means, against what it was shown.
     @specialized(where Payload == FlowEvent)
-    private func read<Payload: HookPayload>(
-        _ answer: LinkAnswer, _ shown: Payload, _ mode: ContentMode, _ subscription: Subscription
-    ) -> Reply<Payload> {
+    private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<
+        Payload
+    > {
         let result: JSON
         switch answer {
         case .success(let json): result = json
@@ -206,7 +210,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
         do throws(StateRefusal) {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
-            var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
+            let changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
             try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if let entries = result["metrics"]?.array {
@@ -218,13 +222,10 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 if kills { return .killed }
             }
             let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
-            guard mayKill || mode == .decoded, !changes.isEmpty else { return .changes(changes) }
+            guard mayKill else { return .changes(changes) }
             var answered = shown
             for change in changes { change.apply(&answered) }
-            if mayKill, answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
-            if mode == .decoded, let old = shown.flow, let new = answered.flow {
-                changes += ContentView.recoding(from: old, to: new)
-            }
+            if answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
             return .changes(changes)
         } catch {
             return refused("\(error)", subscription)
@@ -239,13 +240,11 @@ final class LoopPort: HookPort, @unchecked Sendable {
     }
 
     @specialized(where Payload == FlowEvent)
-    private func shown<Payload: HookPayload>(_ payload: Payload, _ mode: ContentMode, _ subscription: Subscription) -> Payload {
+    func shown<Payload: HookPayload>(_ payload: Payload, _ mode: ContentMode, _ subscription: Subscription) -> Payload {
         var shown = payload
         if !mode.isWhole { shown.leaveOutMessages() }
         guard let flow = shown.flow else { return shown }
-        shown.flow = ContentView.shown(flow, mode) { reason in
-            host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)")
-        }
+        shown.flow = ContentView.shown(flow, mode) { leftOut(of: flow, subscription, $0) }
         if !mode.isWhole { shown.leaveOutMessages() }
         return shown
     }
