@@ -96,6 +96,7 @@ enum FlowEdits {
             var edited = flow.anyFlow
             do throws(StateRefusal) {
                 try edited.record.edit(state, isWhole: isWhole)
+                if flow.isLive { try StreamedBodies.check(flow.anyFlow, edited) }
             } catch {
                 throw .parameters(error)
             }

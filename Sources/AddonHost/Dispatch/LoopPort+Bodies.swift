@@ -1,4 +1,5 @@
 import AddonWire
+import Codings
 import FlowModel
 import HTTPExchange
 import NIOCore
@@ -18,9 +19,19 @@ extension LoopPort {
         guard event.mode.isPart, let side = subscription.side, let flow = payload.flow,
             let source = BodyOffer.source(side, of: flow, payload.bodies)
         else { return nil }
+        var decoding: (any BodyStage)?
+        if event.mode == .stream(decodes: true) {
+            do throws(CodingFailure) {
+                decoding = try stages(for: side, of: flow)?.decoding
+            } catch {
+                leftOut(of: flow, subscription, "the \(side.rawValue)'s body is left out: \(error)")
+                return nil
+            }
+        }
         let stream = WorkerStream(to: event.link, subscription, on: loop, limits: event.limits)
         guard case .preview(let count) = subscription.content else {
-            return BodyOffer(side: side, source: source, stream: stream, shown: .stream(stream.number))
+            return BodyOffer(
+                side: side, source: source, decoding: decoding, stream: stream, shown: .stream(stream.number))
         }
         let shown: ContentReference
         switch source {
@@ -36,7 +47,7 @@ extension LoopPort {
                 beginning, size: isComplete ? beginning.readableBytes : path.length.count, isComplete: isComplete,
                 stream: stream.number)
         }
-        return BodyOffer(side: side, source: source, stream: stream, shown: shown)
+        return BodyOffer(side: side, source: source, decoding: nil, stream: stream, shown: shown)
     }
 
     /// Does with an offered body what the worker's answer says.
@@ -82,20 +93,46 @@ extension LoopPort {
         _ offer: BodyOffer, _ answered: Payload, _ event: Consultation<Payload>, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> [Change<Payload>] {
         let side = offer.side
+        var stages: [any BodyStage] = [offer.stream]
+        var isBare = false
+        if let decoding = offer.decoding, let flow = answered.flow {
+            stages.insert(decoding, at: 0)
+            do throws(CodingFailure) {
+                if let encoding = try self.stages(for: side, of: flow)?.encoding { stages.append(encoding) }
+            } catch {
+                // The worker has named codings that cannot be made: the body goes on without.
+                isBare = true
+            }
+        }
+        let content = { @Sendable [isBare] (flow: inout HTTPFlow, content: Content, trailers: Headers??) in
+            flow.set(content, trailers: trailers, of: side)
+            if isBare { flow.removeCodings(of: side) }
+        }
         switch offer.source {
         case .flowing(let path):
-            path.pass(through: offer.stream)
-            return [Self.content(side) { $0.set(.omitted(nil), of: side) }]
+            for stage in stages { path.pass(through: stage) }
+            return [Self.content(side) { content(&$0, .omitted(nil), nil) }]
         case .held(let bytes, let trailers):
             let path = BodyPath(bytes, trailers: trailers)
-            path.pass(through: offer.stream)
+            for stage in stages { path.pass(through: stage) }
             defer { path.end() }
             let whole = try await path.hold(
                 limit: event.payload.bodies?.limit ?? bytes.readableBytes * 2, of: "of the \(side.rawValue)",
                 waiter: event.waiter, on: loop, isolation: isolation)
             let ending = path.pipe.trailers
-            return [Self.content(side) { $0.set(.bytes(whole), trailers: .some(ending), of: side) }]
+            return [Self.content(side) { content(&$0, .bytes(whole), .some(ending)) }]
         }
+    }
+
+    /// What takes the content codings of a body off as it passes, and puts them on again.
+    private func stages(
+        for side: MessageSide, of flow: HTTPFlow
+    ) throws(CodingFailure) -> (decoding: any BodyStage, encoding: any BodyStage)? {
+        let isRequest = side == .request
+        return try BodyCodings(isRequest ? flow.request.headers : flow.response?.headers ?? Headers()).stages(
+            of: isRequest
+                ? "client \(flow.client.value.peername)" : "server \(flow.request.host):\(flow.request.port)",
+            fault: isRequest ? .client : .server, limits: .flowing(host.options.settings), on: loop)
     }
 
     /// Holds the rest of a body that was previewed, and asks the worker anew.
@@ -132,9 +169,4 @@ extension LoopPort {
             payload.flow = flow
         }
     }
-}
-
-extension HTTPFlow {
-    /// The body of that side goes as it comes, and is never held.
-    func isStreamed(_ side: MessageSide) -> Bool { side == .request ? request.isStreamed : response?.isStreamed ?? false }
 }

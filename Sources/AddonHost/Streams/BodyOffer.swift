@@ -1,4 +1,5 @@
 import FlowModel
+import HTTPExchange
 import NIOCore
 import ProxyKernel
 
@@ -15,6 +16,8 @@ struct BodyOffer {
 
     let side: MessageSide
     let source: Source
+    /// What takes the body's content codings off before the worker, if it wants that and there are any.
+    let decoding: (any BodyStage)?
     let stream: WorkerStream
     let shown: ContentReference
 
@@ -42,6 +45,17 @@ struct BodyOffer {
 }
 
 extension HTTPFlow {
+    /// The body of that side goes as it comes, and is never held.
+    func isStreamed(_ side: MessageSide) -> Bool { side == .request ? request.isStreamed : response?.isStreamed ?? false }
+
+    mutating func removeCodings(of side: MessageSide) {
+        if side == .request {
+            request.headers.remove(BodyCodings.field)
+        } else {
+            response?.headers.remove(BodyCodings.field)
+        }
+    }
+
     /// The state with other content, and with other trailers if they are given.
     mutating func set(_ content: Content, trailers: Headers?? = nil, of side: MessageSide) {
         switch side {

@@ -18,6 +18,20 @@ enum StreamedBodies {
         }
     }
 
+    /// Refuses what a call makes of a live flow in the same way.
+    static func check(_ old: AnyFlow, _ new: AnyFlow) throws(StateRefusal) {
+        guard case .http(let old) = old, case .http(let new) = new else { return }
+        if old.request.content != new.request.content { try check(old, .request, at: "flow.request.content") }
+        if let before = old.response, let after = new.response, before.content != after.content {
+            try check(old, .response, at: "flow.response.content")
+        }
+        for side in [MessageSide.request, .response] where old.isStreamed(side) != new.isStreamed(side) {
+            // A response that is put in another's place has none of its decisions.
+            guard side == .request || (old.response != nil && new.response != nil) else { continue }
+            throw StateRefusal(.readOnly, at: "flow.\(side.rawValue).stream", "it is decided in an event")
+        }
+    }
+
     /// Refuses a change of the body if it is streamed.
     static func check(_ flow: HTTPFlow?, _ side: MessageSide, at path: String) throws(StateRefusal) {
         guard let flow, flow.isStreamed(side) else { return }
