@@ -29,7 +29,7 @@ extension Exchange {
     }
 
     func takeRequestBody(on session: isolated Session) async throws(ProxyFailure) {
-        if requestLength == .none {
+        if requestLength == .none || bodies.request?.isEmpty == true {
             flow.request.content = .bytes(ByteBuffer())
             flow.request.timestampEnd = requestBody.timestampEnd
         }
@@ -47,8 +47,9 @@ extension Exchange {
     }
 
     func takeResponseBody(on session: isolated Session) async throws(ProxyFailure) {
-        guard let path = bodies.response else { return }
-        if path.length == .none {
+        guard let path = bodies.response, let stream = upstream?.stream else { return }
+        try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
+        if path.length == .none || path.isEmpty {
             flow.response?.content = .bytes(ByteBuffer())
             flow.response?.timestampEnd = WallClock.now
         }

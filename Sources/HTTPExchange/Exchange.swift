@@ -24,7 +24,7 @@ package final class Exchange: @unchecked Sendable {
     /// Takes messages of addons, while the protocol that followed HTTP has messages.
     package var injector: ((Injection) throws(InjectionRefusal) -> Void)?
     private var sizes = BodySizes()
-    private var upstream: (server: ServerConnection, stream: any ServerStream)?
+    private(set) var upstream: (server: ServerConnection, stream: any ServerStream)?
 
     package init(
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
@@ -165,7 +165,6 @@ package final class Exchange: @unchecked Sendable {
         }
         flow.response = response
         beginResponseBody(stream, on: session)
-        try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
     }
 
     private func passPriority(to stream: any ServerStream) {

@@ -29,7 +29,9 @@ package final class BodyPath: @unchecked Sendable {
     }
 
     /// There is a body, and it is still to come or on its way.
-    package var flows: Bool { length != .none && !isHeld }
+    package var flows: Bool { length != .none && !isHeld && !isEmpty }
+    /// Nothing is to come, since the head said so.
+    package var isEmpty: Bool { length == .exact(0) && pipe.isEnded }
 
     /// Puts one more stage behind those that are there.
     package func pass(through stage: any BodyStage) {
