@@ -77,7 +77,9 @@ extension Exchange {
     private func hold(
         _ path: BodyPath, _ whom: String, fault: ProxyFailure.Fault, on session: isolated Session
     ) async throws(ProxyFailure) -> ByteBuffer? {
-        let large = session.services.settings[ProxyOptions.table.streamLargeBodies]?.bytes ?? .max
+        // Where the length is known all is decided.
+        let large =
+            path.length == .unknown ? session.services.settings[ProxyOptions.table.streamLargeBodies]?.bytes ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
                 limit: min(large, bodies.limit), of: "of \(whom)", waiter: waiter, on: session.loop, isolation: session)
