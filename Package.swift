@@ -107,7 +107,7 @@ let package = Package(
         tests("AddonWire", ["Schema"]),
         tests("FlowExport", ["Schema", "FlowModel", nio]),
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
-        tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded]),
+        tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded, posix]),
         tests("HTTPExchange", ["FlowModel", "Codings", "ProxyKernel", nio, embedded]),
         tests("HTTP1", ["FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         tests("SOCKS", ["FlowModel", nio]),
