@@ -1,7 +1,7 @@
 """Bodies that unpack to far more than they are: bounded memory, one error, and the next flow is served."""
 
 import pytest
-from support.bombs import bomb, decoded, encoded, field, peak, response
+from support.codings import bomb, decoded, encoded, field, peak, response
 from support.origin import answering
 
 MIB = 1 << 20

@@ -31,14 +31,23 @@ STREAM = {
     "br": lambda: Brotli(),
     "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
 }
+UNDO = {
+    "gzip": lambda: zlib.decompressobj(31).decompress,
+    "br": lambda: brotli.Decompressor().process,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
+}
+PIECE = {"gzip": zlib.Z_SYNC_FLUSH, "br": None, "zstd": zstandard.COMPRESSOBJ_FLUSH_BLOCK}
 
 
-class Brotli(brotli.Compressor):
+class Brotli:
+    """As the objects of zlib."""
+
     def __init__(self):
-        super().__init__(quality=1)
+        self.coder = brotli.Compressor(quality=1)
+        self.compress = self.coder.process
 
-    compress = brotli.Compressor.process
-    flush = brotli.Compressor.finish
+    def flush(self, *mode) -> bytes:
+        return self.coder.flush() if mode else self.coder.finish()
 
 
 def names(codings: str) -> list[str]:
