@@ -198,7 +198,12 @@ package final class Exchange: @unchecked Sendable {
             if !body.isComplete { body.whenDone = { passed.resume(true) } }
             let wasComplete = body.isComplete
             body.join(client)
-            if !wasComplete { _ = try await passed.wait(as: waiter) }
+            do throws(ProxyFailure) {
+                if !wasComplete { _ = try await passed.wait(as: waiter) }
+            } catch {
+                // A client whose connection ends with its body has left by then, which is told first.
+                if !body.isEnded { throw body.failure ?? error }
+            }
             if let failure = body.failure { throw failure }
             // A worker has made an end before the server did.
             if !stream.response.isComplete { stream.abort() }

@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+import threading
 
 import pytest
 
@@ -58,6 +59,25 @@ def everything(addon):
 def test_plain_http(weir, everything, origin):
     run, server = weir(addons=[everything]), origin()
     assert run.get(server.url()).status == 200
+    assert order(run, everything) == PLAIN
+
+
+def test_a_body_that_passes_and_ends_its_connection_is_no_error(weir, everything, origin):
+    read = threading.Event()
+
+    def serve(wire, origin):
+        origin.record(wire.request())
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        # The rest comes while the proxy is in the middle of passing it on.
+        assert read.wait(5)
+        wire.send(b"4\r\nlast\r\n0\r\n\r\n")
+
+    run, server = weir(addons=[everything]), origin(serve)
+    with run.connect() as wire:
+        wire.send(f"GET {server.url()} HTTP/1.1\r\nHost: {server.authority}\r\nConnection: close\r\n\r\n".encode())
+        wire.until(b"first\r\n")
+        read.set()
+        assert wire.until(b"0\r\n\r\n") == b"4\r\nlast\r\n0\r\n\r\n"
     assert order(run, everything) == PLAIN
 
 
