@@ -117,8 +117,9 @@ package struct MessageReader {
         }
         frameStart = message?.framed.bytes.count ?? 0
         guard head.length <= limit - frameStart else { throw tooLarge }
-        // What a head only claims is not set aside at once.
-        message?.framed.bytes.reserveCapacity(frameStart + min(head.length, 1 << 16))
+        // What a head only claims is not set aside at once. Later frames make room by doubling: exact room for each would copy all of
+        // the message each time.
+        if frameStart == 0 { message?.framed.bytes.reserveCapacity(min(head.length, 1 << 16)) }
     }
 
     private var tooLarge: Violation {
