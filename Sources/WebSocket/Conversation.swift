@@ -12,7 +12,7 @@ final class Conversation: @unchecked Sendable {
     /// How long a close frame may stay without an answer.
     private static let closingTime = TimeAmount.seconds(5)
 
-    private let exchange: Exchange
+    let exchange: Exchange
     private let client: Party
     private let server: Party
     private let over: Pending<Ending>
@@ -24,7 +24,11 @@ final class Conversation: @unchecked Sendable {
     private var goodbye: (by: Sender, frame: CloseFrame)?
     private var alarm: Scheduled<Void>?
     /// What the flow has of the WebSocket when nothing has been said.
-    private let blank: WebSocketData
+    let blank: WebSocketData
+    /// Frames go on as they come, see `StreamedDirection`.
+    let isStreamed: Bool
+    /// What was said once and is not again.
+    var remarks: Set<Remark> = []
 
     init(_ exchange: Exchange, _ upgrade: Upgrade, _ session: isolated Session) {
         self.exchange = exchange
@@ -38,10 +42,13 @@ final class Conversation: @unchecked Sendable {
         } catch {
             refusal = error
         }
-        let limit = settings[WebSocketOptions.table.messageLimit].bytes
+        let isStreamed = settings[WebSocketOptions.table.stream]
+        self.isStreamed = isStreamed
+        let limit = isStreamed ? Self.recordLimit(settings) : settings[WebSocketOptions.table.messageLimit].bytes
         let party = { (sender: Sender, end: TunnelEnd, name: String) in
             Party(
-                sender, end, name: name, MessageReader(from: sender, compression: compression, limit: limit),
+                sender, end, name: name,
+                MessageReader(from: sender, compression: compression, limit: limit, passes: isStreamed),
                 MessageWriter(as: sender.other, compression: compression, receivedWith: compression) {
                     UInt32.random(in: .min ... .max)
                 })
@@ -50,7 +57,9 @@ final class Conversation: @unchecked Sendable {
         server = party(
             .server, upgrade.server, "server \(exchange.flow.server.value.address?.description ?? exchange.flow.request.host)")
         for (party, other) in [(client, server), (server, client)] {
-            party.direction = Direction(from: party, to: other, in: self)
+            party.direction =
+                isStreamed
+                ? StreamedDirection(from: party, to: other, in: self) : DecidedDirection(from: party, to: other, in: self)
             party.conversation = self
             party.conduit.consumer = party
         }
@@ -149,75 +158,6 @@ final class Conversation: @unchecked Sendable {
         }
     }
 
-    // MARK: Messages
-
-    /// Puts a message into the flow.
-    func note(_ kind: WebSocketMessage.Kind, _ content: [UInt8], from sender: Sender, isInjected: Bool) -> NotedMessage {
-        var message = WebSocketMessage(
-            kind, isFromClient: sender == .client, content: ByteString(content), timestamp: WallClock.now)
-        message.isInjected = isInjected
-        // A worker may have taken it out of the flow.
-        if exchange.flow.websocket == nil { exchange.flow.websocket = Boxed(wrappedValue: blank) }
-        return NotedMessage(number: exchange.flow.websocket?.wrappedValue.kept.append(message) ?? 0, message: message)
-    }
-
-    /// Whether somebody may want to see messages before they go on.
-    func mustDecide(on session: isolated Session) -> Bool {
-        session.hooks.hasListeners(WebSocketHooks.table.message) || session.services.interception != nil
-    }
-
-    /// Shows the message to whoever wants to see it; the result is what they made of it.
-    func decide(
-        _ noted: NotedMessage, _ waiter: Waiter, on session: isolated Session
-    ) async throws(ProxyFailure) -> WebSocketMessage {
-        var noted = noted
-        let hook = WebSocketHooks.table.message
-        if session.hooks.hasListeners(hook) {
-            let outcome = try await session.hooks.fire(hook, event(noted), waiter: waiter, isolation: session)
-            // The flow may have changed meanwhile, this message too.
-            var event = event(present(noted))
-            let holds = apply(outcome, to: &event)
-            noted.message = event.decided(noted.message)
-            exchange.flow.websocket?.wrappedValue.kept[noted.number] = noted.message
-            if let failure = outcome.failure { throw failure }
-            if holds {
-                try await exchange.hold(as: waiter, on: session)
-                noted = present(noted)
-            }
-        }
-        if let interception = session.services.interception, interception.admits(.http(event(noted).http)) {
-            exchange.flow.intercepted = true
-            try await exchange.hold(as: waiter, on: session)
-            noted = present(noted)
-        }
-        return noted.message
-    }
-
-    /// Shows the message, as it was decided, to what the operator sees.
-    func record(_ noted: NotedMessage, on session: isolated Session) {
-        guard session.services.recorder.wantsMessages else { return }
-        session.services.recorder.recordMessage(of: .http(event(noted).http))
-    }
-
-    /// The message as it is in the flow, if that keeps it still.
-    private func present(_ noted: NotedMessage) -> NotedMessage {
-        NotedMessage(
-            number: noted.number, message: exchange.flow.websocket?.wrappedValue.kept[noted.number] ?? noted.message)
-    }
-
-    private func event(_ noted: NotedMessage) -> WebSocketEvent {
-        WebSocketEvent(exchange.flow, newest: noted.message, before: noted.number)
-    }
-
-    /// Takes what listeners have changed over into the flow, but for its messages; true if one of them wants it to stand still.
-    private func apply(_ outcome: HookOutcome<WebSocketEvent>, to event: inout WebSocketEvent) -> Bool {
-        for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
-        let socket = exchange.flow.websocket
-        exchange.flow = event.http
-        exchange.flow.websocket = socket
-        return event.http.intercepted && outcome.changes.contains { $0.path == "flow.intercepted" }
-    }
-
     private func fire(_ hook: Hook<WebSocketEvent>, on session: isolated Session) async throws(ProxyFailure) {
         guard session.hooks.hasListeners(hook) else { return }
         let outcome = try await session.hooks.fire(
@@ -232,10 +172,12 @@ final class Conversation: @unchecked Sendable {
 
     private func finish(_ ending: Ending, on session: isolated Session) async {
         alarm?.cancel()
-        for party in [client, server] { party.direction?.abandon() }
         var isAbrupt = false
         if case .failed = ending { isAbrupt = true }
+        let directions = [client, server].compactMap(\.direction)
         for party in [server, client] { party.leave(on: session, abruptly: isAbrupt) }
+        for direction in directions { direction.end(isAbrupt: isAbrupt, on: session) }
+        for direction in directions { await direction.settle(on: session) }
         exchange.flow.websocket?.wrappedValue.end(ending, goodbye?.by, goodbye?.frame)
         exchange.waiter.reopen()
         exchange.flow.intercepted = false
@@ -263,12 +205,6 @@ final class Conversation: @unchecked Sendable {
     }
 
     private func party(_ sender: Sender) -> Party { sender == .client ? client : server }
-}
-
-/// A message that was put into the flow, with its number there.
-struct NotedMessage {
-    var number: Int
-    var message: WebSocketMessage
 }
 
 extension WebSocketData {

@@ -11,7 +11,7 @@ final class Party: DrainingConsumer {
     var reader: MessageReader
     private var writer: MessageWriter
     /// What it sends goes there; nil once all is over.
-    var direction: Direction?
+    var direction: (any Direction)?
     weak var conversation: Conversation?
     /// Nothing more will come from it.
     private(set) var inputHasEnded: Bool
@@ -19,6 +19,10 @@ final class Party: DrainingConsumer {
     /// Payloads of our pings that it has not answered, the oldest first.
     private var pings: [[UInt8]] = []
     private static let maximumPings = 16
+    /// It was sent the beginning of a frame: nothing but the rest of that may follow.
+    private var isInsideFrame = false
+    /// The answer to its newest ping, for which it is in the middle of a frame.
+    private var latePong: [UInt8]?
 
     init(_ sender: Sender, _ end: TunnelEnd, name: String, _ reader: MessageReader, _ writer: MessageWriter) {
         self.sender = sender
@@ -77,24 +81,56 @@ final class Party: DrainingConsumer {
     /// It is not sent a message that the other has sent.
     func skip(_ message: ReceivedMessage) { writer.dropped(message) }
 
-    func answerPing(_ payload: [UInt8]) { write(payload.count) { $0.writePong(payload, into: &$1) } }
+    /// Bytes of frames, as they came from the other.
+    func pass(_ passage: Passage) {
+        guard conduit.isOpen, !wasSentClose else { return }
+        conduit.write(passage.bytes)
+        isInsideFrame = !passage.endsFrame
+        guard passage.endsFrame, let payload = latePong.take() else { return }
+        answerPing(payload)
+    }
 
-    func ping(_ payload: [UInt8]) {
+    /// It has sent a ping: that is answered, and passed on to the other.
+    func pinged(_ payload: [UInt8], tell other: Party, on session: isolated Session) {
+        session.log(.debug, "\(name): WebSocket ping\(Self.shown(payload)), answered and passed on")
+        answerPing(payload)
+        other.ping(payload)
+    }
+
+    func ponged(_ payload: [UInt8], on session: isolated Session) {
+        let kind = answered(payload) ? "that answers ours" : "that nobody asked for"
+        session.log(.debug, "\(name): WebSocket pong\(Self.shown(payload)) \(kind), not passed on")
+    }
+
+    /// The payload of a control frame for people: text as such, other bytes in hexadecimal digits.
+    private static func shown(_ payload: [UInt8]) -> String {
+        if payload.isEmpty { return "" }
+        if payload.allSatisfy({ (0x20...0x7E).contains($0) }) { return " '\(String(decoding: payload, as: UTF8.self))'" }
+        return " " + payload.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// RFC 6455, 5.5.3: of several pings the newest needs an answer alone.
+    private func answerPing(_ payload: [UInt8]) {
+        if isInsideFrame { return latePong = payload }
+        write(payload.count) { $0.writePong(payload, into: &$1) }
+    }
+
+    private func ping(_ payload: [UInt8]) {
         if pings.count == Self.maximumPings { pings.removeFirst() }
         pings.append(payload)
         write(payload.count) { $0.writePing(payload, into: &$1) }
     }
 
     /// Whether a pong answers a ping of ours; those before it count as answered too (RFC 6455, 5.5.3).
-    func answered(_ payload: [UInt8]) -> Bool {
+    private func answered(_ payload: [UInt8]) -> Bool {
         guard let index = pings.firstIndex(of: payload) else { return false }
         pings.removeFirst(index + 1)
         return true
     }
 
-    /// Sends a close frame, unless one was sent before. Nothing is sent behind it.
+    /// Sends a close frame, unless one was sent before or it is in the middle of a frame. Nothing is sent behind it.
     func close(_ frame: CloseFrame) {
-        write(125) { $0.writeClose(frame, into: &$1) }
+        if !isInsideFrame { write(125) { $0.writeClose(frame, into: &$1) } }
         wasSentClose = true
     }
 

@@ -9,6 +9,11 @@ package struct WebSocketOptions: OptionTable {
         "websocket_message_limit", ByteCount(mebibytes: 64), read: .whenUsed,
         "Bytes of a WebSocket message at most, unpacked: who sends more is closed with 1009.")
 
+    package let stream = Option<Bool>(
+        "stream_websockets", false, read: .whenUsed,
+        "Pass the frames of WebSockets on as they come. Their messages are recorded and have their events, but cannot be changed any more."
+    )
+
     package init() {}
     package static let table = WebSocketOptions()
 }

@@ -180,11 +180,11 @@ def nginx(tmp_path):
         one.stop()
 
 
-def attach(weir, folder, *arguments, hooks=(), permissions=ALL, commands=(), **options):
+def attach(weir, folder, *arguments, hooks=(), permissions=ALL, commands=(), limits=None, **options):
     """A proxy and a worker in the test's own process, attached to it and ready."""
     path = folder / "attached"
     proxy = weir("--addon-socket", str(path), *arguments, **options)
-    result = {"permissions": list(permissions), "commands": list(commands)}
+    result = {"permissions": list(permissions), "commands": list(commands), "limits": limits or {}}
     worker = Worker(folder / "caller.jsonl", list(hooks), threads=True, attach=path, result=result)
     ready = threading.Event()
     worker.on("initialized")(lambda message: ready.set())

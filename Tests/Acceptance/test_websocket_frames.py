@@ -54,11 +54,11 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def raw(module_weir, tmp_path_factory):
-    """`raw(extensions)` is a pair; the proxies of the module's tests are shared."""
+    """`raw(extensions, streamed)` is a pair; the proxies of the module's tests are shared."""
     made, origins, numbers = {}, [], itertools.count(1)
 
-    def start(extensions: bool = False) -> Pair:
-        if extensions not in made:
+    def start(extensions: bool = False, streamed: bool = False) -> Pair:
+        if (extensions, streamed) not in made:
             sides = []
 
             def script(wire):
@@ -71,12 +71,13 @@ def raw(module_weir, tmp_path_factory):
             folder = tmp_path_factory.mktemp("raw")
             hooks = ["websocket_message", "websocket_error", "websocket_end"]
             options = ("--set", f"websocket_message_limit={LIMIT}b", "--set", "termlog_verbosity=debug")
+            options += ("--set", f"stream_websockets={str(streamed).lower()}")
             proxy, worker = attach(module_weir, folder, *options, hooks=hooks, modes=[f"reverse:http://{origin.authority}"])
             heard = []
             for hook in hooks:
                 worker.on(hook)(lambda message, hook=hook: heard.append((hook, message["params"]["flow"])))
-            made[extensions] = (Route("reverse", proxy, origin.authority), sides, heard)
-        route, sides, heard = made[extensions]
+            made[extensions, streamed] = (Route("reverse", proxy, origin.authority), sides, heard)
+        route, sides, heard = made[extensions, streamed]
         return Pair(route, sides, f"/{next(numbers)}", heard, extensions)
 
     yield start
@@ -177,31 +178,37 @@ def json_of(flow) -> str:
     return str(flow["websocket"]["messages"])
 
 
+def both_ways(cases):
+    """Each case of the table with messages that are decided upon and with frames that go as they come, where no size is wrong."""
+    return [pytest.param(*case, streamed, id=f"{case[0]}{', streamed' * streamed}") for case in cases for streamed in (False, True) if not streamed or case[1] != 1009]
+
+
 @pytest.mark.parametrize("side", ["client", "server"])
-@pytest.mark.parametrize("what, code, frames", FRAMES, ids=[case[0] for case in FRAMES])
-def test_a_violation_is_closed_with_its_code(raw, side, what, code, frames):
-    pair = raw()
+@pytest.mark.parametrize("what, code, frames, streamed", both_ways(FRAMES))
+def test_a_violation_is_closed_with_its_code(raw, side, what, code, frames, streamed):
+    pair = raw(streamed=streamed)
     data = b"".join(pair.sends(side, opcode, payload, **(options[0] if options else {})) for opcode, payload, *options in frames)
     violates(pair, side, data, code, what)
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
-@pytest.mark.parametrize("what, code, frames", COMPRESSED, ids=[case[0] for case in COMPRESSED])
-def test_a_violation_of_compression_is_closed_with_its_code(raw, side, what, code, frames):
-    pair = raw(True)
+@pytest.mark.parametrize("what, code, frames, streamed", both_ways(COMPRESSED))
+def test_a_violation_of_compression_is_closed_with_its_code(raw, side, what, code, frames, streamed):
+    pair = raw(True, streamed)
     data = b"".join(pair.sends(side, opcode, payload, **(options[0] if options else {})) for opcode, payload, *options in frames)
     violates(pair, side, data, code, what)
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
-@pytest.mark.parametrize("what, code, head", RAW, ids=[case[0] for case in RAW])
-def test_a_length_that_cannot_be_is_closed_with_its_code(raw, side, what, code, head):
-    violates(raw(), side, head(0x80 if side == "client" else 0), code, what)
+@pytest.mark.parametrize("what, code, head, streamed", both_ways(RAW))
+def test_a_length_that_cannot_be_is_closed_with_its_code(raw, side, what, code, head, streamed):
+    violates(raw(streamed=streamed), side, head(0x80 if side == "client" else 0), code, what)
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["decided", "streamed"])
 @pytest.mark.parametrize("side, what, data", MASKS, ids=[case[1] for case in MASKS])
-def test_a_wrong_mask_is_closed_with_1002(raw, side, what, data):
-    violates(raw(), side, data(), 1002, what)
+def test_a_wrong_mask_is_closed_with_1002(raw, side, what, data, streamed):
+    violates(raw(streamed=streamed), side, data(), 1002, what)
 
 
 @pytest.mark.parametrize("field", ["permessage-deflate; what=1", "x-other", "permessage-deflate; server_max_window_bits=99"])

@@ -15,7 +15,7 @@ struct FuzzTests {
         0x00, 0x01, 0x02, 0x41, 0x80, 0x81, 0x82, 0x88, 0x89, 0xC1, 0x7D, 0x7E, 0x7F, 0xFE, 0xFF,
     ]
 
-    private func mutated(_ input: [UInt8], with other: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
+    private static func mutated(_ input: [UInt8], with other: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var output = input
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             guard !output.isEmpty else { return output }
@@ -23,7 +23,7 @@ struct FuzzTests {
             let end = Int.random(in: position...min(output.count, position + 12), using: &random)
             switch Int.random(in: 0..<6, using: &random) {
             case 0: output[position] = UInt8.random(in: 0...255, using: &random)
-            case 1: output[position] = Self.pointed.randomElement(using: &random) ?? 0
+            case 1: output[position] = pointed.randomElement(using: &random) ?? 0
             case 2: output[position] ^= 1 << UInt8.random(in: 0...7, using: &random)
             case 3: output.removeSubrange(position..<end)
             case 4: output.insert(contentsOf: output[position..<end], at: position)
@@ -33,7 +33,14 @@ struct FuzzTests {
         return output
     }
 
-    private func pieces(_ input: [UInt8], _ random: inout SeededGenerator) -> [[UInt8]] {
+    /// Two inputs of the corpus, one behind the other, with something wrong.
+    static func mutation(_ random: inout SeededGenerator) -> [UInt8] {
+        let base = corpus.randomElement(using: &random) ?? []
+        let other = corpus.randomElement(using: &random) ?? []
+        return mutated(base + other, with: base, &random)
+    }
+
+    static func pieces(_ input: [UInt8], _ random: inout SeededGenerator) -> [[UInt8]] {
         var pieces: [[UInt8]] = []
         var start = 0
         while start < input.count {
@@ -52,12 +59,10 @@ struct FuzzTests {
             try agreed("permessage-deflate; client_no_context_takeover; server_no_context_takeover"),
         ]
         for round in 0..<4000 {
-            let base = Self.corpus.randomElement(using: &random) ?? []
-            let other = Self.corpus.randomElement(using: &random) ?? []
-            let input = mutated(base + other, with: base, &random)
+            let input = Self.mutation(&random)
             let compression = compressions[round % 3]
             let whole = hear([input], from: sender, compression, limit: 4096)
-            let cut = hear(pieces(input, &random), from: sender, compression, limit: 4096)
+            let cut = hear(Self.pieces(input, &random), from: sender, compression, limit: 4096)
             #expect(cut == whole, "\(input)")
             #expect(contents(whole).allSatisfy { $0.count <= 4096 })
         }
@@ -69,7 +74,7 @@ struct FuzzTests {
         let base = text(
             "permessage-deflate; server_max_window_bits=\"10\", x; client_no_context_takeover; client_max_window_bits")
         for _ in 0..<3000 {
-            let field = String(decoding: mutated(base, with: base, &random), as: UTF8.self)
+            let field = String(decoding: Self.mutated(base, with: base, &random), as: UTF8.self)
             let first = try? agreed(field), second = try? agreed(field)
             #expect(first == second)
         }

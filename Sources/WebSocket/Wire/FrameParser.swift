@@ -11,6 +11,8 @@ struct FrameParser {
     private var input = ByteBuffer()
     private var head: FrameHead?
     private var taken = 0
+    /// Where what `takePassage` has not given begins.
+    private var passageStart = 0
 
     init(from sender: Sender, knowsCompression: Bool) {
         self.sender = sender
@@ -21,12 +23,13 @@ struct FrameParser {
     var waiting: Int { input.readableBytes }
 
     mutating func received(_ bytes: ByteBuffer) {
-        guard input.readableBytes > 0 else {
+        if input.readableBytes == 0 {
             input = bytes
-            return
+        } else {
+            if input.readerIndex > input.readableBytes { input.discardReadBytes() }
+            input.writeImmutableBuffer(bytes)
         }
-        if input.readerIndex > input.readableBytes { input.discardReadBytes() }
-        input.writeImmutableBuffer(bytes)
+        passageStart = input.readerIndex
     }
 
     /// The head of the next frame, once it is there; its payload follows by `takePayload`.
@@ -66,6 +69,7 @@ struct FrameParser {
         guard let (length, size) = try extendedLength(short) else { return nil }
         guard input.readableBytes >= size + (isMasked ? 4 : 0) else { return nil }
         let mask = isMasked ? MaskingKey((byte(size) ?? 0, byte(size + 1) ?? 0, byte(size + 2) ?? 0, byte(size + 3) ?? 0)) : nil
+        passageStart = input.readerIndex
         input.moveReaderIndex(forwardBy: size + (isMasked ? 4 : 0))
         let head = FrameHead(opcode: opcode, isFinal: isFinal, isCompressed: isCompressed, length: length, mask: mask)
         self.head = head
@@ -107,5 +111,14 @@ struct FrameParser {
             taken += count
         }
         return taken == head.length
+    }
+
+    /// What was read of the present frame, head and payload, since the last call or the last bytes that were received: as it came.
+    mutating func takePassage() -> ByteBuffer {
+        var passage = input
+        passage.moveReaderIndex(to: passageStart)
+        passage.moveWriterIndex(to: input.readerIndex)
+        passageStart = input.readerIndex
+        return passage
     }
 }

@@ -1,4 +1,5 @@
 import FlowModel
+import NIOCore
 
 /// A message's payload as it stands in frames, masks taken off.
 package struct FramedPayload: Equatable {
@@ -26,5 +27,32 @@ package struct ReceivedMessage: Equatable {
         self.kind = kind
         self.content = content
         self.framed = framed
+    }
+}
+
+/// Bytes of a message's frames that go on as they came.
+package struct Passage: Equatable {
+    package var bytes: ByteBuffer
+    /// A frame ends with them, so that another may follow.
+    package var endsFrame: Bool
+    /// The message that ends with them.
+    package var message: PassedMessage?
+
+    package init(_ bytes: ByteBuffer, endsFrame: Bool, message: PassedMessage? = nil) {
+        self.bytes = bytes
+        self.endsFrame = endsFrame
+        self.message = message
+    }
+}
+
+/// A message whose frames have gone on.
+package struct PassedMessage: Equatable {
+    package var kind: WebSocketMessage.Kind
+    /// Uncompressed; nil if there is more of it than is kept.
+    package var content: [UInt8]?
+
+    package init(_ kind: WebSocketMessage.Kind, _ content: [UInt8]?) {
+        self.kind = kind
+        self.content = content
     }
 }

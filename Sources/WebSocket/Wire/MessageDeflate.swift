@@ -5,8 +5,8 @@ enum InflationFailure: Error, Equatable {
     case corrupt(String)
     /// It ends inside a block.
     case truncated
-    /// More comes out than there may be.
-    case tooLarge
+    /// What came out was not taken.
+    case refused
 }
 
 /// Undoes permessage-deflate for the messages of one direction (RFC 7692, 7.2.2).
@@ -36,23 +36,25 @@ final class MessageInflation {
         stream.deallocate()
     }
 
-    /// Unpacks the next piece of a message to the end of `output`, which grows to `limit` bytes at most.
-    func inflate(_ piece: UnsafeRawBufferPointer, to output: inout [UInt8], limit: Int) throws(InflationFailure) {
+    /// Unpacks the next piece of a message. What comes out is handed to `take`, at most 16 KiB at a time, until that says no.
+    func inflate(
+        _ piece: UnsafeRawBufferPointer, take: (UnsafeRawBufferPointer) -> Bool
+    ) throws(InflationFailure) {
         var rest = piece
         while !rest.isEmpty {
             // zlib counts in 32 bits.
             let part = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
-            try feed(part, to: &output, limit: limit)
+            try feed(part, take)
             rest = .init(rebasing: rest.dropFirst(part.count))
         }
     }
 
     /// Ends a message: what its sender has left out is put back.
-    func finish(to output: inout [UInt8], limit: Int) throws(InflationFailure) {
+    func finish(take: (UnsafeRawBufferPointer) -> Bool) throws(InflationFailure) {
         if !isAtEnd {
             let tail = Self.tail
             let result = tail.withUnsafeBytes { bytes in
-                Result { () throws(InflationFailure) in try feed(bytes, to: &output, limit: limit) }
+                Result { () throws(InflationFailure) in try feed(bytes, take) }
             }
             try result.get()
             // 128: between two blocks; the low bits: none of the last byte is left over.
@@ -62,19 +64,21 @@ final class MessageInflation {
         if !keepsContext { inflateReset(stream) }
     }
 
-    private func feed(_ piece: UnsafeRawBufferPointer, to output: inout [UInt8], limit: Int) throws(InflationFailure) {
+    private func feed(
+        _ piece: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Bool
+    ) throws(InflationFailure) {
         stream.pointee.next_in = UnsafeMutablePointer(mutating: piece.baseAddress?.assumingMemoryBound(to: UInt8.self))
         stream.pointee.avail_in = UInt32(piece.count)
         defer { stream.pointee.next_in = nil }
         while true {
-            let status = withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 8) { room in
+            let (status, isTaken) = withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 8) { room in
                 stream.pointee.next_out = room.baseAddress?.assumingMemoryBound(to: UInt8.self)
                 stream.pointee.avail_out = UInt32(room.count)
                 let status = CZlib.inflate(stream, Z_SYNC_FLUSH)
-                output.append(contentsOf: room.prefix(room.count - Int(stream.pointee.avail_out)))
-                return status
+                let count = room.count - Int(stream.pointee.avail_out)
+                return (status, count == 0 || take(UnsafeRawBufferPointer(rebasing: room.prefix(count))))
             }
-            if output.count > limit { throw .tooLarge }
+            guard isTaken else { throw .refused }
             switch status {
             case Z_STREAM_END:
                 // A further message may still refer to what was before it: the window stays.

@@ -6,10 +6,15 @@ import NIOCore
 /// States: between messages, inside one, over; the last after a close frame or a violation, when everything further is dropped. Control
 /// frames may come between a message's fragments. Compressed data is unpacked and text is checked as it comes, so that what is
 /// too large or bad is found before the message is whole. When a connection ends is left to others.
+///
+/// A reader that `passes` gives out the bytes of messages' frames as they come, control frames taken out, once they were found to be right;
+/// a message may then have any size, and is kept up to the limit.
 package struct MessageReader {
     package enum Event: Equatable {
         case needMore
         case message(ReceivedMessage)
+        /// In the place of messages, from a reader that passes them.
+        case passage(Passage)
         case ping([UInt8])
         case pong([UInt8])
         case close(CloseFrame)
@@ -19,36 +24,30 @@ package struct MessageReader {
     /// So many cuts of a message are remembered; what follows them goes on in one frame.
     private static let maximumCuts = 1024
 
-    private struct Partial {
-        var kind: WebSocketMessage.Kind
-        var framed = FramedPayload()
-        /// Only of a compressed message.
-        var unpacked: [UInt8] = []
-        var text = UTF8Progress()
-    }
-
     private var frames: FrameParser
     private let limit: Int
+    private let passes: Bool
     private let compression: Compression.Way?
     private var inflation: MessageInflation?
     private var present: FrameHead?
-    /// Where in the message the present frame begins.
-    private var frameStart = 0
-    private var message: Partial?
+    private var message: PartialMessage?
     private var control: [UInt8] = []
     package private(set) var isOver = false
 
-    /// `limit`: bytes of a message at most, packed as well as unpacked.
-    package init(from sender: Sender, compression: Compression?, limit: Int) {
+    /// `limit`: bytes of a message at most, packed as well as unpacked. With `passes` that is what is kept of it, unpacked.
+    package init(from sender: Sender, compression: Compression?, limit: Int, passes: Bool = false) {
         frames = FrameParser(from: sender, knowsCompression: compression != nil)
         self.compression = compression?[sender]
         self.limit = limit
+        self.passes = passes
     }
 
     /// Bytes that were received and are not yet part of what `next` gave or of the present message.
     package var waiting: Int { isOver ? 0 : frames.waiting }
     /// Whether the bytes so far end inside a message or a frame.
     package var isInside: Bool { message != nil || present != nil || waiting > 0 }
+    /// Whether a message has begun and not ended.
+    package var isInsideMessage: Bool { message != nil }
 
     package mutating func received(_ bytes: ByteBuffer) {
         if !isOver { frames.received(bytes) }
@@ -88,13 +87,8 @@ package struct MessageReader {
         }
         guard message != nil else { return .needMore }
         let isWhole = try takeData()
-        guard isWhole else { return .needMore }
-        self.present = nil
-        guard present.isFinal else {
-            remember(cutAfter: present)
-            return nil
-        }
-        return try finish()
+        if isWhole { self.present = nil }
+        return passes ? try pass(present, isWhole: isWhole) : try gather(present, isWhole: isWhole)
     }
 
     private mutating func begin(_ head: FrameHead) throws(Violation) {
@@ -109,84 +103,95 @@ package struct MessageReader {
             guard message == nil else {
                 throw .framing(expected: "the message's next fragment", found: "another message's first frame")
             }
-            message = Partial(kind: head.opcode == .text ? .text : .binary)
+            message = PartialMessage(head.opcode == .text ? .text : .binary)
             message?.framed.isCompressed = head.isCompressed
             if head.isCompressed, inflation == nil {
                 inflation = MessageInflation(keepsContext: compression?.keepsContext ?? true)
             }
+            // What a head only claims is not set aside at once. Later frames make room by doubling: exact room for each would copy all of
+            // the message each time.
+            message?.framed.bytes.reserveCapacity(min(head.length, limit, 1 << 16))
         }
-        frameStart = message?.framed.bytes.count ?? 0
-        guard head.length <= limit - frameStart else { throw tooLarge }
-        // What a head only claims is not set aside at once. Later frames make room by doubling: exact room for each would copy all of
-        // the message each time.
-        if frameStart == 0 { message?.framed.bytes.reserveCapacity(min(head.length, 1 << 16)) }
-    }
-
-    private var tooLarge: Violation {
-        Violation(.tooLarge, expected: "messages of at most \(limit) bytes", found: "a larger one")
+        let frameStart = message?.framed.bytes.count ?? 0
+        guard head.length > limit - frameStart else { return }
+        guard passes else { throw .tooLarge(limit) }
+        if message?.framed.isCompressed == false { message?.omit() }
     }
 
     /// Takes in what has come of the present frame; true if it is complete.
     private mutating func takeData() throws(Violation) -> Bool {
         guard var message = self.message.take() else { return false }
-        let before = message.framed.bytes.count
-        let isWhole = frames.takePayload(into: &message.framed.bytes)
-        let isCompressed = message.framed.isCompressed
-        if isCompressed {
-            let start = message.unpacked.count
-            guard let inflation else { throw Self.noMemory }
-            let result = message.framed.bytes.withUnsafeBytes { bytes in
-                Result { () throws(InflationFailure) in
-                    try inflation.inflate(.init(rebasing: bytes[before...]), to: &message.unpacked, limit: limit)
-                }
-            }
-            try unpacked(result, of: &message, from: start)
-        } else {
-            try check(&message, message.framed.bytes, from: before)
+        var bytes: [UInt8] = []
+        swap(&bytes, &message.framed.bytes)
+        let before = bytes.count
+        let isWhole = frames.takePayload(into: &bytes)
+        let result = bytes.withUnsafeBytes { bytes in
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[before...])
+            return Result { () throws(Violation) in try take(piece, into: &message) }
         }
+        try result.get()
+        swap(&bytes, &message.framed.bytes)
+        if passes { message.forgetFrames() }
         self.message = message
         return isWhole
     }
 
-    private mutating func finish() throws(Violation) -> Event? {
-        guard var message = self.message.take() else { return nil }
-        if message.framed.isCompressed {
-            let start = message.unpacked.count
-            guard let inflation else { throw Self.noMemory }
-            let result = Result { () throws(InflationFailure) in try inflation.finish(to: &message.unpacked, limit: limit) }
-            try unpacked(result, of: &message, from: start)
-        }
-        guard message.kind == .binary || message.text.isComplete else {
-            throw Violation(.badContent, expected: "text in UTF-8", found: "the end within a character")
-        }
-        let content = message.framed.isCompressed ? message.unpacked : message.framed.bytes
-        return .message(ReceivedMessage(message.kind, content, framed: message.framed))
+    private func take(_ piece: UnsafeRawBufferPointer, into message: inout PartialMessage) throws(Violation) {
+        guard message.framed.isCompressed else { return try message.check(piece) }
+        try unpack(into: &message) { (inflation, take) throws(InflationFailure) in try inflation.inflate(piece, take: take) }
     }
 
-    /// What came out is looked at first, whatever is wrong with what follows it: the finding is the same in whatever pieces it came.
-    private func unpacked(
-        _ result: Result<Void, InflationFailure>, of message: inout Partial, from start: Int
+    private func unpack(
+        into message: inout PartialMessage,
+        _ body: (MessageInflation, (UnsafeRawBufferPointer) -> Bool) throws(InflationFailure) -> Void
     ) throws(Violation) {
-        if message.unpacked.count > limit { message.unpacked.removeLast(message.unpacked.count - limit) }
-        try check(&message, message.unpacked, from: start)
-        guard case .failure(let failure) = result else { return }
-        switch failure {
-        case .tooLarge: throw tooLarge
-        case .truncated: throw Violation(.badContent, expected: "whole deflate data", found: "it cut off")
-        case .corrupt(let reason): throw Violation(.badContent, expected: "deflate data", found: "bad data (\(reason))")
+        guard let inflation else { throw Self.noMemory }
+        do throws(InflationFailure) {
+            try body(inflation) { message.unpack($0, limit: limit, passes: passes) }
+        } catch {
+            switch error {
+            case .refused: throw message.finding ?? .tooLarge(limit)
+            case .truncated: throw Violation(.badContent, expected: "whole deflate data", found: "it cut off")
+            case .corrupt(let reason): throw Violation(.badContent, expected: "deflate data", found: "bad data (\(reason))")
+            }
         }
     }
 
     private static let noMemory = Violation(.internalError, expected: "memory for zlib", found: "none")
 
-    private func check(_ message: inout Partial, _ bytes: [UInt8], from start: Int) throws(Violation) {
-        guard message.kind == .text, start < bytes.count else { return }
-        let isText = bytes.withUnsafeBytes { message.text.take(.init(rebasing: $0[start...])) }
-        guard isText else { throw Violation(.badContent, expected: "text in UTF-8", found: "other bytes") }
+    /// Takes the message out, of which all has come.
+    private mutating func finish() throws(Violation) -> PartialMessage? {
+        guard var message = self.message.take() else { return nil }
+        if message.framed.isCompressed {
+            try unpack(into: &message) { (inflation, take) throws(InflationFailure) in try inflation.finish(take: take) }
+        }
+        guard message.isComplete else {
+            throw Violation(.badContent, expected: "text in UTF-8", found: "the end within a character")
+        }
+        return message
+    }
+
+    /// What there is to tell of a message that is kept until it is whole.
+    private mutating func gather(_ frame: FrameHead, isWhole: Bool) throws(Violation) -> Event? {
+        guard isWhole else { return .needMore }
+        guard frame.isFinal else {
+            remember(cutAfter: frame)
+            return nil
+        }
+        return try finish().map { .message(ReceivedMessage($0.kind, $0.content, framed: $0.framed)) }
     }
 
     private mutating func remember(cutAfter head: FrameHead) {
         guard let count = message?.framed.cuts.count else { return }
         if count < Self.maximumCuts { message?.framed.cuts.append(head.length) }
+    }
+
+    /// What there is to pass on of a frame.
+    private mutating func pass(_ frame: FrameHead, isWhole: Bool) throws(Violation) -> Event? {
+        let message = isWhole && frame.isFinal ? try finish() : nil
+        let bytes = frames.takePassage()
+        guard bytes.readableBytes > 0 else { return .needMore }
+        let passed = message.map { PassedMessage($0.kind, $0.isOmitted ? nil : $0.content) }
+        return .passage(Passage(bytes, endsFrame: isWhole, message: passed))
     }
 }

@@ -13,6 +13,10 @@ package struct Violation: Error, Hashable, Sendable {
     static func framing(expected: String, found: String) -> Violation {
         Violation(.protocolError, expected: expected, found: found)
     }
+
+    static func tooLarge(_ limit: Int) -> Violation {
+        Violation(.tooLarge, expected: "messages of at most \(limit) bytes", found: "a larger one")
+    }
 }
 
 extension Violation: CustomStringConvertible {
