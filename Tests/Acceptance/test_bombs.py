@@ -1,8 +1,9 @@
 """Bodies that unpack to far more than they are: bounded memory, one error, and the next flow is served."""
 
 import pytest
-from support.codings import bomb, decoded, encoded, field, peak, response
+from support.codings import bomb, decoded, encoded, field, response
 from support.origin import answering
+from support.proxy import peak
 
 MIB = 1 << 20
 BOMBS = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "zstd, br"]

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from support.codings import PIECE, STREAM, UNDO, bomb, decoded, encoded, field, peak, response
+from support.codings import PIECE, STREAM, UNDO, bomb, decoded, encoded, field, response
 from support.origin import answering, answering_once
 from support.proxy import eventually
 from support.wire import Closed

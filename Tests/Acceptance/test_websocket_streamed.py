@@ -11,7 +11,7 @@ import pytest
 import websockets.sync.client
 from conftest import attach
 from support.calls import asked, ended
-from support.proxy import eventually
+from support.proxy import eventually, peak
 from support.websocket import BINARY, CLOSE, CONTINUATION, MASK, PING, PONG, TEXT, Route, close_payload, frame, random_content, read_frame, speaking
 from support.wire import Closed
 from test_websocket_events import LARGE, PERMISSIONS, echo, live, newest
@@ -22,12 +22,6 @@ __all__ = ["nghttpx"]
 STREAM = ("--set", "stream_websockets=true")
 MIB = 1 << 20
 UNHEEDED = r"WebSocket http://\S+ \(flow \S+\): what the answer to 'websocket_message' changes, drops or holds has no effect"
-
-
-def peak(proxy) -> int:
-    """Bytes of memory that the proxy has had at most."""
-    with open(f"/proc/{proxy.process.pid}/status") as lines:
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 @pytest.fixture
@@ -143,11 +137,11 @@ def test_a_message_of_64_mib_passes_in_bounded_memory(caller, versions, http2, c
     seen = []
     worker.on("websocket_message")(lambda event: seen.append(newest(event)))
     with way.client(compression=compression) as client:
-        before = peak(proxy)
+        before = peak(proxy.process)
         client.send(block * 64 if form == "one frame" else iter([block] * 64))
         assert client.recv(timeout=60) == str(64 * MIB)
     assert all(got)
-    grown = peak(proxy) - before
+    grown = peak(proxy.process) - before
     assert grown < 24 * MIB, f"{grown / MIB:.1f} MiB more"
     flow = ended(worker)[0]
     kept = asked(worker, "flow.get", id=flow["id"], content="whole")
@@ -370,7 +364,7 @@ def test_the_close_handshake_goes_between_the_frames_of_the_other_side(sides):
 
 def test_a_receiver_that_does_not_read_holds_up_its_sender_in_the_middle_of_a_message(sides):
     client, server, worker, proxy = sides()
-    before = peak(proxy)
+    before = peak(proxy.process)
     size = 256 * MIB
     head = frame(BINARY, b"", mask=bytes(4), form=8)[:2] + size.to_bytes(8, "big") + bytes(4)
     client.send(head)
@@ -380,7 +374,7 @@ def test_a_receiver_that_does_not_read_holds_up_its_sender_in_the_middle_of_a_me
         while sent < size:
             sent += client.sock.send(block[: size - sent])
     assert sent < 64 * MIB, "sockets' buffers, and a little of ours"
-    assert peak(proxy) - before < 8 * MIB
+    assert peak(proxy.process) - before < 8 * MIB
     client.sock.settimeout(20)
 
     def send_rest():
@@ -393,4 +387,4 @@ def test_a_receiver_that_does_not_read_holds_up_its_sender_in_the_middle_of_a_me
     while left:
         left -= len(server.sock.recv(min(left, MIB)))
     sender.join(10)
-    assert peak(proxy) - before < 8 * MIB
+    assert peak(proxy.process) - before < 8 * MIB

@@ -79,9 +79,3 @@ def bomb(codings: str, mebibytes: int = 1024) -> bytes:
 def response(body: bytes, *lines: str) -> bytes:
     head = ["HTTP/1.1 200 OK", *lines, f"Content-Length: {len(body)}"]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
-
-
-def peak(process) -> int:
-    """The most memory that the process ever held, in bytes."""
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024

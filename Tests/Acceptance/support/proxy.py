@@ -52,6 +52,12 @@ def eventually(claim, seconds: float = 5, what: str = "it"):
         time.sleep(0.01)
 
 
+def peak(process) -> int:
+    """The most memory that the process ever held, in bytes."""
+    with open(f"/proc/{process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+
+
 class Weir:
     """One run of the proxy."""
 
