@@ -5,7 +5,7 @@ import threading
 import pytest
 from support.codings import PIECE, STREAM, UNDO, bomb, decoded, encoded, field, response
 from support.origin import answering, answering_once
-from support.proxy import eventually
+from support.proxy import eventually, peak
 from support.wire import Closed
 
 MIB = 1 << 20
