@@ -56,20 +56,22 @@ package struct BodyCodings: Equatable {
 
     // MARK: Bodies that flow
 
-    /// What takes the codings off a body as it passes, and what puts them on again behind; nil if it has none. Throws if they are
-    /// unknown.
+    /// What takes the codings off a body as it passes; nil if it has none. Throws if they are unknown.
     ///
     /// `peer` is who sends the body, for people: `server example.com:443`; `fault` is who is to blame for a body that cannot be decoded.
-    package func stages(
+    package func decodingStage(
         of peer: String, fault: ProxyFailure.Fault, limits: CodingLimits, on loop: any EventLoop
-    ) throws(CodingFailure) -> (decoding: any BodyStage, encoding: any BodyStage)? {
+    ) throws(CodingFailure) -> (any BodyStage)? {
         let stack = try ContentCoding.stack(names)
         guard !stack.isEmpty else { return nil }
-        let explain = { (failure: CodingFailure) in ProxyFailure(failure, of: peer, fault: fault) }
-        return (
-            DecodingStage(try ContentDecoder(stack, limits: limits), on: loop, explain: explain),
-            EncodingStage(try ContentEncoder(stack), on: loop, explain: explain)
-        )
+        return DecodingStage(try ContentDecoder(stack, limits: limits), on: loop) { ProxyFailure($0, of: peer, fault: fault) }
+    }
+
+    /// What puts the codings on a body as it passes; nil if there are none. Throws if they are unknown.
+    package func encodingStage(on loop: any EventLoop) throws(CodingFailure) -> (any BodyStage)? {
+        let stack = try ContentCoding.stack(names)
+        guard !stack.isEmpty else { return nil }
+        return EncodingStage(try ContentEncoder(stack), on: loop) { ProxyFailure($0, of: "an addon", fault: .us) }
     }
 }
 

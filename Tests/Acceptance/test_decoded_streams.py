@@ -52,9 +52,9 @@ def end(message):
 
 @pytest.fixture
 def capitals(addon):
-    def make(hook="response", **members):
+    def make(hook="response", more="", **members):
         capabilities = {"capabilities": ["stream"], "limits": {"max_line": 4 * MIB}}
-        return addon([{"name": hook, "content": "stream", "decode": True, **members}], CAPITALS, name="capitals", result=capabilities)
+        return addon([{"name": hook, "content": "stream", "decode": True, **members}], CAPITALS + more, name="capitals", result=capabilities)
 
     return make
 
@@ -201,7 +201,23 @@ def test_a_body_without_codings_is_an_ordinary_stream(weir, capitals, origin):
     assert weir(addons=[capitals()]).get(origin(answering(response(b"a body"))).url()).body == b"A BODY"
 
 
-def test_what_a_worker_leaves_undecoded_goes_on_decoded(weir, capitals, origin, addon):
+@pytest.mark.parametrize("before", ["gzip", "identity"])
+@pytest.mark.parametrize("after", ["br", "zstd, gzip", "", "lzma"])
+def test_the_codings_put_on_are_those_that_the_worker_names(weir, capitals, origin, before, after):
+    code = f'''
+@worker.on("response")
+def head(message):
+    return {{"flow": {{"response": {{"headers": [["Content-Encoding", {after!r}]] if {after!r} else []}}}}}}
+'''
+    packed = b"hello" if before == "identity" else encoded(b"hello", before)
+    answer = weir(addons=[capitals(more=code)]).get(origin(answering(response(packed, field(before)))).url())
+    # What cannot be made goes as it is, without the field that would lie.
+    made = "" if after == "lzma" else after
+    assert answer.all("content-encoding") == ([made.encode()] if made else [])
+    assert (decoded(answer.body, made) if made else answer.body) == b"HELLO"
+
+
+def test_what_comes_of_a_stream_is_decoded_for_the_next(weir, capitals, origin, addon):
     """A worker behind it that wants the whole sees what the stream made of it."""
     last = addon([{"name": "response", "content": "decoded"}], name="last")
     server = origin(answering(response(encoded(b"hello", "br"), "Content-Encoding: br")))

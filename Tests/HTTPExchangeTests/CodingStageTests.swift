@@ -119,9 +119,17 @@ import Testing
 
     @Test("a body without codings needs no stages; unknown codings are refused by name")
     func factory() throws {
-        #expect(try Line.stages("identity") == nil)
-        #expect(try Line.stages(nil) == nil)
-        #expect(throws: CodingFailure.unknown(token: "lzma")) { try Line.stages("lzma, gzip") }
+        let loop = EmbeddedEventLoop()
+        for names in ["identity", nil] {
+            let none = Line.codings(names)
+            #expect(try none.decodingStage(of: "a peer", fault: .server, limits: CodingLimits(), on: loop) == nil)
+            #expect(try none.encodingStage(on: loop) == nil)
+        }
+        let odd = Line.codings("lzma, gzip")
+        #expect(throws: CodingFailure.unknown(token: "lzma")) {
+            try odd.decodingStage(of: "a peer", fault: .server, limits: CodingLimits(), on: loop)
+        }
+        #expect(throws: CodingFailure.unknown(token: "lzma")) { try odd.encodingStage(on: loop) }
     }
 }
 
@@ -135,16 +143,17 @@ private final class Line {
     private(set) lazy var source = BodyPipe { [unowned self] in isReading = $0 }
 
     init(_ names: String, ratio: Int = 1000) throws {
-        (decoding, encoding) = try #require(try Self.stages(names, ratio: ratio, on: loop))
+        let codings = Self.codings(names)
+        let limits = CodingLimits(maximumSize: .max, maximumRatio: ratio)
+        decoding = try #require(
+            try codings.decodingStage(of: "server 192.0.2.1:80", fault: .server, limits: limits, on: loop))
+        encoding = try #require(try codings.encodingStage(on: loop))
     }
 
-    static func stages(
-        _ names: String?, ratio: Int = 1000, on loop: any EventLoop = EmbeddedEventLoop()
-    ) throws(CodingFailure) -> (decoding: any BodyStage, encoding: any BodyStage)? {
+    static func codings(_ names: String?) -> BodyCodings {
         var headers = Headers()
         if let names { headers.append(name: "content-encoding", value: ByteString(names)) }
-        return try BodyCodings(headers).stages(
-            of: "server 192.0.2.1:80", fault: .server, limits: CodingLimits(maximumSize: .max, maximumRatio: ratio), on: loop)
+        return BodyCodings(headers)
     }
 
     /// Sends the body in pieces, as long as it may, to a receiver that pauses.

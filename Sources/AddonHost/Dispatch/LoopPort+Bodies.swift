@@ -22,7 +22,7 @@ extension LoopPort {
         var decoding: (any BodyStage)?
         if event.mode == .stream(decodes: true) {
             do throws(CodingFailure) {
-                decoding = try stages(for: side, of: flow)?.decoding
+                decoding = try decodingStage(for: side, of: flow)
             } catch {
                 leftOut(of: flow, subscription, "the \(side.rawValue)'s body is left out: \(error)")
                 return nil
@@ -95,10 +95,10 @@ extension LoopPort {
         let side = offer.side
         var stages: [any BodyStage] = [offer.stream]
         var isBare = false
-        if let decoding = offer.decoding, let flow = answered.flow {
-            stages.insert(decoding, at: 0)
+        if let decoding = offer.decoding { stages.insert(decoding, at: 0) }
+        if event.mode == .stream(decodes: true), let flow = answered.flow {
             do throws(CodingFailure) {
-                if let encoding = try self.stages(for: side, of: flow)?.encoding { stages.append(encoding) }
+                if let encoding = try flow.codings(of: side).encodingStage(on: loop) { stages.append(encoding) }
             } catch {
                 // The worker has named codings that cannot be made: the body goes on without.
                 isBare = true
@@ -124,12 +124,10 @@ extension LoopPort {
         }
     }
 
-    /// What takes the content codings of a body off as it passes, and puts them on again.
-    private func stages(
-        for side: MessageSide, of flow: HTTPFlow
-    ) throws(CodingFailure) -> (decoding: any BodyStage, encoding: any BodyStage)? {
+    /// What takes the content codings of a body off as it passes.
+    private func decodingStage(for side: MessageSide, of flow: HTTPFlow) throws(CodingFailure) -> (any BodyStage)? {
         let isRequest = side == .request
-        return try BodyCodings(isRequest ? flow.request.headers : flow.response?.headers ?? Headers()).stages(
+        return try flow.codings(of: side).decodingStage(
             of: isRequest
                 ? "client \(flow.client.value.peername)" : "server \(flow.request.host):\(flow.request.port)",
             fault: isRequest ? .client : .server, limits: .flowing(host.options.settings), on: loop)

@@ -48,6 +48,10 @@ extension HTTPFlow {
     /// The body of that side goes as it comes, and is never held.
     func isStreamed(_ side: MessageSide) -> Bool { side == .request ? request.isStreamed : response?.isStreamed ?? false }
 
+    func codings(of side: MessageSide) -> BodyCodings {
+        BodyCodings(side == .request ? request.headers : response?.headers ?? Headers())
+    }
+
     mutating func removeCodings(of side: MessageSide) {
         if side == .request {
             request.headers.remove(BodyCodings.field)
