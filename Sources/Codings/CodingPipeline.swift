@@ -14,11 +14,13 @@ struct CodingPipeline {
         let step: any CodingStep
         var produced = 0
         var pending = UnsafeRawBufferPointer(start: nil, count: 0)
-        private(set) lazy var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
+        /// None for the last, which writes to the caller's.
+        let buffer: UnsafeMutableRawBufferPointer
 
-        init(_ coding: ContentCoding, _ step: any CodingStep) {
+        init(_ coding: ContentCoding, _ step: any CodingStep, isLast: Bool) {
             self.coding = coding
             self.step = step
+            buffer = isLast ? .init(start: nil, count: 0) : .allocate(byteCount: bufferSize, alignment: 16)
         }
 
         deinit { buffer.deallocate() }
@@ -36,7 +38,8 @@ struct CodingPipeline {
     /// Steps in the order the bytes pass them, at least one. Without `limits` output is not counted. `needsEnd` makes an `end`
     /// inside the coded data a failure, unless there was no input at all.
     init(_ steps: [(ContentCoding, any CodingStep)], limits: CodingLimits?, needsEnd: Bool) {
-        layers = (steps.isEmpty ? [(.identity, Copying())] : steps).map { Layer($0.0, $0.1) }
+        let steps = steps.isEmpty ? [(.identity, Copying())] : steps
+        layers = steps.enumerated().map { Layer($0.element.0, $0.element.1, isLast: $0.offset == steps.count - 1) }
         self.limits = limits
         self.needsEnd = needsEnd
     }

@@ -25,7 +25,11 @@ package final class BodyCoding<Coder: ContentCoder & ~Copyable>: @unchecked Send
             let (written, taken) = try step(offered, isLast ? .end : .more)
             rest.moveReaderIndex(forwardBy: taken)
             left -= max(written, taken)
-            if written < Self.outputSize, isLast { return true }
+            if written < Self.outputSize, isLast {
+                // What is kept should not take a room that was made for more.
+                if result.readableBytes < Self.outputSize { result = ByteBuffer(bytes: result.readableBytesView) }
+                return true
+            }
         }
         return false
     }
