@@ -36,7 +36,8 @@ extension Exchange {
         guard let path = bodies.request, path.flows else { return }
         flow.request.content = .omitted(path.length.count)
         guard flow.response == nil, !flow.request.isStreamed,
-            keepsContent(HTTPHooks.table.request, session) || keepsContent(HTTPHooks.table.response, session)
+            keepsContent(HTTPHooks.table.request, flow.request.headers, session)
+                || keepsContent(HTTPHooks.table.response, flow.request.headers, session)
         else { return }
         guard let content = try await hold(path, "the request", fault: .client, on: session) else {
             return flow.request.isStreamed = true
@@ -57,7 +58,7 @@ extension Exchange {
         flow.response?.content = .omitted(path.length.count)
         flow.response?.timestampEnd = path.pipe.timestampEnd
         guard flow.response?.isStreamed != true, flow.response?.statusCode != 101,
-            keepsContent(HTTPHooks.table.response, session)
+            keepsContent(HTTPHooks.table.response, flow.response?.headers ?? Headers(), session)
         else { return }
         guard let content = try await hold(path, "the response", fault: .server, on: session) else {
             flow.response?.isStreamed = true
@@ -69,8 +70,10 @@ extension Exchange {
     }
 
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
-    private func keepsContent(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool {
-        keepsContent || session.services.keepsContent || session.hooks.needsContent(hook, of: flow)
+    private func keepsContent(_ hook: Hook<FlowEvent>, _ headers: Headers, _ session: isolated Session) -> Bool {
+        if keepsContent || session.hooks.needsContent(hook, of: flow) { return true }
+        return headers.announceEvents
+            ? session.services.interception?.needsContent == true : session.services.keepsContent
     }
 
     /// The whole body; nil if it turns out to be one that is streamed.
@@ -91,8 +94,9 @@ extension Exchange {
     }
 
     /// Keeps a copy of a body that passes, if that is wanted.
-    func copyStreamed(_ path: BodyPath?, on session: isolated Session) {
-        guard session.services.settings[ProxyOptions.table.storeStreamedBodies] else { return }
+    func copyStreamed(_ path: BodyPath?, isStreamed: Bool, on session: isolated Session) {
+        let isRecorded = !isStreamed && session.services.recordsContent
+        guard isRecorded || session.services.settings[ProxyOptions.table.storeStreamedBodies] else { return }
         path?.pipe.copy(upTo: bodies.limit)
     }
 
@@ -120,5 +124,13 @@ extension Exchange {
         // It may have come already, as a whole.
         if max(length.count ?? 0, body.size) > limit { throw failure }
         body.bound(limit, failure)
+    }
+}
+
+extension Headers {
+    /// The body is an event stream or gRPC: what comes of it is waited for before its end.
+    fileprivate var announceEvents: Bool {
+        guard let type = first("Content-Type")?.string.lowercased() else { return false }
+        return type.hasPrefix("text/event-stream") || type.hasPrefix("application/grpc")
     }
 }

@@ -141,7 +141,7 @@ package final class Exchange: @unchecked Sendable {
         switch request.content {
         case .omitted:
             try stream.sendHead(request, length: bodies.request?.length ?? .none)
-            copyStreamed(bodies.request, on: session)
+            copyStreamed(bodies.request, isStreamed: request.isStreamed, on: session)
             bodies.request?.pipe.join(stream)
             if client.expectsContinue { promiseContinue(on: session) }
         case .bytes(let bytes):
@@ -192,7 +192,7 @@ package final class Exchange: @unchecked Sendable {
             }
             client.sendHead(response, length: path.length)
             if response.statusCode == 101, asksUpgrade { return }
-            copyStreamed(path, on: session)
+            copyStreamed(path, isStreamed: response.isStreamed, on: session)
             let passed = Pending<Bool>(on: session.loop)
             let body = path.pipe
             if !body.isComplete { body.whenDone = { passed.resume(true) } }

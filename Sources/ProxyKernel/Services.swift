@@ -34,10 +34,9 @@ package final class Services: Sendable {
     /// Bytes of a body that are let through at most; nil for any number.
     package let bodySizeLimit: Int?
     /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
-    package var keepsContent: Bool {
-        let (settings, interception) = current.withLock { $0 }
-        return recorder.wantsContent || interception?.needsContent == true || settings[ProxyOptions.table.storeContent]
-    }
+    package var keepsContent: Bool { recordsContent || interception?.needsContent == true }
+    /// Whether bodies are to be recorded or stored, for which none has to wait.
+    package var recordsContent: Bool { recorder.wantsContent || settings[ProxyOptions.table.storeContent] }
 
     package init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,

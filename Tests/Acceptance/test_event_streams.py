@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from support.calls import asked, ended
 from support.h2frames import Frames, data
 from support.origin import over_tls
 from support.proxy import eventually
@@ -165,6 +166,49 @@ def test_the_filter_decides_for_each_flow(weir, origin, addon):
     assert [event["params"]["flow"]["request"]["content"] for event in worker.messages("response")] == ["abc"]
 
 
+RECORDING = {
+    "flow file": ["-w", "flows.mitm"],
+    "HAR": ["--set", "hardump=flows.har"],
+    "printed": ["--set", "flow_detail=3"],
+    "stored": ["--set", "store_content=true"],
+}
+
+
+@pytest.mark.parametrize("how", RECORDING)
+def test_recording_waits_for_no_end(weir, origin, how, tmp_path):
+    feed = Feed()
+    server = origin(over_http1(feed, True))
+    proxy = weir(*RECORDING[how], modes=[f"reverse:http://{server.authority}"])
+    sent = []
+
+    def receive():
+        sent.append(next_event(wire))
+        return sent[-1]
+
+    with proxy.connect() as wire:
+        wire.send(f"GET /events HTTP/1.1\r\nHost: {server.authority}\r\n\r\n".encode())
+        head(wire)
+        check(feed.lags(receive), how)
+        wire.until(b"0\r\n\r\n")
+    proxy.stop()
+    written = {"flow file": proxy.out.parent / "flows.mitm", "HAR": proxy.out.parent / "flows.har", "printed": proxy.out}
+    if how in written:
+        assert sent[-1].strip() in written[how].read_bytes(), "the events are in the record"
+
+
+def test_a_stored_event_stream_has_its_body_at_its_end(caller, origin):
+    feed = Feed()
+    server = origin(over_http1(feed, True))
+    proxy, worker = caller("--set", "store_content=true", modes=[f"reverse:http://{server.authority}"])
+    with proxy.connect() as wire:
+        wire.send(f"GET /events HTTP/1.1\r\nHost: {server.authority}\r\n\r\n".encode())
+        for _ in range(EVENTS):
+            feed.wanted.release()
+        body = wire.response().body
+    flow = asked(worker, "flow.get", id=ended(worker)[0]["id"], content="whole")["flow"]
+    assert flow["response"]["content"] == body.decode()
+
+
 def test_a_hook_that_asks_for_the_whole_gets_it_at_the_end(weir, origin, addon):
     feed = Feed()
     worker, server = addon([{"name": "response", "content": "whole"}]), origin(over_http1(feed, True))
@@ -213,8 +257,9 @@ def test_grpc_server_streaming(weir, echo, addons):
         assert call.code() == grpc.StatusCode.OK
 
 
-def test_grpc_both_ways(weir, echo, addons):
-    proxy = weir(modes=[f"reverse:h2c://127.0.0.1:{echo.port}"], addons=addons)
+@pytest.mark.parametrize("stored", [False, True], ids=["passed", "stored"])
+def test_grpc_both_ways(weir, echo, addons, stored):
+    proxy = weir("--set", f"store_content={str(stored).lower()}", modes=[f"reverse:h2c://127.0.0.1:{echo.port}"], addons=addons)
     up, down = [], []
     with grpc.insecure_channel(f"127.0.0.1:{proxy.port}", [("grpc.enable_http_proxy", 0)]) as channel:
         turn = threading.Semaphore(0)
