@@ -43,28 +43,36 @@ public enum Base64 {
     public static func decode(_ text: String) -> [UInt8]? {
         var text = text
         return text.withUTF8 { input in
-            guard input.count % 4 == 0 else { return nil }
-            var output: [UInt8] = []
-            output.reserveCapacity(input.count / 4 * 3)
+            // Taken once: a static value is asked for each time whether it is there already.
+            values.withUnsafeBufferPointer { decode(input, $0) }
+        }
+    }
+
+    private static func decode(_ input: UnsafeBufferPointer<UInt8>, _ values: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        guard input.count % 4 == 0 else { return nil }
+        var isCanonical = true
+        let output = [UInt8](unsafeUninitializedCapacity: input.count / 4 * 3) { output, count in
             var index = 0
             while index < input.count {
                 let isLast = index + 4 == input.count
                 var padding = 0
                 if isLast, input[index + 3] == UInt8(ascii: "=") { padding = input[index + 2] == UInt8(ascii: "=") ? 2 : 1 }
-                var group: UInt32 = 0
-                for offset in 0..<4 {
-                    let value = offset < 4 - padding ? values[Int(input[index + offset])] : 0
-                    guard value != 0xFF else { return nil }
-                    group = group << 6 | UInt32(value)
-                }
-                if padding == 2, group & 0xFFFF != 0 { return nil }
-                if padding == 1, group & 0xFF != 0 { return nil }
-                output.append(UInt8(truncatingIfNeeded: group >> 16))
-                if padding < 2 { output.append(UInt8(truncatingIfNeeded: group >> 8)) }
-                if padding < 1 { output.append(UInt8(truncatingIfNeeded: group)) }
+                let first = values[Int(input[index])]
+                let second = values[Int(input[index + 1])]
+                let third = padding > 1 ? 0 : values[Int(input[index + 2])]
+                let fourth = padding > 0 ? 0 : values[Int(input[index + 3])]
+                // Values have six bits; what is none has all eight.
+                guard (first | second | third | fourth) < 64 else { return isCanonical = false }
+                let group = UInt32(first) << 18 | UInt32(second) << 12 | UInt32(third) << 6 | UInt32(fourth)
+                if padding == 2, group & 0xFFFF != 0 { return isCanonical = false }
+                if padding == 1, group & 0xFF != 0 { return isCanonical = false }
+                output[count] = UInt8(truncatingIfNeeded: group >> 16)
+                if padding < 2 { output[count + 1] = UInt8(truncatingIfNeeded: group >> 8) }
+                if padding < 1 { output[count + 2] = UInt8(truncatingIfNeeded: group) }
+                count += 3 - padding
                 index += 4
             }
-            return output
         }
+        return isCanonical ? output : nil
     }
 }
