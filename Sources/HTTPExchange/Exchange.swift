@@ -73,7 +73,11 @@ package final class Exchange: @unchecked Sendable {
     }
 
     /// The client has left: whatever this waits for will not be needed.
-    package func clientLeft(_ failure: ProxyFailure = .clientGone) { waiter.end(failure) }
+    package func clientLeft(_ failure: ProxyFailure = .clientGone) {
+        // Workers hear why before the servers' connections, which end as well, say something else.
+        bodies.end()
+        waiter.end(failure)
+    }
 
     // MARK: The request
 
