@@ -140,9 +140,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
         let (subscription, link) = (event.subscription, event.link)
         guard let offer = try await offer(for: event, isolation: isolation) else {
             let decodes = event.mode == .decoded
-            let shown =
+            var shown =
                 decodes
                 ? try await decoded(event, isolation: isolation) : shown(event.payload, event.mode, subscription)
+            // Who asked for this body in parts is told that it is empty.
+            if event.mode.isPart, let side = subscription.side, case .omitted(0) = shown.flow?.content(of: side) {
+                shown.flow?.set(.bytes(ByteBuffer()), of: side)
+            }
             let answer = try await send(shown, to: link, subscription, event.attempt, nil, event.waiter, isolation: isolation)
             let reply = read(answer, shown, subscription)
             return decodes ? try await recoded(reply, shown, event, isolation: isolation) : reply

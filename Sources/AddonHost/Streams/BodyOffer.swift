@@ -25,13 +25,12 @@ struct BodyOffer {
 
     /// The body of that side; nil if there is none, or nobody has it any more.
     static func source(_ side: MessageSide, of flow: HTTPFlow, _ bodies: FlowBodies?) -> Source? {
-        let content = side == .request ? flow.request.content : flow.response?.content
         let trailers = side == .request ? flow.request.trailers : flow.response?.trailers
-        switch content {
+        switch flow.content(of: side) {
         case .bytes(let bytes): return bytes.readableBytes > 0 ? .held(bytes, trailers: trailers) : nil
         case .missing, .omitted:
             // A response that an addon has set has no way of its own.
-            guard let path = bodies?[side], path.flows else { return nil }
+            guard let path = bodies?[side], path.flows, path.length != .exact(0) else { return nil }
             return .flowing(path)
         case .reference, nil: return nil
         }
@@ -51,6 +50,8 @@ extension HTTPFlow {
     func codings(of side: MessageSide) -> BodyCodings {
         BodyCodings(side == .request ? request.headers : response?.headers ?? Headers())
     }
+
+    func content(of side: MessageSide) -> Content? { side == .request ? request.content : response?.content }
 
     mutating func removeCodings(of side: MessageSide) {
         if side == .request {

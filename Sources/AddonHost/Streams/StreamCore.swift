@@ -2,6 +2,7 @@ import AddonWire
 import FlowModel
 import NIOCore
 import ProxyKernel
+import Schema
 
 /// One body on its way through a worker: who may send how much, who has ended, and what a failure costs.
 ///
@@ -100,6 +101,17 @@ struct StreamCore {
 
     // MARK: The worker
 
+    mutating func received(_ method: String, _ params: JSON, now: Int64) -> [Action] {
+        do throws(StateRefusal) {
+            guard let notice = try StreamNotice(method, params) else { return [] }
+            return received(notice, now: now)
+        } catch {
+            let what = "\(method): \(error)"
+            // A part of its body may have been meant; anything else has done nothing yet.
+            return method == StreamNotice.piece ? broken(what) : lost(LinkFailure(.badReply, what))
+        }
+    }
+
     mutating func received(_ notice: StreamNotice, now: Int64) -> [Action] {
         guard !isOver else { return [] }
         deadline = nil
@@ -126,7 +138,7 @@ struct StreamCore {
         }
     }
 
-    /// The worker has broken the rules.
+    /// The worker has broken the rules about its body.
     mutating func broken(_ what: String) -> [Action] {
         sent = nil
         return lost(LinkFailure(.badReply, what))

@@ -14,14 +14,16 @@ enum StreamNotice: Sendable, Equatable {
     case detach
 
     static let prefix = "stream."
+    static let piece = prefix + "data"
 
     /// The stream that a notification is about; nil if it names none.
     static func number(_ params: JSON) -> Int? { params["s"]?.int }
 
-    init(_ method: String, _ params: JSON) throws(StateRefusal) {
+    /// Nil for a notification that this version does not know: later ones may have more.
+    init?(_ method: String, _ params: JSON) throws(StateRefusal) {
         guard let object = params.object else { throw .expected("an object", at: "params", found: params) }
         switch method {
-        case "stream.data":
+        case Self.piece:
             guard let data = object["data"] else { throw StateRefusal(.badState, at: "params.data", "missing") }
             self = .data(ByteBuffer(bytes: try ByteString.octets(data, at: "params.data")))
         case "stream.credit":
@@ -45,7 +47,7 @@ enum StreamNotice: Sendable, Equatable {
             }
         case "stream.detach": self = .detach
         case "stream.reset": self = .failed(try object.optional("why", String.self, at: "params") ?? "no reason")
-        default: throw StateRefusal(.badState, at: "method", "there is no '\(method)'")
+        default: return nil
         }
     }
 

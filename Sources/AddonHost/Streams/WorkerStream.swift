@@ -54,11 +54,7 @@ final class WorkerStream: BodyStage, @unchecked Sendable {
     /// From any loop.
     func received(_ method: String, _ params: JSON) {
         guard loop.inEventLoop else { return loop.execute { self.received(method, params) } }
-        do throws(StateRefusal) {
-            perform(core.received(try StreamNotice(method, params), now: MonotonicClock.now))
-        } catch {
-            perform(core.broken("\(method): \(error)"))
-        }
+        perform(core.received(method, params, now: MonotonicClock.now))
     }
 
     /// The connection is over; from any loop.
