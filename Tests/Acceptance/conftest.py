@@ -21,6 +21,9 @@ from support.websocket import Route, server_context
 from support.worker import Worker
 
 
+STREAMS = "from streams import Over, Streams\nstreams = Streams(worker)\n"
+
+
 def pytest_sessionstart(session):
     if not BINARY.is_file():
         pytest.exit(f"no proxy at {BINARY}: build it, or set WEIR_BINARY", returncode=2)
@@ -116,6 +119,12 @@ def addon(tmp_path):
         return Addon(tmp_path, name, hooks, code, **options)
 
     return make
+
+
+@pytest.fixture
+def streaming(addon):
+    """`streaming(hooks, code)` makes a worker as `addon` does, whose code has `streams`; see support/streams.py."""
+    return lambda hooks, code, *rest, **options: addon(hooks, STREAMS + code, *rest, **options)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ A form of a response is `length`, `chunked`, `close` or `h2`, one of a request `
 import socket
 from collections.abc import Callable
 
-from .h2frames import Frames, Setting, data, name_of, window
+from .h2frames import Code, Frames, Setting, data, name_of, window
 from .messages import Octets, Pairs, Seen, read
 from .origin import Origin
 from .wire import Closed, Wire
@@ -99,13 +99,14 @@ class Reply2:
 def _seen_h2(frames: Frames, stream: int) -> Seen:
     answer = frames.answers[stream]
     sections = [section for section in answer.sections if not dict(section).get(b":status", b"").startswith(b"1")]
-    seen = Seen(body=bytes(answer.body), complete=answer.ended and answer.reset is None)
+    # Who has answered may say that it needs no more of the request (RFC 9113, 8.1).
+    seen = Seen(body=bytes(answer.body), complete=answer.ended and answer.reset in (None, Code.NO_ERROR))
     if sections:
         found = dict(sections[0])
         seen.start = b"%s %s HTTP/2" % (found[b":method"], found[b":path"]) if b":path" in found else b"HTTP/2 " + found[b":status"]
         seen.headers = [pair for pair in sections[0] if not pair[0].startswith(b":")]
         seen.trailers = sections[1] if len(sections) > 1 else []
-    seen.how = "by its framing" if answer.ended else "closed" if answer.reset is None else f"reset with {name_of(answer.reset)}"
+    seen.how = "by its framing" if seen.complete else "closed" if answer.reset is None else f"reset with {name_of(answer.reset)}"
     return seen
 
 

@@ -21,9 +21,10 @@ class Failure(Exception):
 
 
 class Worker:
-    def __init__(self, record, hooks, threads=False, stdio=False, listen=None, attach=None, result=None, on_other=None):
+    def __init__(self, record, hooks, threads=False, stdio=False, listen=None, attach=None, result=None, unrecorded=()):
         self.record_path, self.hooks, self.threads = record, hooks, threads
-        self.extra = result or {}
+        self.extra, self.unrecorded = result or {}, unrecorded
+        self.offered = None
         self.handlers = {}
         self.lock = threading.Lock()
         self.numbers, self.calls = itertools.count(1), {}
@@ -81,12 +82,15 @@ class Worker:
     def run(self):
         for line in self.incoming:
             message = json.loads(line)
-            self.note(message=message)
-            if message.get("method") == "initialize":
+            method = message.get("method", "")
+            if method not in self.unrecorded:
+                self.note(message=message, length=len(line) - 1)
+            if method == "initialize":
+                self.offered = message["params"]
                 self.send({"jsonrpc": "2.0", "id": message["id"], "result": {"hooks": self.hooks, **self.extra}})
-            elif "method" not in message and message.get("id") in self.calls:
+            elif not method and message.get("id") in self.calls:
                 self.calls.pop(message["id"]).put(message)
-            elif self.threads and "method" in message:
+            elif self.threads and method and not method.startswith("stream."):
                 threading.Thread(target=self.handle, args=(message,), daemon=True).start()
             else:
                 self.handle(message)
