@@ -155,6 +155,20 @@ package final class AddonHost: Sendable {
         port.loop.execute { port.notify(LifecycleHooks.table.log, LogEvent(entry: entry)) }
     }
 
+    /// What a worker may use of what is not for every one.
+    func offers(_ capability: Capability, to worker: Worker) -> Bool {
+        switch capability {
+        case .stream, .preview: return true
+        case .fd:
+            // Descriptors go to a process of our own alone, beside its connection.
+            guard case .spawn = worker.form else { return false }
+            return grantable.contains("all") || grantable.contains(capability.rawValue)
+        }
+    }
+
+    /// Where bodies are held that are too long for memory.
+    var bodies: BodyStore { BodyStore(options.settings) }
+
     /// Those of the wanted permissions that the operator allows; the refusal names one that does not exist.
     func permissions(_ wanted: [String]) throws(StateRefusal) -> [String] {
         for (index, word) in wanted.enumerated() where CoreCall.named(word) == nil {
@@ -206,7 +220,8 @@ extension AddonHost {
     func initialize(_ worker: Worker) -> LinkMessage {
         InitializeRequest(
             coreName: Self.coreName, coreVersion: Self.coreVersion, workerID: "\(worker.name).\(worker.place)",
-            workerName: worker.name, limits: bounds.link, options: .object(options.json)
+            workerName: worker.name, limits: bounds.link, options: .object(options.json),
+            capabilities: Capability.allCases.filter { offers($0, to: worker) }
         ).message
     }
 

@@ -13,9 +13,12 @@ package struct InitializeRequest: Sendable {
     package var limits: LinkLimits
     /// Every option's value by its name.
     package var options: JSON
+    /// What the worker may use.
+    package var capabilities: [Capability]
 
     package init(
-        coreName: String, coreVersion: String, workerID: String, workerName: String, limits: LinkLimits, options: JSON
+        coreName: String, coreVersion: String, workerID: String, workerName: String, limits: LinkLimits, options: JSON,
+        capabilities: [Capability]
     ) {
         self.coreName = coreName
         self.coreVersion = coreVersion
@@ -23,6 +26,7 @@ package struct InitializeRequest: Sendable {
         self.workerName = workerName
         self.limits = limits
         self.options = options
+        self.capabilities = capabilities
     }
 
     package var message: LinkMessage {
@@ -40,7 +44,7 @@ package struct InitializeRequest: Sendable {
                 "stream_credit": .int(limits.streamCredit),
             ])
             writer.key("capabilities")
-            writer.value(["stream", "preview"])
+            writer.value(.array(capabilities.map { .string($0.rawValue) }))
             writer.key("options")
             writer.value(options)
         }

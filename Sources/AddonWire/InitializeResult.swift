@@ -10,6 +10,8 @@ package struct InitializeResult: Sendable {
     package var permissions: [String] = []
     package var options: [OptionDeclaration] = []
     package var commands: [CommandDeclaration] = []
+    /// Those of the offered ones that it uses; others mean nothing here.
+    package var capabilities: Set<Capability> = []
     /// The longest line that the worker takes; at least 1024.
     package var maximumLine: Int?
     package var maximumInFlight: Int?
@@ -31,6 +33,8 @@ package struct InitializeResult: Sendable {
                 hooks.append(try HookRequest(entry, at: "hooks[\(index)]", hooks: known))
             }
         }
+        capabilities = Set(
+            (try object.optional("capabilities", [String].self, at: "") ?? []).compactMap { Capability(rawValue: $0) })
         permissions = try object.optional("permissions", [String].self, at: "") ?? []
         for (index, entry) in (try object.optional("options", [JSON].self, at: "") ?? []).enumerated() {
             options.append(try OptionDeclaration(entry, at: "options[\(index)]"))

@@ -4,6 +4,9 @@ import ProxyKernel
 
 /// Prints each flow when it has ended, as mitmdump does.
 package struct FlowPrinter: FlowRecorder {
+    /// Of a body that is held in a file, in bytes.
+    private static let shownOfFile = 1 << 20
+
     let detail: Int
     private let isColoured: Bool
     let admits: @Sendable (AnyFlow) -> Bool
@@ -34,8 +37,8 @@ package struct FlowPrinter: FlowRecorder {
             return
         }
         var sizes = BodySizes()
-        sizes.request = http.request.content.buffer?.readableBytes ?? 0
-        sizes.response = http.response?.content.buffer?.readableBytes ?? 0
+        sizes.request = http.request.content.isHeld ? http.request.content.size ?? 0 : 0
+        sizes.response = http.response?.content.isHeld == true ? http.response?.content.size ?? 0 : 0
         record(flow, sizes: sizes)
         guard detail > 0, admits(flow), let socket = http.websocket?.wrappedValue else { return }
         for message in socket.messages { Terminal.write(lines(of: message, in: http)) }
@@ -83,13 +86,22 @@ package struct FlowPrinter: FlowRecorder {
         case .omitted, .reference: return "    (body not kept)\n\n"
         case .bytes(let buffer):
             guard buffer.readableBytes > 0 else { return "" }
-            let limit = detail >= 4 ? buffer.readableBytes : min(buffer.readableBytes, 2048)
-            let shown = String(decoding: buffer.readableBytesView.prefix(limit), as: UTF8.self)
-            let rest = buffer.readableBytes - limit
-            return shown.split(separator: "\n", omittingEmptySubsequences: false).map { "    \(Self.safe(String($0)))\n" }
-                .joined()
-                + (rest > 0 ? "    (cut off: \(rest) more bytes)\n\n" : "\n")
+            return text(buffer.readableBytesView.prefix(detail >= 4 ? .max : 2048), of: buffer.readableBytes)
+        case .file(let file):
+            do throws(BodyFileFailure) {
+                let shown = try file.read(at: 0, count: detail >= 4 ? Self.shownOfFile : 2048)
+                return text(shown.readableBytesView, of: file.size)
+            } catch {
+                return "    (\(error))\n\n"
+            }
         }
+    }
+
+    private func text(_ shown: ByteBufferView, of size: Int) -> String {
+        let rest = size - shown.count
+        return String(decoding: shown, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+            .map { "    \(Self.safe(String($0)))\n" }.joined()
+            + (rest > 0 ? "    (cut off: \(rest) more bytes)\n\n" : "\n")
     }
 
     enum Colour: Int { case red = 31, green = 32, cyan = 36 }

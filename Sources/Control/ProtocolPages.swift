@@ -105,6 +105,14 @@ package enum ProtocolPages {
                     ["type": "object", "properties": ["omitted": ["type": ["integer", "null"]]], "required": ["omitted"]],
                     ["type": "object", "properties": ["stream": ["type": "integer"]], "required": ["stream"]],
                     [
+                        "type": "object", "required": ["fd", "size"],
+                        "properties": ["fd": ["type": "integer"], "size": ["type": "integer"]],
+                    ],
+                    [
+                        "type": "object", "required": ["ref", "size"],
+                        "properties": ["ref": ["type": "integer"], "size": ["type": "integer"]],
+                    ],
+                    [
                         "type": "object", "required": ["preview", "size", "complete", "stream"],
                         "properties": [
                             "preview": ["$ref": "#/$defs/ByteString"], "size": ["type": ["integer", "null"]],

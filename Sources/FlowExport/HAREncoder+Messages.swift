@@ -66,7 +66,7 @@ extension HAREncoder {
     /// The members that hold a body, base 64 without a text; none for one that was not kept.
     private static func write(_ body: MessageBody, as text: String?, to writer: inout JSONWriter) {
         guard let decoded = body.decoded else {
-            writer.member("comment", "the body was not kept")
+            writer.member("comment", body.isTooLong ? "the body is too long for an archive" : "the body was not kept")
             return
         }
         if let text {

@@ -12,13 +12,17 @@ struct MessageBody {
     let isDecoded: Bool
     /// The size on the wire, also of a body that is not in the state; nil if it is not known.
     let rawSize: Int?
+    /// True for a body that is held in a file: text forms are made in memory.
+    let isTooLong: Bool
     private let contentType: String
 
     init(_ content: Content, _ headers: Headers) {
         contentType = headers.folded("Content-Type")
+        isTooLong = if case .file = content { true } else { false }
         switch content {
         case .missing: (raw, rawSize) = ([], 0)
         case .omitted(let size): (raw, rawSize) = (nil, size)
+        case .file(let file): (raw, rawSize) = (nil, file.size)
         case .reference: (raw, rawSize) = (nil, nil)
         case .bytes(let buffer): (raw, rawSize) = (Array(buffer.readableBytesView), buffer.readableBytes)
         }

@@ -70,7 +70,7 @@ package enum AnyFlow: Sendable, Equatable {
         }
     }
 
-    /// About how many bytes of memory the flow takes.
+    /// About how many bytes the flow takes, of memory or, by bodies that are held in files, of the disk.
     package var footprint: Int {
         switch self {
         case .http(let flow): flow.footprint
@@ -78,6 +78,13 @@ package enum AnyFlow: Sendable, Equatable {
         case .udp(let flow): flow.footprint
         case .dns(let flow): flow.footprint
         }
+    }
+
+    /// Leaves out the bodies that are held in files.
+    package mutating func dropFiles() {
+        guard case .http(var flow) = self else { return }
+        flow.mapContents { $0.withoutFile }
+        self = .http(flow)
     }
 
     package var isKilled: Bool { record.error?.message == FlowError.killedMessage }

@@ -8,8 +8,22 @@ package enum ContentReference: Sendable, Equatable {
     /// The body's first bytes; its size if that is known; whether that is all of it; and the stream that comes of it if more is asked for.
     case preview(ByteBuffer, size: Int?, isComplete: Bool, stream: Int)
 
+    /// The body is in the descriptor of this number, which was sent beside the connection.
+    case descriptor(Int, size: Int)
+    /// The body is held until the event has ended, and can be read by this number.
+    case held(Int, size: Int)
+
     /// The members by which the forms are told apart.
-    static let keys = ["stream"]
+    static let keys = ["stream", "ref"]
+
+    /// Of the whole body, in bytes, if it is known.
+    var size: Int? {
+        switch self {
+        case .stream: nil
+        case .preview(_, let size, _, _): size
+        case .descriptor(_, let size), .held(_, let size): size
+        }
+    }
 
     func write(to writer: inout JSONWriter) {
         writer.beginObject()
@@ -26,6 +40,16 @@ package enum ContentReference: Sendable, Equatable {
             writer.bool(isComplete)
             writer.key("stream")
             writer.int(stream)
+        case .descriptor(let number, let size):
+            writer.key("fd")
+            writer.int(number)
+            writer.key("size")
+            writer.int(size)
+        case .held(let number, let size):
+            writer.key("ref")
+            writer.int(number)
+            writer.key("size")
+            writer.int(size)
         }
         writer.endObject()
     }

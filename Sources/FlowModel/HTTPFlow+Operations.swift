@@ -24,6 +24,13 @@ extension HTTPFlow {
         return flow
     }
 
+    /// Replaces each body that the state has, those of the backup included.
+    package mutating func mapContents(_ body: (Content) -> Content) {
+        request.content = body(request.content)
+        if let content = response?.content { response?.content = body(content) }
+        backup?.wrappedValue.mapContents(body)
+    }
+
     package var trafficFootprint: Int {
         let messages = websocket?.wrappedValue.messages ?? []
         return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }
@@ -54,5 +61,6 @@ extension Headers {
 }
 
 extension Content {
-    fileprivate var footprint: Int { buffer?.readableBytes ?? 0 }
+    /// In memory or on the disk.
+    fileprivate var footprint: Int { isHeld ? size ?? 0 : 0 }
 }

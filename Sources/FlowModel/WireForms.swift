@@ -92,14 +92,39 @@ package enum Content: Sendable, Equatable {
     /// There is none: null.
     case missing
     case bytes(ByteBuffer)
+    /// Held in a file, because it is long.
+    case file(BodyFile)
     /// It exists but is not in this state; with its size in bytes if that is known.
     case omitted(Int?)
     /// How it is shown to one worker instead of its bytes.
     case reference(ContentReference)
 
-    /// Bytes at hand; nil if missing or omitted.
+    /// Bytes at hand; nil if there are none in memory.
     package var buffer: ByteBuffer? { if case .bytes(let buffer) = self { buffer } else { nil } }
     package var isOmitted: Bool { if case .omitted = self { true } else { false } }
+
+    /// In bytes; nil if there is no body, or nobody knows.
+    package var size: Int? {
+        switch self {
+        case .missing: nil
+        case .bytes(let buffer): buffer.readableBytes
+        case .file(let file): file.size
+        case .omitted(let size): size
+        case .reference(let reference): reference.size
+        }
+    }
+
+    /// Whether it is held, in memory or in a file, and has bytes.
+    package var isHeld: Bool {
+        switch self {
+        case .bytes(let buffer): buffer.readableBytes > 0
+        case .file: true
+        case .missing, .omitted, .reference: false
+        }
+    }
+
+    /// The same with a body that is held in a file left out.
+    package var withoutFile: Content { if case .file(let file) = self { .omitted(file.size) } else { self } }
 }
 
 extension Content: WireValue {
@@ -109,6 +134,8 @@ extension Content: WireValue {
         switch self {
         case .missing: writer.null()
         case .bytes(let buffer): buffer.withUnsafeReadableBytes { writer.byteString($0) }
+        // Where a state is written there is no waiting for a disk: `body.read` shows it.
+        case .file(let file): Content.omitted(file.size).write(to: &writer)
         case .omitted(let size):
             writer.beginObject()
             writer.key("omitted")

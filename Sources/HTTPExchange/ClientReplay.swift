@@ -61,7 +61,9 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         if flow.request.method.isEmpty { return "the request could not be read" }
         if flow.request.method == "CONNECT" { return "a CONNECT request is not replayed" }
         if flow.response?.statusCode == 101 { return "a flow that became another protocol is not replayed" }
-        if flow.request.content.buffer == nil { return "the request's body was not kept; see store_content" }
+        if flow.request.content.buffer == nil, !flow.request.content.isHeld {
+            return "the request's body was not kept; see store_content"
+        }
         return nil
     }
 
@@ -83,15 +85,20 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         var flow = old.prepareReplay()
         let target = Address(host: flow.request.host, port: flow.request.port)
         flow.server = Frozen(Server(id: Identifier.uuid4(), address: target))
-        let content = flow.request.content.buffer ?? ByteBuffer()
+        let content = flow.request.content
         flow.request.content = .missing
-        let body = BodyPipe { _ in }
-        if content.readableBytes > 0 { body.received(content) }
-        body.ended(trailers: flow.request.trailers)
-        let hasBody = content.readableBytes > 0 || flow.request.trailers != nil
+        let body: BodyPipe
+        if case .file(let file) = content {
+            body = BodyFileSource.pipe(file, trailers: flow.request.trailers, on: loop)
+        } else {
+            body = BodyPipe { _ in }
+            if content.isHeld, let bytes = content.buffer { body.received(bytes) }
+            body.ended(trailers: flow.request.trailers)
+        }
+        let hasBody = content.isHeld || flow.request.trailers != nil
         let exchange = Exchange(
             flow: flow, loop: loop, client: ReplayedStream(), requestBody: body,
-            requestLength: hasBody ? .exact(content.readableBytes) : .none, asksUpgrade: false, keepsContent: true,
+            requestLength: hasBody ? .exact(content.size ?? 0) : .none, asksUpgrade: false, keepsContent: true,
             settings: services.settings, parts: parts)
         running[flow.id] = exchange
         let session = Session(

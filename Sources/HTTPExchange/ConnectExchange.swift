@@ -25,7 +25,7 @@ package final class ConnectExchange: @unchecked Sendable {
             try await fire(HTTPHooks.table.connect, on: session)
             if let response = flow.response, !(200..<300).contains(response.statusCode) {
                 try await fire(HTTPHooks.table.connectError, on: session)
-                return refuse(response)
+                return try await refuse(response, on: session)
             }
             let target = Address(host: flow.request.host, port: flow.request.port)
             let eager = try await session.dialAhead(target, waiter: waiter)
@@ -44,7 +44,11 @@ package final class ConnectExchange: @unchecked Sendable {
         session.enterTunnel(to: target, eager: eager, early: early)
     }
 
-    private func refuse(_ response: Response) {
+    private func refuse(_ response: Response, on session: isolated Session) async throws(ProxyFailure) {
+        if case .file(let file) = response.content {
+            client.sendHead(response, length: .exact(file.size))
+            return try await BodyFileSource.pipe(file, on: loop).pass(to: client, waiter: waiter, on: session)
+        }
         client.sendHead(response, length: .exact(response.content.buffer?.readableBytes ?? 0))
         if let bytes = response.content.buffer { client.body(bytes) }
         client.bodyEnded(trailers: nil)
@@ -55,7 +59,7 @@ package final class ConnectExchange: @unchecked Sendable {
         session.log(.info, "\(flow.client.value.peername): CONNECT \(flow.request.url): \(failure.note)")
         waiter.reopen()
         _ = try? await fire(HTTPHooks.table.connectError, on: session)
-        if failure.endsSilently { client.abort() } else { client.sendError(failure) }
+        if failure.endsSilently || client.headWasSent { client.abort() } else { client.sendError(failure) }
     }
 
     private static func established() -> Response {

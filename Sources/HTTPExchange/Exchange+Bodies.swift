@@ -42,7 +42,7 @@ extension Exchange {
         guard let content = try await hold(path, "the request", fault: .client, on: session) else {
             return flow.request.isStreamed = true
         }
-        flow.request.content = .bytes(content)
+        flow.request.content = content
         flow.request.trailers = path.pipe.trailers
         flow.request.timestampEnd = path.pipe.timestampEnd
     }
@@ -64,7 +64,7 @@ extension Exchange {
             flow.response?.isStreamed = true
             return
         }
-        flow.response?.content = .bytes(content)
+        flow.response?.content = content
         flow.response?.trailers = path.pipe.trailers
         flow.response?.timestampEnd = path.pipe.timestampEnd
     }
@@ -79,16 +79,16 @@ extension Exchange {
     /// The whole body; nil if it turns out to be one that is streamed.
     private func hold(
         _ path: BodyPath, _ whom: String, fault: ProxyFailure.Fault, on session: isolated Session
-    ) async throws(ProxyFailure) -> ByteBuffer? {
+    ) async throws(ProxyFailure) -> Content? {
         // Where the length is known all is decided.
         let large =
             path.length == .unknown ? session.services.settings[ProxyOptions.table.streamLargeBodies]?.bytes ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
-                limit: min(large, bodies.limit), of: "of \(whom)", waiter: waiter, on: session.loop, isolation: session)
+                in: bodies.store, limit: large, of: "of \(whom)", waiter: waiter, on: session.loop, isolation: session)
         } catch {
-            guard error.what == .limit, path.flows else { throw error }
-            if large <= bodies.limit { return nil }
+            guard error.what == .limit, error.fault != .us, path.flows else { throw error }
+            if large <= bodies.store.limit { return nil }
             throw ProxyFailure(.limit, fault: fault, error.note)
         }
     }
@@ -97,7 +97,8 @@ extension Exchange {
     func copyStreamed(_ path: BodyPath?, isStreamed: Bool, on session: isolated Session) {
         let isRecorded = !isStreamed && session.services.recordsContent
         guard isRecorded || session.services.settings[ProxyOptions.table.storeStreamedBodies] else { return }
-        path?.pipe.copy(upTo: bodies.limit)
+        // Whatever passes cannot wait for a disk.
+        path?.pipe.copy(upTo: bodies.store.memoryLimit)
     }
 
     /// What is known of bodies that have passed, when all is over.

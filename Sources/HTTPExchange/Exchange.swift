@@ -24,6 +24,8 @@ package final class Exchange: @unchecked Sendable {
     /// Takes messages of addons, while the protocol that followed HTTP has messages.
     package var injector: ((Injection) throws(InjectionRefusal) -> Void)?
     private var sizes = BodySizes()
+    /// The request's body on its way from a file.
+    private var heldRequest: BodyPipe?
     private(set) var upstream: (server: ServerConnection, stream: any ServerStream)?
 
     package init(
@@ -156,6 +158,12 @@ package final class Exchange: @unchecked Sendable {
             if !asksUpgrade { bodies.request?.discard() }
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
+        case .file(let file):
+            try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : .exact(file.size))
+            if !asksUpgrade { bodies.request?.discard() }
+            let body = BodyFileSource.pipe(file, trailers: request.trailers, on: loop)
+            heldRequest = body
+            body.join(stream)
         case .missing, .reference:
             try stream.sendHead(request, length: .none)
             bodies.request?.discard()
@@ -197,20 +205,14 @@ package final class Exchange: @unchecked Sendable {
             client.sendHead(response, length: path.length)
             if response.statusCode == 101, asksUpgrade { return }
             copyStreamed(path, isStreamed: response.isStreamed, on: session)
-            let passed = Pending<Bool>(on: session.loop)
-            let body = path.pipe
-            if !body.isComplete { body.whenDone = { passed.resume(true) } }
-            let wasComplete = body.isComplete
-            body.join(client)
-            do throws(ProxyFailure) {
-                if !wasComplete { _ = try await passed.wait(as: waiter) }
-            } catch {
-                // A client whose connection ends with its body has left by then, which is told first.
-                if !body.isEnded { throw body.failure ?? error }
-            }
-            if let failure = body.failure { throw failure }
+            try await path.pipe.pass(to: client, waiter: waiter, on: session)
             // A worker has made an end before the server did.
             if !stream.response.isComplete { stream.abort() }
+        case .file(let file):
+            if let stream = upstream?.stream, !stream.response.isComplete { stream.abort() }
+            client.sendHead(response, length: response.trailers.isPresent ? .unknown : .exact(file.size))
+            let body = BodyFileSource.pipe(file, trailers: response.trailers, on: loop)
+            try await body.pass(to: client, waiter: waiter, on: session)
         case .bytes(let bytes):
             if response.statusCode == 101, asksUpgrade, upstream != nil {
                 return client.sendHead(response, length: .none)
@@ -268,11 +270,12 @@ package final class Exchange: @unchecked Sendable {
     private func finish(on session: isolated Session) {
         noteStreamedBodies()
         bodies.end()
+        heldRequest = nil
         let ended = AnyFlow.http(flow)
         session.services.flows.finish(ended, on: loop)
         sizes.request = requestBody.size
-        if case .bytes(let bytes) = flow.response?.content {
-            sizes.response = bytes.readableBytes
+        if let content = flow.response?.content, content.buffer != nil || content.isHeld {
+            sizes.response = content.size ?? 0
         } else {
             sizes.response = upstream?.stream.response.size ?? 0
         }

@@ -3,6 +3,9 @@ import Schema
 
 /// A flow as filter expressions ask for it.
 package struct FilteredFlow: FilterSubject {
+    /// In bytes.
+    private static let searchedOfFile = 16 << 20
+
     private let flow: AnyFlow
 
     package init(_ flow: HTTPFlow) { self.flow = .http(flow) }
@@ -93,7 +96,11 @@ package struct FilteredFlow: FilterSubject {
         return values.isEmpty ? nil : Array(values.joined(separator: [0x0A]))
     }
 
+    /// Of a body that is held in a file the beginning, as it is on the wire: what was just written, the system has in memory.
     private func content(_ content: Content, _ headers: Headers) -> [UInt8]? {
+        if case .file(let file) = content {
+            return try? file.read(at: 0, count: Self.searchedOfFile).withUnsafeReadableBytes { Array($0) }
+        }
         guard let buffer = content.buffer else { return nil }
         return (BodyCodings(headers).decoded(buffer) ?? buffer).withUnsafeReadableBytes { Array($0) }
     }

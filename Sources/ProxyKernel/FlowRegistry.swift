@@ -43,8 +43,15 @@ package final class FlowRegistry: Sendable {
     package var evicted: Int { state.withLock { $0.finished.evicted } }
 
     /// Takes in a flow that has ended, in the place of the live one of that id. The oldest ended ones go when there are too many.
+    ///
+    /// A body in a file that alone would drive out all other flows is not kept.
     package func finish(_ flow: AnyFlow, on loop: any EventLoop) {
-        let size = flow.footprint
+        var flow = flow
+        var size = flow.footprint
+        if size > maximumBytes {
+            flow.dropFiles()
+            size = flow.footprint
+        }
         let finished = FinishedFlow(flow, loop: loop, registry: self)
         let isFirst = state.withLock { state in
             let before = state.finished.evicted

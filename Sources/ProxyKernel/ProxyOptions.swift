@@ -43,15 +43,19 @@ package struct ProxyOptions: OptionTable {
         "body_size_limit", nil,
         "Bytes of a body that are let through at most, such as `3m`: more in a request is answered with 413, in a response with 502."
     )
-    package let bodyBufferLimit = Option<Int>(
-        "body_buffer_limit", 256 << 20, read: .whenUsed,
+    package let bodyBufferLimit = Option<ByteCount>(
+        "body_buffer_limit", ByteCount(mebibytes: 2048), read: .whenUsed,
         "Bytes of a body that are held at most for a worker that asked for the whole of it.")
+    package let bodyMemoryLimit = Option<ByteCount>(
+        "body_memory_limit", ByteCount(mebibytes: 16), read: .whenUsed,
+        "Bytes of such a body that are held in memory; a longer one is held in a file without a name, in the folder `bodies` of `confdir`."
+    )
     package let streamLargeBodies = Option<ByteCount?>(
         "stream_large_bodies", nil, read: .whenUsed,
         "Bodies of more bytes than this, such as `3m`, go as they come and are never held, whoever wants them whole.")
     package let storeStreamedBodies = Option<Bool>(
         "store_streamed_bodies", false, read: .whenUsed,
-        "Keep a copy of bodies that are streamed, up to `body_buffer_limit`, in the flow that has ended.")
+        "Keep a copy of bodies that are streamed, up to `body_memory_limit`, in the flow that has ended.")
     package let decodedBodyLimit = Option<ByteCount>(
         "decoded_body_limit", ByteCount(mebibytes: 256), read: .whenUsed,
         objection: { (1...1 << 31).contains($0.bytes) ? nil : "expected 1 to 2g, found \($0.text)" },
@@ -95,7 +99,9 @@ package struct ProxyOptions: OptionTable {
         "store_flows", 200, objection: outside(0...10_000_000),
         "Ended flows that are kept for `flow.list` and `flow.get`; the oldest go first. 0 keeps none.")
     package let storeBytes = Option<Int>(
-        "store_bytes", 64 << 20, objection: outside(0...1 << 50), "Bytes of memory that those flows take at most, about.")
+        "store_bytes", 64 << 20, objection: outside(0...1 << 50),
+        "Bytes of memory that those flows take at most, about, and bodies in files with them. A body in a file that is longer is not kept."
+    )
     package let storeContent = Option<Bool>(
         "store_content", false, read: .whenUsed, "Keep the bodies of flows for those calls, also where nothing else needs them.")
     package let storeMessages = Option<Int>(

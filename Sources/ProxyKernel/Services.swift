@@ -33,6 +33,7 @@ package final class Services: Sendable {
     let admission: ClientAdmission
     /// Bytes of a body that are let through at most; nil for any number.
     package let bodySizeLimit: Int?
+    package var bodies: BodyStore { BodyStore(settings) }
     /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
     package var keepsContent: Bool { recordsContent || interception?.needsContent == true }
     /// Whether bodies are to be recorded or stored, for which none has to wait.

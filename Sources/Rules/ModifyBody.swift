@@ -63,6 +63,7 @@ struct ModifyBody: Rule {
 
     /// Nil if nothing matched, or the body is not at hand.
     private func modified(_ content: Content, _ codings: BodyCodings, _ row: Row) throws(BadValue) -> Content? {
+        if case .file(let file) = content { throw BadValue("its body of \(file.size) bytes is too long to be held in memory") }
         guard let body = content.buffer else { return nil }
         let plain: [UInt8]
         do throws(CodingFailure) { plain = Array(try codings.decode(body).readableBytesView) } catch {

@@ -53,6 +53,10 @@ final class ServerReplay: Rule {
     }
 
     private func next(like request: Request) -> HTTPFlow? {
+        if case .file(let file) = request.content, !form.ignoresContent {
+            logger.warning("option server_replay: \(request.url): a body of \(file.size) bytes is too long to be compared")
+            return nil
+        }
         let key = ReplayKey(request, form)
         return flows.withLock { reuses ? $0[key]?.first : $0[key]?.popFirst() }
     }

@@ -71,6 +71,8 @@ struct Program {
     /// Runs until a signal; the result is the exit status.
     func run() async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
+        // A file that may not grow any more is a failed write.
+        signal(SIGXFSZ, SIG_IGN)
         Descriptors.raise()
         do throws(Refusal) {
             try await serve()

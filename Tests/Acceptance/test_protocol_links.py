@@ -36,18 +36,18 @@ def test_the_jq_program_of_the_specification_is_a_complete_addon(weir, origin, t
         assert proxy.get(origin().url()).one("x-addon") == b"jq"
 
 
-def test_a_spawned_worker_inherits_nothing_but_its_socket(weir, origin, tmp_path):
-    """Descriptors 0, 1 and 2, and the socket whose number WEIR_ADDON_FD names."""
+def test_a_spawned_worker_inherits_nothing_but_its_sockets(weir, origin, tmp_path):
+    """Descriptors 0, 1 and 2, and the sockets whose numbers WEIR_ADDON_FD and WEIR_ADDON_FDS name."""
     listing = tmp_path / "descriptors"
     script = tmp_path / "show.sh"
     # `ls` itself holds one more, the folder that it lists.
-    script.write_text(f'#!/bin/sh\nls /proc/$$/fd > {listing}\necho "$WEIR_ADDON_FD" >> {listing}\nexec jq -c --unbuffered -f {tmp_path}/addon.jq <&3 >&3\n')
+    script.write_text(f'#!/bin/sh\nls /proc/$$/fd > {listing}\necho "$WEIR_ADDON_FD $WEIR_ADDON_FDS" >> {listing}\nexec jq -c --unbuffered -f {tmp_path}/addon.jq <&3 >&3\n')
     script.chmod(0o755)
     (tmp_path / "addon.jq").write_text(JQ)
     assert weir(addons=[f"exec:{script}"]).get(origin().url()).one("x-addon") == b"jq"
-    *descriptors, announced = listing.read_text().split()
-    assert announced == "3"
-    assert set(descriptors) - {"10", "11", "255"} == {"0", "1", "2", "3"}, "10, 11 and 255 are the shell's own: its script and its saved output"
+    *descriptors, connection, packets = listing.read_text().split()
+    assert (connection, packets) == ("3", "4")
+    assert set(descriptors) - {"10", "11", "255"} == {"0", "1", "2", "3", "4"}, "10, 11 and 255 are the shell's own: its script and its saved output"
 
 
 def test_an_attached_worker_joins_and_leaves_while_the_proxy_runs(weir, addon, origin, tmp_path):

@@ -110,7 +110,7 @@ struct DialoguePlay {
         case "initialize":
             let request = InitializeRequest(
                 coreName: "weir", coreVersion: "0", workerID: "vector.1", workerName: "vector", limits: link.core.limits,
-                options: [:])
+                options: [:], capabilities: [])
             link.core.start(request.message, now: link.now)
             return .handshake
         // It was said when the worker's answer was accepted.

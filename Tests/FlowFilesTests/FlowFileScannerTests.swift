@@ -40,7 +40,7 @@ struct FlowFileScannerTests {
         return [.http(http), .tcp(tcp), .udp(udp), .dns(dns)]
     }()
 
-    static func written(_ flows: [AnyFlow]) throws -> [[UInt8]] { try flows.map { Array(try SavedState.write($0).bytes) } }
+    static func written(_ flows: [AnyFlow]) throws -> [[UInt8]] { try flows.map { try SavedState.write($0).joined } }
 
     /// What comes out before the end or a failure.
     private func read(_ bytes: [UInt8], size: Int? = nil) -> (flows: [AnyFlow], failure: FlowFileFailure?) {

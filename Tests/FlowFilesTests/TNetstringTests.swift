@@ -1,3 +1,5 @@
+import FlowModel
+import NIOCore
 import Testing
 
 @testable import FlowFiles
@@ -108,7 +110,37 @@ struct TNetstringTests {
             [0x78].withUnsafeBytes { buffer.bytes(UnsafeRawBufferPointer(rebasing: $0.prefix(1))) }
             buffer.text("c")
         }
-        #expect(String(decoding: buffer.bytes, as: UTF8.self) == "40:1:c;1:x,1:b;16:0:~4:true!3:1.0^]1:a;1:1#}")
+        #expect(String(decoding: buffer.joined, as: UTF8.self) == "40:1:c;1:x,1:b;16:0:~4:true!3:1.0^]1:a;1:1#}")
+    }
+
+    @Test("a file counts with its length and comes out where it was put in")
+    func writesFiles() throws {
+        let writer = try BodyFileWriter(folder: "/tmp")
+        try writer.append(ByteBuffer(string: "hello"))
+        let file = writer.finish()
+        var buffer = TNetstringBuffer(capacity: 1)
+        buffer.list { buffer in
+            buffer.int(1)
+            buffer.bytes(file)
+            buffer.dict { buffer in
+                buffer.bytes(file)
+                buffer.text("a")
+            }
+            buffer.null()
+        }
+        #expect(String(decoding: buffer.joined, as: UTF8.self) == "31:0:~12:1:a;5:hello,}5:hello,1:1#]")
+    }
+}
+
+extension TNetstringBuffer {
+    /// All parts as one.
+    var joined: [UInt8] {
+        parts.flatMap { part in
+            switch part {
+            case .bytes(let bytes): return Array(bytes)
+            case .file(let file): return (try? file.read(at: 0, count: file.size)).map { Array($0.readableBytesView) } ?? []
+            }
+        }
     }
 }
 

@@ -13,6 +13,8 @@ import Testing
         return try await Task(executorPreference: LoopExecutor(loop)) { try await body(loop) }.value
     }
 
+    private static let store = BodyStore(confdir: "/nowhere", memoryLimit: 1000, limit: 1000)
+
     private static func bytes(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
 
     @Test("a prefix is there as soon as its bytes are, and stays where it was")
@@ -25,8 +27,8 @@ import Testing
             let prefix = try await path.prefix(3, patience: .hours(1), waiter: nil, on: loop)
             #expect(prefix == Self.bytes("abc") && path.flows)
             pipe.ended(trailers: Headers([("a", "1")]))
-            let whole = try await path.hold(limit: 100, of: "of a test", waiter: nil, on: loop)
-            #expect(whole == Self.bytes("abcdef"))
+            let whole = try await path.hold(in: Self.store, limit: 100, of: "of a test", waiter: nil, on: loop)
+            #expect(whole == .bytes(Self.bytes("abcdef")))
             #expect(!path.flows && path.pipe.trailers == Headers([("a", "1")]))
         }
     }
@@ -70,7 +72,7 @@ import Testing
             let path = BodyPath(pipe, length: .unknown)
             later(on: loop) { pipe.received(Self.bytes("0123456789")) }
             do throws(ProxyFailure) {
-                _ = try await path.hold(limit: 5, of: "of a test", waiter: nil, on: loop)
+                _ = try await path.hold(in: Self.store, limit: 5, of: "of a test", waiter: nil, on: loop)
                 Issue.record("it was held")
             } catch {
                 #expect(error.what == .limit && path.flows)

@@ -16,7 +16,8 @@ package struct CoreCall: Sendable {
     typealias Answer = @Sendable (JSON, Worker) throws(CallFailure) -> EventLoopFuture<JSON>
 
     package static let table: [CoreCall] =
-        FlowCalls.table + FlowEdits.table + WebSocketCalls.table + TCPCalls.table + OptionCalls.table + CommandCalls.table
+        FlowCalls.table + FlowEdits.table + BodyCalls.table + WebSocketCalls.table + TCPCalls.table + OptionCalls.table
+        + CommandCalls.table
         + MetricCalls.table
 
     static func named(_ method: String) -> CoreCall? { table.first { $0.method == method } }

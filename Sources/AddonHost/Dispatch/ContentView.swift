@@ -13,7 +13,7 @@ enum ContentView {
         guard mode != .whole else { return flow }
         var flow = flow
         flow.request.content = shown(flow.request.content, flow.request.headers, mode, "request", undecodable)
-        if let response = flow.response, case .bytes = response.content {
+        if let response = flow.response, response.content.isHeld {
             flow.response?.content = shown(response.content, response.headers, mode, "response", undecodable)
         }
         // What the state was before is shown whole or without its bodies.
@@ -45,6 +45,9 @@ enum ContentView {
         _ content: Content, _ headers: Headers, _ unpacking: Unpacking, isolation: isolated (any Actor)?,
         _ undecodable: (String) -> Void, _ side: (name: String, peer: String, fault: ProxyFailure.Fault)
     ) async throws(ProxyFailure) -> Content {
+        if case .file(let file) = content {
+            return try await decoded(file, headers, unpacking, isolation: isolation, undecodable, side)
+        }
         guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
         switch try await unpacking.decode(buffer, BodyCodings(headers), isolation: isolation) {
         case .success(let plain): return .bytes(plain)
@@ -52,6 +55,19 @@ enum ContentView {
             if failure.isExcess { throw ProxyFailure(failure, of: side.peer, fault: side.fault) }
             undecodable("the \(side.name)'s body is left out: \(failure)")
             return .omitted(buffer.readableBytes)
+        }
+    }
+
+    private static func decoded(
+        _ file: BodyFile, _ headers: Headers, _ unpacking: Unpacking, isolation: isolated (any Actor)?,
+        _ undecodable: (String) -> Void, _ side: (name: String, peer: String, fault: ProxyFailure.Fault)
+    ) async throws(ProxyFailure) -> Content {
+        do throws(ProxyFailure) {
+            return try await unpacking.decode(file, BodyCodings(headers), of: side.peer, fault: side.fault, isolation: isolation)
+        } catch {
+            guard case .badMessage = error.what else { throw error }
+            undecodable("the \(side.name)'s body is left out: \(error.note)")
+            return .omitted(file.size)
         }
     }
 
@@ -68,8 +84,13 @@ enum ContentView {
     private static func shown(
         _ content: Content, _ headers: Headers, _ mode: ContentMode, _ side: String, _ undecodable: (String) -> Void
     ) -> Content {
-        guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
-        guard mode == .decoded else { return .omitted(buffer.readableBytes) }
+        guard content.isHeld else { return content }
+        guard mode == .decoded else { return .omitted(content.size) }
+        guard let buffer = content.buffer else {
+            guard !BodyCodings(headers).isEmpty else { return content }
+            undecodable("the \(side)'s body is left out: decoded it would be too long")
+            return .omitted(content.size)
+        }
         do throws(CodingFailure) {
             return .bytes(try BodyCodings(headers).decode(buffer))
         } catch {
@@ -115,12 +136,17 @@ enum ContentView {
         _ old: (content: Content, codings: BodyCodings), _ new: (content: Content, codings: BodyCodings),
         _ unpacking: Unpacking, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> (content: Content, isBare: Bool)? {
-        guard case .bytes(let buffer) = new.content, old != new, !new.codings.isEmpty || old.codings != new.codings else {
-            return nil
-        }
-        switch try await unpacking.encode(buffer, new.codings, isolation: isolation) {
-        case .success(let coded): return (.bytes(coded), false)
-        case .failure: return (new.content, true)
+        guard old != new, !new.codings.isEmpty || old.codings != new.codings else { return nil }
+        switch new.content {
+        case .missing, .omitted, .reference: return nil
+        case .file(let file):
+            let coded = try await unpacking.encode(file, new.codings, isolation: isolation)
+            return (coded ?? new.content, coded == nil)
+        case .bytes(let buffer):
+            switch try await unpacking.encode(buffer, new.codings, isolation: isolation) {
+            case .success(let coded): return (.bytes(coded), false)
+            case .failure: return (new.content, true)
+            }
         }
     }
 

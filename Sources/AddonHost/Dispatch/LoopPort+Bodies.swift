@@ -35,10 +35,12 @@ extension LoopPort {
         }
         let shown: ContentReference
         switch source {
-        case .held(let bytes, _):
-            let beginning = bytes.getSlice(at: bytes.readerIndex, length: min(count, bytes.readableBytes)) ?? ByteBuffer()
-            shown = .preview(
-                beginning, size: bytes.readableBytes, isComplete: count >= bytes.readableBytes, stream: stream.number)
+        case .held(let content, let trailers):
+            let path = BodyPath(content, trailers: trailers, on: loop)
+            let beginning = try await path.prefix(
+                count, patience: Self.patience, waiter: event.waiter, on: loop, isolation: isolation)
+            let size = content.size ?? 0
+            shown = .preview(beginning, size: size, isComplete: beginning.readableBytes >= size, stream: stream.number)
         case .flowing(let path):
             let beginning = try await path.prefix(
                 count, patience: Self.patience, waiter: event.waiter, on: loop, isolation: isolation)
@@ -112,15 +114,14 @@ extension LoopPort {
         case .flowing(let path):
             for stage in stages { path.pass(through: stage) }
             return [Self.content(side) { content(&$0, .omitted(nil), nil) }]
-        case .held(let bytes, let trailers):
-            let path = BodyPath(bytes, trailers: trailers)
+        case .held(let held, let trailers):
+            let path = BodyPath(held, trailers: trailers, on: loop)
             for stage in stages { path.pass(through: stage) }
             defer { path.end() }
             let whole = try await path.hold(
-                limit: event.payload.bodies?.limit ?? bytes.readableBytes * 2, of: "of the \(side.rawValue)",
-                waiter: event.waiter, on: loop, isolation: isolation)
+                in: host.bodies, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop, isolation: isolation)
             let ending = path.pipe.trailers
-            return [Self.content(side) { content(&$0, .bytes(whole), .some(ending)) }]
+            return [Self.content(side) { content(&$0, whole, .some(ending)) }]
         }
     }
 
@@ -144,10 +145,9 @@ extension LoopPort {
                 return refused("more: the body is streamed and cannot be had whole", event.subscription)
             }
             let whole = try await path.hold(
-                limit: event.payload.bodies?.limit ?? 0, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop,
-                isolation: isolation)
+                in: host.bodies, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop, isolation: isolation)
             let trailers = path.pipe.trailers
-            held = [Self.content(side) { $0.set(.bytes(whole), trailers: .some(trailers), of: side) }]
+            held = [Self.content(side) { $0.set(whole, trailers: .some(trailers), of: side) }]
         }
         var again = event
         again.payload = answered(event.payload, changes + held)
@@ -158,7 +158,8 @@ extension LoopPort {
         }
     }
 
-    private static func content<Payload: HookPayload>(
+    /// A change of one body.
+    static func content<Payload: HookPayload>(
         _ side: MessageSide, _ apply: @escaping @Sendable (inout HTTPFlow) -> Void
     ) -> Change<Payload> {
         Change(path: "flow.\(side.rawValue).content") { payload in

@@ -34,7 +34,8 @@ extension LoopPort {
     }
 
     private func unpacking<Payload: HookPayload>(_ event: Consultation<Payload>) -> Unpacking {
-        Unpacking(limits: CodingLimits(host.options.settings), loop: loop, waiter: event.waiter)
+        Unpacking(
+            limits: CodingLimits(host.options.settings), store: host.bodies, loop: loop, waiter: event.waiter)
     }
 
     /// Says in the log why a worker is not shown a body.

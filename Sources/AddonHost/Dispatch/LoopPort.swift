@@ -73,10 +73,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
     @specialized(where Payload == FlowEvent)
     private func tell<Payload: HookPayload>(_ listener: Listener, _ payload: Payload) {
         guard let link = listener.link else { return }
-        link.notify(
-            EventLine.notification(
-                listener.subscription.name, shown(payload, listener.subscription.content, listener.subscription),
-                listener.subscription.selection))
+        var shown = shown(payload, listener.subscription.content, listener.subscription)
+        if listener.subscription.content.isWhole { leaveOutLarge(&shown, listener.subscription) }
+        link.notify(EventLine.notification(listener.subscription.name, shown, listener.subscription.selection))
     }
 
     /// Asks one worker, twice if its hook wants that and it died.
@@ -147,29 +146,35 @@ final class LoopPort: HookPort, @unchecked Sendable {
             if event.mode.isPart, let side = subscription.side, case .omitted(0) = shown.flow?.content(of: side) {
                 shown.flow?.set(.bytes(ByteBuffer()), of: side)
             }
-            let answer = try await send(shown, to: link, subscription, event.attempt, nil, event.waiter, isolation: isolation)
-            let reply = read(answer, shown, subscription)
+            let large = event.mode.isWhole ? subscription.delivery.large(in: shown.flow) : []
+            let (answer, ticket) =
+                large.isEmpty
+                ? try await send(shown, to: link, subscription, event.attempt, nil, event.waiter, isolation: isolation)
+                : try await send(shown, beside: large, event, isolation: isolation)
+            let taken = try await take(answer, ticket, large, event.waiter, isolation: isolation)
+            let reply = read(taken, shown, subscription)
             return decodes ? try await recoded(reply, shown, event, isolation: isolation) : reply
         }
         var shown = shown(event.payload, event.mode, subscription)
         shown.flow?.set(.reference(offer.shown), of: offer.side)
-        let answer: LinkAnswer
+        let taken: Taken
         do throws(ProxyFailure) {
-            answer = try await send(
+            let (answer, ticket) = try await send(
                 shown, to: link, subscription, event.attempt, offer.stream, event.waiter, isolation: isolation)
+            taken = try await take(answer, ticket, [], event.waiter, isolation: isolation)
         } catch {
             offer.stream.drop(tells: true)
             throw error
         }
-        let reply = read(answer, shown, subscription)
-        return try await settle(offer, answer, reply, shown, event, isolation: isolation)
+        let reply = read(taken, shown, subscription)
+        return try await settle(offer, taken.answer, reply, shown, event, isolation: isolation)
     }
 
     @specialized(where Payload == FlowEvent)
     private func send<Payload: HookPayload>(
         _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, _ stream: WorkerStream?,
         _ waiter: Waiter?, isolation: isolated (any Actor)?
-    ) async throws(ProxyFailure) -> LinkAnswer {
+    ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
         let message = EventLine.event(
             subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: attempt,
             capacity: lastSize + 512)
@@ -177,6 +182,14 @@ final class LoopPort: HookPort, @unchecked Sendable {
         let pending = Pending<LinkAnswer>(on: loop)
         let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
         link.submit(message, timeout: subscription.timeout, stream: stream, ticket)
+        return (try await answer(pending, ticket, of: link, waiter, isolation: isolation), ticket)
+    }
+
+    /// Waits for an answer; an event that nobody waits for any more is withdrawn.
+    func answer(
+        _ pending: Pending<LinkAnswer>, _ ticket: EventTicket, of link: WorkerLink, _ waiter: Waiter?,
+        isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> LinkAnswer {
         do {
             return try await pending.wait(as: waiter, isolation: isolation)
         } catch {
@@ -199,13 +212,11 @@ final class LoopPort: HookPort, @unchecked Sendable {
         case failed(LinkFailure)
     }
 
-    /// What a worker's answer means, against what it was shown.
+    /// What a worker's answer means, against what it was shown, with the bodies that it gave beside it.
     @specialized(where Payload == FlowEvent)
-    private func read<Payload: HookPayload>(_ answer: LinkAnswer, _ shown: Payload, _ subscription: Subscription) -> Reply<
-        Payload
-    > {
+    private func read<Payload: HookPayload>(_ taken: Taken, _ shown: Payload, _ subscription: Subscription) -> Reply<Payload> {
         let result: JSON
-        switch answer {
+        switch taken.answer {
         case .success(let json): result = json
         case .failure(let failure):
             // The end of a connection has its own line in the log, once for all the events that it took with it.
@@ -214,7 +225,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
         do throws(StateRefusal) {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
-            let changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
+            var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
+            changes += taken.contents.map { body in Self.content(body.side) { $0.set(body.content, of: body.side) } }
             try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if let entries = result["metrics"]?.array {

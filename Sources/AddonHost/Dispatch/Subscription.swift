@@ -21,9 +21,13 @@ final class Subscription: Sendable {
     /// What of the payload is sent; nil for all.
     let selection: Selection?
     let worker: Worker
+    /// How its long bodies go.
+    let delivery: BodyDelivery
 
     /// Grants what was asked for, or says what cannot be.
-    init(_ request: HookRequest, at path: String, worker: Worker, bounds: AddonBounds) throws(StateRefusal) {
+    init(
+        _ request: HookRequest, at path: String, worker: Worker, bounds: AddonBounds, delivery: BodyDelivery
+    ) throws(StateRefusal) {
         hook = request.hook
         name = request.name
         content = request.content
@@ -32,6 +36,7 @@ final class Subscription: Sendable {
         policy = request.policy ?? bounds.policy
         order = request.order
         self.worker = worker
+        self.delivery = delivery
         side = Self.side(of: request.hook)
         if request.content.isPart {
             guard side != nil else {

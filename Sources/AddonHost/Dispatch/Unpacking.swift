@@ -1,4 +1,5 @@
 import Codings
+import FlowModel
 import HTTPExchange
 import NIOCore
 import NIOPosix
@@ -11,6 +12,8 @@ struct Unpacking {
     private static let onLoop = 256 * 1024
 
     let limits: CodingLimits
+    /// Where what comes of bodies in files is held.
+    let store: BodyStore
     let loop: any EventLoop
     let waiter: Waiter?
 
@@ -26,6 +29,46 @@ struct Unpacking {
         _ body: ByteBuffer, _ codings: BodyCodings, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> Result<ByteBuffer, CodingFailure> {
         try await pass(body, isolation: isolation) { () throws(CodingFailure) in try codings.encoding(of: body) }
+    }
+
+    /// The same of a body in a file, piece by piece; what comes out is held as one that came so. Fails as the body of `peer` that it is.
+    func decode(
+        _ file: BodyFile, _ codings: BodyCodings, of peer: String, fault: ProxyFailure.Fault, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Content {
+        let decoding: (any BodyStage)?
+        do throws(CodingFailure) {
+            decoding = try codings.decodingStage(of: peer, fault: fault, limits: limits, on: loop)
+        } catch {
+            throw ProxyFailure(error, of: peer, fault: fault)
+        }
+        do throws(ProxyFailure) {
+            return try await pass(file, decoding, isolation: isolation)
+        } catch {
+            // What comes out may be more than can be held.
+            throw error.what == .limit && error.fault != .us ? ProxyFailure(.limit, fault: fault, error.note) : error
+        }
+    }
+
+    /// The body in a file with the codings put on; nil if they cannot be made.
+    func encode(_ file: BodyFile, _ codings: BodyCodings, isolation: isolated (any Actor)?) async throws(ProxyFailure) -> Content?
+    {
+        let encoding: (any BodyStage)?
+        do throws(CodingFailure) {
+            encoding = try codings.encodingStage(on: loop)
+        } catch {
+            return nil
+        }
+        return try await pass(file, encoding, isolation: isolation)
+    }
+
+    private func pass(
+        _ file: BodyFile, _ stage: (any BodyStage)?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Content {
+        guard let stage else { return .file(file) }
+        let path = BodyPath(.file(file), trailers: nil, on: loop)
+        path.pass(through: stage)
+        defer { path.end() }
+        return try await path.hold(in: store, of: "that was unpacked", waiter: waiter, on: loop, isolation: isolation)
     }
 
     private func pass<Coder: ContentCoder & ~Copyable>(

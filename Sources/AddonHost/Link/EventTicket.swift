@@ -1,4 +1,5 @@
 import AddonWire
+import FlowModel
 import Schema
 
 /// What a worker made of one event.
@@ -12,6 +13,10 @@ final class EventTicket: @unchecked Sendable {
     /// Set when the link has taken the event.
     var id: Int?
     var isCancelled = false
+    /// What the bodies beside the event are called in its line.
+    var carried: [ContentReference?] = []
+    /// The descriptors that its answer names. Set before it is complete.
+    var received: [Int: Result<OwnedDescriptor, DescriptorFailure>] = [:]
 
     init(policy: FailurePolicy, complete: @escaping @Sendable (LinkAnswer) -> Void) {
         self.policy = policy

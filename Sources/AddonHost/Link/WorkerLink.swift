@@ -1,4 +1,5 @@
 import AddonWire
+import FlowModel
 import Glibc
 import NIOCore
 import Schema
@@ -25,6 +26,8 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     let loop: any EventLoop
     private(set) var core: LinkCore
+    /// What goes beside the lines.
+    let carrier = BodyCarrier()
     private weak var owner: (any LinkOwner)?
     private let initialize: LinkMessage
     private var context: ChannelHandlerContext?
@@ -65,14 +68,36 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             ticket.id = id
             tickets[id] = ticket
             afterwards()
-        case .refused(let failure): ticket.complete(.failure(failure))
+        case .refused(let failure): complete(ticket, .failure(failure))
         }
+    }
+
+    /// Sends an event with bodies beside its line, which `write` makes of what they are called; nil where one cannot be shown. May be
+    /// called from any loop.
+    func submit(
+        _ bodies: [LargeBody], timeout: Int64, _ ticket: EventTicket,
+        write: @escaping @Sendable ([ContentReference?]) -> LinkMessage?
+    ) {
+        guard loop.inEventLoop else { return loop.execute { self.submit(bodies, timeout: timeout, ticket, write: write) } }
+        guard !ticket.isCancelled else { return }
+        ticket.carried = carrier.carry(bodies)
+        guard let message = write(ticket.carried) else {
+            let note = "a body is longer than the worker's line has room for"
+            return complete(ticket, .failure(LinkFailure(.tooLarge, note)))
+        }
+        submit(message, timeout: timeout, ticket)
+    }
+
+    private func complete(_ ticket: EventTicket, _ answer: LinkAnswer) {
+        carrier.release(ticket.carried)
+        ticket.complete(answer)
     }
 
     /// Nobody waits for the event any more; may be called from any loop.
     func cancel(_ ticket: EventTicket, why: String) {
         guard loop.inEventLoop else { return loop.execute { self.cancel(ticket, why: why) } }
         ticket.isCancelled = true
+        carrier.release(ticket.carried)
         guard let id = ticket.id, tickets.removeValue(forKey: id) != nil else { return }
         perform(core.cancel(id, why: why, now: MonotonicClock.now))
     }
@@ -119,8 +144,9 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         return promise.futureResult
     }
 
-    /// Ends the handshake; on the link's loop.
-    func accept(_ result: InitializeResult, _ initialized: LinkMessage) {
+    /// Ends the handshake; on the link's loop. `descriptors` is the socket for them, if the worker uses it.
+    func accept(_ result: InitializeResult, _ initialized: LinkMessage, descriptors: OwnedDescriptor?) {
+        carrier.socket = descriptors.map { DescriptorSocket($0) }
         core.accept(
             initialized, workerLine: result.maximumLine, maximumInFlight: result.maximumInFlight, now: MonotonicClock.now)
         afterwards()
@@ -188,11 +214,14 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         for action in actions {
             switch action {
             case .initialized(let result): owner?.initialized(self, result)
-            case .answered(let id, let result): tickets.removeValue(forKey: id)?.complete(.success(result))
+            case .answered(let id, let result):
+                guard let ticket = tickets.removeValue(forKey: id) else { break }
+                if carrier.socket != nil { ticket.received = carrier.receive(ReturnedBodies.numbers(in: result)) }
+                complete(ticket, .success(result))
             case .failed(let id, let failure):
                 guard let ticket = tickets.removeValue(forKey: id) else { break }
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
-                ticket.complete(.failure(failure))
+                complete(ticket, .failure(failure))
             case .call(let id, let method, let params): owner?.called(self, id, method: method, params: params)
             case .notification(let method, let params) where method.hasPrefix(StreamNotice.prefix):
                 // One that names no open stream comes from a worker that has not heard of its end.
@@ -213,6 +242,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         alarm?.cancel()
         drained?.succeed()
         drained = nil
+        carrier.close(on: loop)
         context?.close(promise: nil)
         let lostStreams = streams.values
         streams = [:]

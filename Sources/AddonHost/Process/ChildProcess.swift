@@ -27,15 +27,25 @@ final class ChildProcess: Sendable {
     struct Ends {
         let socket: CInt
         let output: CInt
+        /// The socket on which descriptors travel.
+        let descriptors: OwnedDescriptor?
     }
 
     /// Starts `command`; the first word is looked up in PATH if it has no slash.
     ///
-    /// The child gets the socket as fd 3 or as fd 0 and 1, one pipe for what it prints, and no other descriptor. `exited` is
-    /// called once, on a thread of its own.
+    /// The child gets the socket as fd 3 or as fd 0 and 1, one pipe for what it prints, behind them the socket for descriptors if
+    /// there is to be one, and no other. `exited` is called once, on a thread of its own.
     static func start(
-        _ command: [String], isStdio: Bool, name: String, exited: @escaping @Sendable (Exit) -> Void
+        _ command: [String], isStdio: Bool, carriesDescriptors: Bool, name: String, exited: @escaping @Sendable (Exit) -> Void
     ) throws(AddonFailure) -> (ChildProcess, Ends) {
+        // Both ends are closed when this fails; the child's also when it does not.
+        let carriers: (ours: OwnedDescriptor, childs: OwnedDescriptor)?
+        if carriesDescriptors {
+            let ends = try pair { socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, $0) }
+            carriers = (OwnedDescriptor(ends.0), OwnedDescriptor(ends.1))
+        } else {
+            carriers = nil
+        }
         let sockets = try pair { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0) }
         let pipes: (CInt, CInt)
         do throws(AddonFailure) {
@@ -50,7 +60,9 @@ final class ChildProcess: Sendable {
             close(pipes.1)
         }
         do throws(AddonFailure) {
-            let environment = ["WEIR_ADDON_FD=\(isStdio ? 0 : 3)", "WEIR_ADDON_NAME=\(name)"]
+            var environment = ["WEIR_ADDON_FD=\(isStdio ? 0 : 3)", "WEIR_ADDON_NAME=\(name)"]
+            let free: CInt = isStdio ? 3 : 4
+            if carriers != nil { environment.append("WEIR_ADDON_FDS=\(free)") }
             let pid = try spawn(command, environment) { actions in
                 if isStdio {
                     posix_spawn_file_actions_adddup2(&actions, sockets.1, 0)
@@ -61,11 +73,12 @@ final class ChildProcess: Sendable {
                     posix_spawn_file_actions_adddup2(&actions, sockets.1, 3)
                 }
                 posix_spawn_file_actions_adddup2(&actions, pipes.1, 2)
-                _ = closeFrom?(&actions, isStdio ? 3 : 4)
+                if let carriers { posix_spawn_file_actions_adddup2(&actions, carriers.childs.number, free) }
+                _ = closeFrom?(&actions, carriers == nil ? free : free + 1)
             }
             let child = ChildProcess(pid: pid)
             child.reap(exited)
-            return (child, Ends(socket: sockets.0, output: pipes.0))
+            return (child, Ends(socket: sockets.0, output: pipes.0, descriptors: carriers?.ours))
         } catch {
             close(sockets.0)
             close(pipes.0)

@@ -31,10 +31,13 @@ extension Worker {
     private func spawn(_ command: [String], isStdio: Bool, _ life: WorkerLife) {
         let handle = NIOLoopBound(life, eventLoop: loop)
         do {
-            let (child, ends) = try ChildProcess.start(command, isStdio: isStdio, name: name) { [self] exit in
+            let (child, ends) = try ChildProcess.start(
+                command, isStdio: isStdio, carriesDescriptors: host.offers(.fd, to: self), name: name
+            ) { [self] exit in
                 loop.execute { self.exited(handle.value, exit) }
             }
             life.child = child
+            life.descriptors = ends.descriptors
             life.isOutputOver = false
             readOutput(ends.output, life)
             connected(

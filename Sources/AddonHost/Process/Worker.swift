@@ -131,17 +131,27 @@ extension Worker: LinkOwner {
         guard let life, life.link === link else { return }
         do throws(StateRefusal) {
             let result = try InitializeResult(result, hooks: host.hooks)
+            life.permissions = try host.permissions(result.permissions)
+            let descriptors = result.capabilities.contains(.fd) ? life.descriptors : nil
+            life.descriptors = nil
+            let limits = host.bounds.link
+            let delivery = BodyDelivery(
+                takesDescriptors: descriptors != nil, readsBodies: life.permissions.contains(BodyCalls.read.method),
+                line: result.maximumLine.map { min($0, limits.ownLine) } ?? limits.workerLine)
             var subscriptions: [Subscription] = []
             for (index, request) in result.hooks.enumerated() {
-                subscriptions.append(try Subscription(request, at: "hooks[\(index)]", worker: self, bounds: host.bounds))
+                subscriptions.append(
+                    try Subscription(
+                        request, at: "hooks[\(index)]", worker: self, bounds: host.bounds, delivery: delivery))
             }
             life.subscriptions = subscriptions
-            life.permissions = try host.permissions(result.permissions)
             try host.commands.offer(result.commands, by: self)
             try host.options.declare(result.options.map(\.option), by: name)
             life.isReady = true
             let granted = zip(result.hooks, subscriptions).map { (hook: $0, timeout: $1.timeout, policy: $1.policy) }
-            link.accept(result, InitializeResult.initialized(granted, permissions: life.permissions))
+            link.accept(
+                result, InitializeResult.initialized(granted, permissions: life.permissions),
+                descriptors: descriptors)
             launched?.succeed()
             launched = nil
         } catch {

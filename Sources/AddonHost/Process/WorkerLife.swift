@@ -7,6 +7,8 @@ import NIOCore
 final class WorkerLife {
     var child: ChildProcess?
     var link: WorkerLink?
+    /// The socket for descriptors, until the handshake has said whether it is used.
+    var descriptors: OwnedDescriptor?
     var subscriptions: [Subscription] = []
     /// The calls that it may make.
     var permissions: [String] = []

@@ -7,7 +7,7 @@ import ProxyKernel
 struct BodyOffer {
     enum Source {
         /// It stands in the flow's state.
-        case held(ByteBuffer, trailers: Headers?)
+        case held(Content, trailers: Headers?)
         case flowing(BodyPath)
     }
 
@@ -26,8 +26,9 @@ struct BodyOffer {
     /// The body of that side; nil if there is none, or nobody has it any more.
     static func source(_ side: MessageSide, of flow: HTTPFlow, _ bodies: FlowBodies?) -> Source? {
         let trailers = side == .request ? flow.request.trailers : flow.response?.trailers
-        switch flow.content(of: side) {
-        case .bytes(let bytes): return bytes.readableBytes > 0 ? .held(bytes, trailers: trailers) : nil
+        let content = flow.content(of: side)
+        switch content {
+        case .bytes, .file: return content.flatMap { $0.isHeld ? .held($0, trailers: trailers) : nil }
         case .missing, .omitted:
             // A response that an addon has set has no way of its own.
             guard let path = bodies?[side], path.flows, path.length != .exact(0) else { return nil }

@@ -41,27 +41,40 @@ package final class FlowFileWriter: Sendable {
         let (pattern, appends) = (pattern, appends)
         try state.withLock { (state) throws(FlowFileTrouble) in
             try Self.turn(&state, pattern, appends)
-            try Self.write(buffer.bytes, state)
+            try Self.write(buffer.parts, state)
         }
     }
 
-    private static func write(_ bytes: ArraySlice<UInt8>, _ state: State) throws(FlowFileTrouble) {
+    /// All parts, or none of them.
+    private static func write(_ parts: [TNetstringBuffer.Part], _ state: State) throws(FlowFileTrouble) {
         let begin = lseek(state.descriptor, 0, SEEK_END)
-        let code: Int32? = bytes.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let written = Glibc.write(state.descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if written > 0 {
-                    rest = rest.dropFirst(written)
-                } else if written == 0 || errno != EINTR {
-                    return written == 0 ? EIO : errno
+        do throws(BodyFileFailure) {
+            for part in parts {
+                switch part {
+                case .bytes(let bytes):
+                    try bytes.withUnsafeBytes { bytes in
+                        Result { () throws(BodyFileFailure) in try write(bytes, state) }
+                    }.get()
+                case .file(let file):
+                    try file.eachPiece { (piece) throws(BodyFileFailure) in try write(piece, state) }
                 }
             }
-            return nil
+        } catch {
+            if begin >= 0 { _ = ftruncate(state.descriptor, begin) }
+            throw FlowFileTrouble("\(error)")
         }
-        guard let code else { return }
-        if begin >= 0 { _ = ftruncate(state.descriptor, begin) }
-        throw FlowFileTrouble("write", state.path, errno: code)
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, _ state: State) throws(BodyFileFailure) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let written = Glibc.write(state.descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else {
+                throw BodyFileFailure("cannot write \(state.path)", errno: written == 0 ? EIO : errno)
+            }
+            rest = rest.dropFirst(written)
+        }
     }
 
     /// Opens the file whose turn it is, if that is another one than before.

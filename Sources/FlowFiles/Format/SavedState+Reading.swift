@@ -86,12 +86,3 @@ struct SavedState {
         }
     }
 }
-
-extension HTTPFlow {
-    /// Replaces each body that the state has, those of the backup included.
-    mutating func mapContents(_ body: (Content) -> Content) {
-        request.content = body(request.content)
-        if let content = response?.content { response?.content = body(content) }
-        backup?.wrappedValue.mapContents(body)
-    }
-}

@@ -6,13 +6,15 @@ import Schema
 extension SavedState {
     /// The flow as one value of a file; bodies that were not kept are null there.
     static func write(_ flow: AnyFlow) throws(JSONFailure) -> TNetstringBuffer {
-        var bodies: [ByteBuffer] = []
+        var bodies: [Content] = []
         let record: any FlowRecord
         if case .http(var http) = flow {
             // Bodies do not take the way through JSON.
             http.mapContents { content in
-                guard case .bytes(let buffer) = content else { return .missing }
-                bodies.append(buffer)
+                switch content {
+                case .bytes, .file: bodies.append(content)
+                case .missing, .omitted, .reference: return .missing
+                }
                 return .omitted(bodies.count - 1)
             }
             record = http
@@ -22,12 +24,12 @@ extension SavedState {
         var writer = JSONWriter(capacity: 4096)
         record.write(to: &writer)
         let json = try JSONReader(maximumDepth: 2 * TNetstringScanner.maximumDepth).read(writer.bytes)
-        var buffer = TNetstringBuffer(capacity: 4096 + bodies.reduce(0) { $0 + $1.readableBytes })
+        var buffer = TNetstringBuffer(capacity: 4096 + bodies.reduce(0) { $0 + ($1.buffer?.readableBytes ?? 0) })
         put(json, SavedLayout.records[flow.kind], bodies, &buffer)
         return buffer
     }
 
-    private static func put(_ json: JSON, _ layout: SavedLayout, _ bodies: [ByteBuffer], _ buffer: inout TNetstringBuffer) {
+    private static func put(_ json: JSON, _ layout: SavedLayout, _ bodies: [Content], _ buffer: inout TNetstringBuffer) {
         switch (layout, json) {
         case (_, .null): buffer.null()
         case (.nullable(let wrapped), _): put(json, wrapped, bodies, &buffer)
@@ -37,7 +39,11 @@ extension SavedState {
             (bytes(of: json) ?? []).withUnsafeBytes { buffer.bytes($0) }
         case (.content, .object(let object)):
             guard let index = object.members.first?.value.int, bodies.indices.contains(index) else { return buffer.null() }
-            bodies[index].withUnsafeReadableBytes { buffer.bytes($0) }
+            switch bodies[index] {
+            case .bytes(let bytes): bytes.withUnsafeReadableBytes { buffer.bytes($0) }
+            case .file(let file): buffer.bytes(file)
+            case .missing, .omitted, .reference: buffer.null()
+            }
         case (.record(let place), .object(let object)): put(object, SavedLayout.records.all[place], bodies, &buffer)
         case (.headers, .array(let lines)): put(lines, { _ in SavedLayout.headerPair }, bodies, &buffer)
         case (.array(let element), .array(let values)): put(values, { _ in element }, bodies, &buffer)
@@ -53,7 +59,7 @@ extension SavedState {
     }
 
     private static func put(
-        _ values: [JSON], _ layout: (Int) -> SavedLayout, _ bodies: [ByteBuffer], _ buffer: inout TNetstringBuffer
+        _ values: [JSON], _ layout: (Int) -> SavedLayout, _ bodies: [Content], _ buffer: inout TNetstringBuffer
     ) {
         buffer.list { buffer in
             for index in values.indices.reversed() { put(values[index], layout(index), bodies, &buffer) }
@@ -62,7 +68,7 @@ extension SavedState {
 
     /// Members go in first to last, so that they come out last to first.
     private static func put(
-        _ object: JSONObject, _ rows: [(name: String, layout: SavedLayout)], _ bodies: [ByteBuffer],
+        _ object: JSONObject, _ rows: [(name: String, layout: SavedLayout)], _ bodies: [Content],
         _ buffer: inout TNetstringBuffer
     ) {
         buffer.dict { buffer in

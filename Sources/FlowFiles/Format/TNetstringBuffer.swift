@@ -1,19 +1,33 @@
+import FlowModel
+import NIOCore
 import Schema
 
 /// A tnetstring that is made from its end to its start, because a value's length stands before it.
 ///
 /// A dictionary's members come out in the reverse of the order in which they are put in, as in mitmproxy's files.
 package struct TNetstringBuffer {
+    /// A stretch of the text: in memory, or as long as a file that stays where it is.
+    package enum Part {
+        case bytes(ArraySlice<UInt8>)
+        case file(BodyFile)
+    }
+
     private var storage: [UInt8]
     private var start: Int
+    /// What stands behind `storage`, last first.
+    private var behind: [Part] = []
+    private var countBehind = 0
 
     package init(capacity: Int = 4096) {
         storage = [UInt8](repeating: 0, count: max(capacity, 64))
         start = storage.count
     }
 
-    /// What was put in so far.
-    package var bytes: ArraySlice<UInt8> { storage[start...] }
+    /// What was put in so far, from its start to its end.
+    package var parts: [Part] { [.bytes(storage[start...])] + behind.reversed() }
+
+    /// In bytes.
+    private var count: Int { storage.count - start + countBehind }
 
     package mutating func null() { scalar("", "~") }
     package mutating func bool(_ value: Bool) { scalar(value ? "true" : "false", "!") }
@@ -27,6 +41,16 @@ package struct TNetstringBuffer {
         length(value.count)
     }
 
+    /// Bytes that are not copied.
+    package mutating func bytes(_ file: BodyFile) {
+        put(UInt8(ascii: ","))
+        behind += [.bytes(storage[start...]), .file(file)]
+        countBehind += storage.count - start + file.size
+        storage = [UInt8](repeating: 0, count: 4096)
+        start = storage.count
+        length(file.size)
+    }
+
     /// Members or elements, of which `body` puts in the last one first.
     package mutating func list(_ body: (inout TNetstringBuffer) -> Void) { container("]", body) }
 
@@ -35,9 +59,9 @@ package struct TNetstringBuffer {
 
     private mutating func container(_ letter: Character, _ body: (inout TNetstringBuffer) -> Void) {
         put(letter.asciiValue ?? 0)
-        let end = storage.count - start
+        let end = count
         body(&self)
-        length(storage.count - start - end)
+        length(count - end)
     }
 
     private mutating func scalar(_ text: String, _ letter: Character) {

@@ -9,6 +9,8 @@ package final class BodyPath: @unchecked Sendable {
     package private(set) var pipe: BodyPipe
     /// What is known of its length there.
     package private(set) var length: BodyLength
+    /// What comes in; nobody else may hold it.
+    private let source: BodyPipe
     private var stages: [any BodyStage] = []
     private var isHeld = false
     /// Called before the body is first asked for: its sender may wait for a word.
@@ -16,16 +18,22 @@ package final class BodyPath: @unchecked Sendable {
 
     package init(_ pipe: BodyPipe, length: BodyLength, willRead: @escaping () -> Void = {}) {
         self.pipe = pipe
+        source = pipe
         self.length = length
         self.willRead = willRead
     }
 
     /// The way of a body that is there already.
-    package convenience init(_ bytes: ByteBuffer, trailers: Headers?) {
-        let pipe = BodyPipe { _ in }
-        pipe.received(bytes)
-        pipe.ended(trailers: trailers)
-        self.init(pipe, length: .exact(bytes.readableBytes))
+    package convenience init(_ content: Content, trailers: Headers?, on loop: any EventLoop) {
+        let pipe: BodyPipe
+        if case .file(let file) = content {
+            pipe = BodyFileSource.pipe(file, trailers: trailers, on: loop)
+        } else {
+            pipe = BodyPipe { _ in }
+            if let bytes = content.buffer { pipe.received(bytes) }
+            pipe.ended(trailers: trailers)
+        }
+        self.init(pipe, length: .exact(content.size ?? 0))
     }
 
     /// There is a body, and it is still to come or on its way.
@@ -41,14 +49,17 @@ package final class BodyPath: @unchecked Sendable {
         pipe = pipe.pass(through: stage)
     }
 
-    /// The whole body, at most `limit` bytes; it does not flow any more.
+    /// The whole body, at most `limit` bytes and what the store allows; it does not flow any more. One with more bytes than `limit` still
+    /// does.
     package func hold(
-        limit: Int, of whom: String, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
-    ) async throws(ProxyFailure) -> ByteBuffer {
+        in store: BodyStore, limit: Int = .max, of whom: String, waiter: Waiter?, on loop: any EventLoop,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws(ProxyFailure) -> Content {
         willRead()
-        let bytes = try await pipe.collect(limit: limit, of: whom, waiter: waiter, on: loop, isolation: isolation)
+        let content = try await pipe.collect(
+            in: store, limit: limit, length, of: whom, waiter: waiter, on: loop, isolation: isolation)
         isHeld = true
-        return bytes
+        return content
     }
 
     /// What stands at the body's beginning, without taking it: `count` bytes, or all that has come when the body ends or `patience` is over.

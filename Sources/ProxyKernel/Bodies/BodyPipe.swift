@@ -11,7 +11,7 @@ package final class BodyPipe: BodySource {
     private var held = ByteBuffer()
     private var sink: (any BodySink)?
     private var isDiscarded = false
-    private var collecting: (done: Pending<Bool>, limit: Int)?
+    private var spool: BodySpool?
     private var peeking: (done: Pending<Bool>, count: Int)?
     /// What has passed, for whoever wants to see it afterwards.
     private var copy: (bytes: ByteBuffer, limit: Int)?
@@ -40,14 +40,12 @@ package final class BodyPipe: BodySource {
             note(bytes)
             sink.body(bytes)
             if !sink.takesBody { setReading(false) }
+        } else if let spool {
+            spool.received(bytes)
         } else if !isDiscarded {
             if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
             if let peeking, held.readableBytes >= peeking.count { peeking.done.resume(true) }
-            if let collecting {
-                if size > collecting.limit { collecting.done.resume(false) }
-            } else if held.readableBytes > Self.highWaterMark {
-                setReading(false)
-            }
+            if held.readableBytes > Self.highWaterMark { setReading(false) }
         }
     }
 
@@ -57,6 +55,7 @@ package final class BodyPipe: BodySource {
         self.trailers = trailers
         timestampEnd = WallClock.now
         sink?.bodyEnded(trailers: trailers)
+        spool?.ended()
         finish()
     }
 
@@ -64,12 +63,12 @@ package final class BodyPipe: BodySource {
         guard !isComplete else { return }
         self.failure = failure
         sink?.bodyFailed(failure)
+        spool?.failed(failure)
         finish()
     }
 
     private func finish() {
         sink = nil
-        collecting?.done.resume(true)
         peeking?.done.resume(true)
         if let done = whenDone {
             whenDone = nil
@@ -101,24 +100,29 @@ package final class BodyPipe: BodySource {
         copy?.bytes.writeImmutableBuffer(bytes)
     }
 
-    /// The whole body, at most `limit` bytes.
+    /// The whole body; `length` is what is known of it. One of more than `limit` bytes fails and is still to be had as it comes, one of
+    /// more than the store allows is lost.
     package func collect(
-        limit: Int, of whom: String, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
-    ) async throws(ProxyFailure) -> ByteBuffer {
-        if !isComplete, size <= limit {
-            let done = Pending<Bool>(on: loop)
-            collecting = (done, limit)
-            setReading(true)
-            defer { collecting = nil }
-            _ = try await done.wait(as: waiter, isolation: isolation)
-        }
+        in store: BodyStore, limit: Int = .max, _ length: BodyLength, of whom: String, waiter: Waiter?, on loop: any EventLoop,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws(ProxyFailure) -> Content {
         if let failure { throw failure }
-        guard size <= limit else {
-            throw ProxyFailure(
-                .limit, fault: .client, "the body \(whom) is larger than the \(limit) bytes that may be held for an addon")
+        let most = min(limit, store.limit)
+        let tooLong = ProxyFailure(
+            .limit, fault: .client, "the body \(whom) is larger than the \(most) bytes that may be held for an addon")
+        guard max(size, length.count ?? 0) <= most else { throw tooLong }
+        // Nothing goes to a file that may have to go on after all.
+        let mayGoOn = limit <= store.limit && length.count == nil
+        let spool = BodySpool(store, length, limit: most, mayGoOn: mayGoOn, tooLong, on: loop, setReading: setReading)
+        spool.received(held)
+        held = ByteBuffer()
+        self.spool = spool
+        defer {
+            self.spool = nil
+            if mayGoOn { held = spool.takeBack() } else { isDiscarded = true }
         }
-        defer { held = ByteBuffer() }
-        return held
+        if isEnded { spool.ended() } else { setReading(true) }
+        return try await spool.done.wait(as: waiter, isolation: isolation)
     }
 
     /// The first `count` bytes, which stay; fewer if the body ends before or `patience` is over.
@@ -153,6 +157,22 @@ package final class BodyPipe: BodySource {
         self.sink = sink
         sink.feeding = self
         setReading(sink.takesBody)
+    }
+
+    /// Passes the body on; returns when it has ended, and fails as it does.
+    package func pass(to sink: any BodySink, waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
+        if isComplete {
+            join(sink)
+        } else {
+            let passed = Pending<Bool>(on: session.loop)
+            whenDone = { passed.resume(true) }
+            join(sink)
+            do throws(ProxyFailure) { _ = try await passed.wait(as: waiter) } catch {
+                // A client whose connection ends with its body has left by then, which is told first.
+                guard isEnded else { throw failure ?? error }
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Sends the body through a stage, and returns what comes out.

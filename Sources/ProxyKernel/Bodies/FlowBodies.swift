@@ -1,7 +1,7 @@
 import Schema
 
 /// One of the two messages of an HTTP flow.
-package enum MessageSide: String, Sendable {
+package enum MessageSide: String, Sendable, CaseIterable {
     case request, response
 }
 
@@ -10,10 +10,10 @@ package final class FlowBodies: @unchecked Sendable {
     package var request: BodyPath?
     package var response: BodyPath?
 
-    /// Bytes of a body that may be held.
-    package let limit: Int
+    /// Where they are held, if they are.
+    package let store: BodyStore
 
-    package init(_ settings: Settings) { limit = settings[ProxyOptions.table.bodyBufferLimit] }
+    package init(_ settings: Settings) { store = BodyStore(settings) }
 
     package subscript(_ side: MessageSide) -> BodyPath? {
         switch side {

@@ -23,7 +23,7 @@ enum FlowText {
         let failed = flow.record.error == nil ? "-" : "error"
         switch flow {
         case .http(let flow):
-            let length = flow.response.flatMap { size($0.content) }.map(FlowPrinter.size) ?? "-"
+            let length = flow.response.flatMap { $0.content.size }.map(FlowPrinter.size) ?? "-"
             let method = flow.request.method.isEmpty ? "-" : flow.request.method.string
             return [method, flow.request.url, flow.response.map { String($0.statusCode) } ?? failed, length]
         case .dns(let flow):
@@ -53,8 +53,8 @@ enum FlowText {
     private static func lines(of flow: AnyFlow, _ printer: FlowPrinter) -> String {
         guard case .http(let flow) = flow else { return printer.lines(of: flow) }
         var sizes = BodySizes()
-        sizes.request = size(flow.request.content) ?? 0
-        sizes.response = flow.response.flatMap { size($0.content) } ?? 0
+        sizes.request = flow.request.content.size ?? 0
+        sizes.response = flow.response?.content.size ?? 0
         let messages = flow.websocket?.wrappedValue.messages ?? []
         return printer.lines(of: flow.readable, sizes) + messages.map { printer.lines(of: $0, in: flow) }.joined()
     }
@@ -80,16 +80,5 @@ enum FlowText {
         }
     }
 
-    private static func omitted(_ content: Content) -> Content {
-        guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
-        return .omitted(buffer.readableBytes)
-    }
-
-    private static func size(_ content: Content) -> Int? {
-        switch content {
-        case .missing, .reference: nil
-        case .bytes(let buffer): buffer.readableBytes
-        case .omitted(let size): size
-        }
-    }
+    private static func omitted(_ content: Content) -> Content { content.isHeld ? .omitted(content.size) : content }
 }

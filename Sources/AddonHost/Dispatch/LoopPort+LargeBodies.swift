@@ -1,0 +1,105 @@
+import AddonWire
+import FlowModel
+import NIOCore
+import ProxyKernel
+import Schema
+
+/// An answer without the bodies that it named by descriptor, and these.
+struct Taken {
+    typealias Body = (side: MessageSide, content: Content)
+
+    let answer: LinkAnswer
+    var contents: [Body] = []
+}
+
+/// Events with bodies that do not stand in their lines.
+extension LoopPort {
+    /// Sends an event with its bodies beside it: by descriptor, held for calls, or in the line after all.
+    func send<Payload: HookPayload>(
+        _ shown: Payload, beside bodies: [LargeBody], _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
+        let (link, subscription, attempt, waiter) = (event.link, event.subscription, event.attempt, event.waiter)
+        let pending = Pending<LinkAnswer>(on: loop)
+        let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
+        var permit: BodyCarrier.Permit?
+        if bodies.contains(where: \.wantsDescriptor) {
+            permit = try await self.permit(link, within: subscription.timeout, waiter, isolation: isolation)
+            guard permit != nil else {
+                let note = "bodies of events before it were not taken within \(subscription.timeout) ms"
+                return (.failure(LinkFailure(.overload, note)), ticket)
+            }
+        }
+        defer { withExtendedLifetime(permit) {} }
+        let made = try await BodyStore.offLoop(loop, as: waiter, isolation: isolation) { () throws(BodyFileFailure) in
+            try bodies.map { (body) throws(BodyFileFailure) in try body.prepared() }
+        }
+        let prepared: [LargeBody]
+        do throws(BodyFileFailure) { prepared = try made.get() } catch {
+            return (.failure(LinkFailure(.tooLarge, "its body cannot be shown: \(error)")), ticket)
+        }
+        let (name, selection, timeout) = (subscription.name, subscription.selection, subscription.timeout)
+        link.submit(prepared, timeout: timeout, ticket) { references in
+            var contents: [(side: MessageSide, content: Content)] = []
+            for (body, reference) in zip(prepared, references) {
+                guard let content = body.shown(reference) else { return nil }
+                contents.append((body.side, content))
+            }
+            var payload = shown
+            payload.flow = payload.flow?.placing(contents)
+            return EventLine.event(name, payload, selection, timeout: timeout, attempt: attempt)
+        }
+        return (try await answer(pending, ticket, of: link, waiter, isolation: isolation), ticket)
+    }
+
+    /// Takes the bodies over that an answer names by descriptor, and gives the answer without them.
+    func take(
+        _ answer: LinkAnswer, _ ticket: EventTicket, _ bodies: [LargeBody], _ waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Taken {
+        guard case .success(let result) = answer, !ticket.carried.isEmpty || !ticket.received.isEmpty else {
+            return Taken(answer: answer)
+        }
+        let returned: ReturnedBodies
+        do throws(StateRefusal) {
+            returned = try ReturnedBodies(
+                result, shown: zip(bodies, ticket.carried).map { (side: $0.side, reference: $1) })
+        } catch {
+            return Taken(answer: .failure(LinkFailure(.badReply, "\(error)")))
+        }
+        var taken = Taken(answer: .success(returned.rest))
+        for body in returned.named {
+            let path = "flow.\(body.side.rawValue).content"
+            let descriptor: OwnedDescriptor
+            switch ticket.received[body.number] {
+            case .success(let received): descriptor = received
+            case .failure(let failure): return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(failure)")))
+            case nil: return Taken(answer: .failure(LinkFailure(.badReply, "\(path): descriptors were not agreed on")))
+            }
+            let copied = try await BodyStore.offLoop(loop, as: waiter, isolation: isolation) {
+                [store = host.bodies] () throws(BodyFileFailure) in
+                try SealedMemory.take(descriptor, size: body.size, into: store)
+            }
+            do throws(BodyFileFailure) { taken.contents.append((body.side, try copied.get())) } catch {
+                return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(error)")))
+            }
+        }
+        return taken
+    }
+
+    /// Nobody answers a notification, so that nothing could be held for it: long bodies are left out.
+    func leaveOutLarge<Payload: HookPayload>(_ payload: inout Payload, _ subscription: Subscription) {
+        let large = subscription.delivery.large(in: payload.flow)
+        guard !large.isEmpty else { return }
+        payload.flow = payload.flow?.placing(
+            large.filter { !$0.fitsLine || $0.content.buffer == nil }.map { ($0.side, .omitted($0.size)) })
+    }
+
+    private func permit(
+        _ link: WorkerLink, within timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> BodyCarrier.Permit? {
+        let pending = Pending<BodyCarrier.Permit?>(on: loop)
+        link.loop.flatSubmit { link.carrier.enter(on: link.loop) }.whenSuccess { pending.resume($0) }
+        let alarm = loop.scheduleTask(in: .milliseconds(timeout)) { pending.resume(nil) }
+        defer { alarm.cancel() }
+        return try await pending.wait(as: waiter, isolation: isolation)
+    }
+}

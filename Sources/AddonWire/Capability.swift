@@ -1,0 +1,9 @@
+/// What a worker may use that not every one has to know: offered in `initialize`, chosen in its answer.
+package enum Capability: String, Sendable, CaseIterable {
+    /// Bodies in pieces, which the worker gives back as it wants them.
+    case stream
+    /// The first bytes of a body.
+    case preview
+    /// Large bodies by descriptor, beside the connection.
+    case fd
+}

@@ -1,0 +1,75 @@
+import Glibc
+import NIOCore
+
+/// A body that is held in a file without a name, from its first byte to its last. From any thread.
+///
+/// It owns the descriptor: when nobody holds the body any more, the file is gone and the disk has its space back. Two are equal if they
+/// are the same. Reads block.
+package final class BodyFile: Sendable, Equatable {
+    /// In bytes.
+    package let size: Int
+    private let descriptor: CInt
+
+    /// Takes over a descriptor of a regular file that has `size` bytes and does not change any more.
+    package init(owning descriptor: CInt, size: Int) {
+        self.descriptor = descriptor
+        self.size = size
+    }
+
+    deinit { close(descriptor) }
+
+    package static func == (left: BodyFile, right: BodyFile) -> Bool { left === right }
+
+    /// The bytes from `offset` on: `count` of them, or as many as there are before the end.
+    package func read(at offset: Int, count: Int) throws(BodyFileFailure) -> ByteBuffer {
+        let wanted = max(0, min(count, size - offset))
+        var buffer = ByteBufferAllocator().buffer(capacity: wanted)
+        try DescriptorBytes.read(descriptor, from: offset, count: wanted) { buffer.writeBytes($0) }
+        return buffer
+    }
+
+    /// Hands out every byte in order, in pieces of at most 256 KiB.
+    package func eachPiece(
+        _ body: (UnsafeRawBufferPointer) throws(BodyFileFailure) -> Void
+    ) throws(BodyFileFailure) {
+        try DescriptorBytes.read(descriptor, from: 0, count: size, body)
+    }
+
+    /// Another descriptor of the file, of which nothing but reading can be done; the caller owns it.
+    package func openReadOnly() throws(BodyFileFailure) -> CInt {
+        // A duplicate would be open for writing, too.
+        let other = open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC)
+        guard other >= 0 else { throw BodyFileFailure("a body's file cannot be opened again", errno: errno) }
+        return other
+    }
+}
+
+/// Why a body cannot be written to a file or read from one: a sentence for people.
+package struct BodyFileFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+    package init(_ what: String, errno code: Int32) { self.init("\(what): \(String(cString: strerror(code)))") }
+}
+
+/// Reads of a file by position, so that nobody else's place in it matters.
+package enum DescriptorBytes {
+    private static let piece = 256 * 1024
+
+    /// Hands out `count` bytes from `offset` on, in pieces; fails if there are fewer.
+    package static func read(
+        _ descriptor: CInt, from offset: Int, count: Int, _ body: (UnsafeRawBufferPointer) throws(BodyFileFailure) -> Void
+    ) throws(BodyFileFailure) {
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, min(piece, count)), alignment: 16)
+        defer { room.deallocate() }
+        var done = 0
+        while done < count {
+            let got = pread(descriptor, room.baseAddress, min(room.count, count - done), off_t(offset + done))
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw BodyFileFailure("a body cannot be read from its file", errno: errno) }
+            guard got > 0 else { throw BodyFileFailure("a body's file ends after \(offset + done) of \(offset + count) bytes") }
+            try body(UnsafeRawBufferPointer(rebasing: room[..<got]))
+            done += got
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import FlowModel
+import Glibc
+import NIOCore
+import NIOPosix
+import Schema
+
+/// Where bodies are held that are too long for memory: files without names, in a folder of the proxy's own.
+package struct BodyStore: Sendable {
+    /// Bytes of one body that are held in memory.
+    package let memoryLimit: Int
+    /// Bytes of one body that are held at all.
+    package let limit: Int
+    private let confdir: String
+
+    package init(_ settings: Settings) {
+        let options = ProxyOptions.table
+        self.init(
+            confdir: settings[options.confdir], memoryLimit: settings[options.bodyMemoryLimit].bytes,
+            limit: settings[options.bodyBufferLimit].bytes)
+    }
+
+    package init(confdir: String, memoryLimit: Int, limit: Int) {
+        self.confdir = confdir
+        self.memoryLimit = memoryLimit
+        self.limit = limit
+    }
+
+    /// A new file; the folder is made if it is not there. Blocks.
+    package func makeFile() throws(BodyFileFailure) -> BodyFileWriter {
+        try BodyFileWriter(folder: "\(Self.expanded(confdir))/bodies")
+    }
+
+    /// Runs what blocks on a thread for that, and comes back to the loop.
+    package static func offLoop<Value: Sendable>(
+        _ loop: any EventLoop, _ body: @escaping @Sendable () throws -> Value
+    ) -> EventLoopFuture<Value> {
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop, body)
+    }
+
+    /// The same for a story that waits.
+    package static func offLoop<Value: Sendable>(
+        _ loop: any EventLoop, as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation,
+        _ body: @escaping @Sendable () throws(BodyFileFailure) -> Value
+    ) async throws(ProxyFailure) -> Result<Value, BodyFileFailure> {
+        let pending = Pending<Result<Value, BodyFileFailure>>(on: loop)
+        NIOThreadPool.singleton.submit { state in
+            guard case .active = state else { return pending.fail(.stopping) }
+            pending.resume(Result { () throws(BodyFileFailure) in try body() })
+        }
+        return try await pending.wait(as: waiter, isolation: isolation)
+    }
+
+    private static func expanded(_ path: String) -> String {
+        guard path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
+        return String(cString: home) + path.dropFirst()
+    }
+}
+
+extension ProxyFailure {
+    /// What the disk would not take or give.
+    init(_ failure: BodyFileFailure) { self.init(.limit, fault: .us, failure.description) }
+}
