@@ -76,6 +76,12 @@ extension Exchange {
             ? session.services.interception?.needsContent == true : session.services.keepsContent
     }
 
+    /// Whether the bodies are held for workers alone, all of which take descriptors.
+    private func wantsFiles(_ session: isolated Session) -> Bool {
+        !keepsContent && !session.services.keepsContent && session.hooks.wantsFiles(HTTPHooks.table.request, of: flow)
+            && session.hooks.wantsFiles(HTTPHooks.table.response, of: flow)
+    }
+
     /// The whole body; nil if it turns out to be one that is streamed.
     private func hold(
         _ path: BodyPath, _ whom: String, fault: ProxyFailure.Fault, on session: isolated Session
@@ -85,7 +91,7 @@ extension Exchange {
             path.length == .unknown ? session.services.settings[ProxyOptions.table.streamLargeBodies]?.bytes ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
-                in: bodies.store, limit: large, of: "of \(whom)", waiter: waiter, on: session.loop, isolation: session)
+                in: bodies.store, limit: large, mapped: wantsFiles(session), of: "of \(whom)", waiter: waiter, on: session.loop, isolation: session)
         } catch {
             guard error.what == .limit, error.fault != .us, path.flows else { throw error }
             if large <= bodies.store.limit { return nil }

@@ -50,6 +50,8 @@ package protocol HookPort: AnyObject, Sendable {
     func hasListeners(_ hook: any AnyHook) -> Bool
     /// Whether a listener whose filter admits the flow needs its bodies to be read whole before the hook fires.
     func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool
+    /// Whether all those listeners would rather have it as a file.
+    func wantsFiles(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool
     /// Sends the event to each listener in order, each seeing the changes of those before it, and waits for their answers.
     ///
     /// Ends at the latest by the listeners' deadlines, or when `waiter` is ended: then the workers are sent `cancel`.

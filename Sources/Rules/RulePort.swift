@@ -24,6 +24,10 @@ final class RulePort: HookPort {
         chain.needsContent(hook, of: flow) || inner.needsContent(hook, of: flow)
     }
 
+    func wantsFiles(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
+        !chain.needsContent(hook, of: flow) && inner.wantsFiles(hook, of: flow)
+    }
+
     func fire<Payload: HookPayload>(
         _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {

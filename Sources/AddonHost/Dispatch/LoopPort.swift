@@ -40,6 +40,16 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
     }
 
+    func wantsFiles(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
+        guard hook.index < table.count else { return true }
+        return table[hook.index].allSatisfy { listener in
+            let subscription = listener.subscription
+            if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return false }
+            guard subscription.content.isWhole, subscription.admits(.http(flow)) else { return true }
+            return subscription.content == .whole && subscription.delivery.takesDescriptors && !subscription.observes
+        }
+    }
+
     @specialized(where Payload == FlowEvent)
     func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload) {
         guard hook.index < table.count else { return }

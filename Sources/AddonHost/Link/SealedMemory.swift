@@ -3,32 +3,16 @@ import Glibc
 import NIOCore
 import ProxyKernel
 
-/// Files in memory that nobody can change any more (memfd_create(2)), in which bodies go between the core and its workers.
+/// Files in memory that nobody can change any more, in which bodies go between the core and its workers.
 ///
-/// The names of these calls and flags are hidden by glibc's Swift module. All of it blocks for as long as copying takes.
+/// All of it blocks for as long as copying takes.
 enum SealedMemory {
-    private static let addSeals: CInt = 1033
     private static let getSeals: CInt = 1034
-    /// F_SEAL_SEAL, which holds the others.
-    private static let seal: CInt = 1
-    /// F_SEAL_SHRINK, F_SEAL_GROW and F_SEAL_WRITE: size and bytes stay as they are, whoever has the file mapped.
-    private static let fixed: CInt = 2 | 4 | 8
-    /// MFD_CLOEXEC and MFD_ALLOW_SEALING; MFD_NOEXEC_SEAL, which systems may insist on, came with Linux 6.3.
-    private static let flags: CUnsignedInt = 1 | 2
-    private static let withoutExecution: CUnsignedInt = 8
-
-    private static let create: (@convention(c) (UnsafePointer<CChar>, CUnsignedInt) -> CInt)? = {
-        guard let symbol = dlsym(nil, "memfd_create") else { return nil }
-        return unsafeBitCast(symbol, to: (@convention(c) (UnsafePointer<CChar>, CUnsignedInt) -> CInt).self)
-    }()
 
     /// A sealed copy of the bytes, with the position at their start.
     static func copy(_ bytes: ByteBuffer) throws(BodyFileFailure) -> OwnedDescriptor {
-        guard let create else { throw BodyFileFailure("the system has no memory files") }
-        var number = create("weir-body", flags | withoutExecution)
-        if number < 0, errno == EINVAL { number = create("weir-body", flags) }
-        guard number >= 0 else { throw BodyFileFailure("no memory file for a body", errno: errno) }
-        let descriptor = OwnedDescriptor(number)
+        let descriptor = OwnedDescriptor(try MemoryFile.make())
+        let number = descriptor.number
         var done = 0
         while done < bytes.readableBytes {
             let written = bytes.withUnsafeReadableBytes { bytes in
@@ -40,9 +24,7 @@ enum SealedMemory {
             }
             done += written
         }
-        guard fcntl(number, addSeals, seal | fixed) == 0 else {
-            throw BodyFileFailure("a memory file cannot be sealed", errno: errno)
-        }
+        try MemoryFile.fix(number)
         return descriptor
     }
 
@@ -53,7 +35,7 @@ enum SealedMemory {
         guard seals >= 0 else {
             throw BodyFileFailure("expected a memory file (memfd_create), found a descriptor of another kind")
         }
-        guard seals & fixed == fixed else {
+        guard seals & MemoryFile.fixed == MemoryFile.fixed else {
             throw BodyFileFailure("expected a memory file with the seals WRITE, SHRINK and GROW, found the seals \(seals)")
         }
         var status = stat()
@@ -75,6 +57,6 @@ enum SealedMemory {
         try DescriptorBytes.read(descriptor.number, from: 0, count: size) { (piece) throws(BodyFileFailure) in
             try file.append(piece)
         }
-        return .file(file.finish())
+        return .file(try file.finish())
     }
 }

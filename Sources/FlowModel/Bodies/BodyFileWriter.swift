@@ -8,7 +8,8 @@ package final class BodyFileWriter: @unchecked Sendable {
     /// Not with the constant's own name, which glibc's Swift module hides; the flag of folders is part of it on every processor.
     private static let temporary = 0o20000000 | O_DIRECTORY
 
-    private let folder: String
+    /// Nil for one in memory.
+    private let folder: String?
     private var descriptor: CInt
     package private(set) var size = 0
 
@@ -22,6 +23,12 @@ package final class BodyFileWriter: @unchecked Sendable {
             descriptor = Self.unlinked(folder)
         }
         guard descriptor >= 0 else { throw Self.failure(folder, errno) }
+    }
+
+    /// Makes the file in memory; it cannot be changed once it is finished.
+    package init() throws(BodyFileFailure) {
+        folder = nil
+        descriptor = try MemoryFile.make()
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -43,7 +50,8 @@ package final class BodyFileWriter: @unchecked Sendable {
     }
 
     /// The body as it was written. Nothing may be appended after it.
-    package func finish() -> BodyFile {
+    package func finish() throws(BodyFileFailure) -> BodyFile {
+        if folder == nil { try MemoryFile.fix(descriptor) }
         defer { descriptor = -1 }
         return BodyFile(owning: descriptor, size: size)
     }
@@ -59,7 +67,7 @@ package final class BodyFileWriter: @unchecked Sendable {
         return descriptor
     }
 
-    private static func failure(_ folder: String, _ code: Int32) -> BodyFileFailure {
-        BodyFileFailure("a body cannot be held in a file in \(folder)", errno: code)
+    private static func failure(_ folder: String?, _ code: Int32) -> BodyFileFailure {
+        BodyFileFailure("a body cannot be held in a file in \(folder ?? "memory")", errno: code)
     }
 }

@@ -52,12 +52,12 @@ package final class BodyPath: @unchecked Sendable {
     /// The whole body, at most `limit` bytes and what the store allows; it does not flow any more. One with more bytes than `limit` still
     /// does.
     package func hold(
-        in store: BodyStore, limit: Int = .max, of whom: String, waiter: Waiter?, on loop: any EventLoop,
+        in store: BodyStore, limit: Int = .max, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop,
         isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> Content {
         willRead()
         let content = try await pipe.collect(
-            in: store, limit: limit, length, of: whom, waiter: waiter, on: loop, isolation: isolation)
+            in: store, limit: limit, length, mapped: mapped, of: whom, waiter: waiter, on: loop, isolation: isolation)
         isHeld = true
         return content
     }

@@ -3,10 +3,14 @@ import NIOCore
 
 /// Gathers a whole body: in memory up to a bound, from there on in a file. Confined to its loop.
 ///
-/// What comes while the disk is busy waits in memory, 1 MiB of it; then the producer is held back.
+/// What comes while the disk is busy waits in memory, 4 MiB of it; then the producer is held back.
 final class BodySpool: @unchecked Sendable {
     private static let piece = 1 << 20
     private static let worthReserving = 64 * 1024
+    /// From here on a file in memory is worth its making.
+    private static let worthMapping = 64 * 1024
+    /// Pieces that may wait while one is written.
+    private static let backlog = 4
 
     private let store: BodyStore
     private let limit: Int
@@ -21,15 +25,17 @@ final class BodySpool: @unchecked Sendable {
     /// The file; not to be touched while it is written to.
     private var writer: BodyFileWriter?
     private var goesToFile: Bool
+    /// Its file is one in memory, since whoever wants the body takes it so.
+    private let isMapped: Bool
     private var isWriting = false
     private var isEnded = false
     /// The body, once it is whole.
     let done: Pending<Content>
 
-    /// One that is known to be too long for memory goes to its file from the beginning. `tooLong` is how one of more than `limit` bytes
+    /// One that is known to be too long for memory goes to its file from the beginning, and so does one that is wanted `mapped`. `tooLong` is how one of more than `limit` bytes
     /// fails; if it `mayGoOn`, its beginning can be taken back.
     init(
-        _ store: BodyStore, _ length: BodyLength, limit: Int, mayGoOn: Bool, _ tooLong: ProxyFailure, on loop: any EventLoop,
+        _ store: BodyStore, _ length: BodyLength, limit: Int, mayGoOn: Bool, mapped: Bool, _ tooLong: ProxyFailure, on loop: any EventLoop,
         setReading: @escaping (Bool) -> Void
     ) {
         self.store = store
@@ -38,10 +44,12 @@ final class BodySpool: @unchecked Sendable {
         self.tooLong = tooLong
         self.loop = loop
         self.setReading = setReading
-        goesToFile = !mayGoOn && length.count.map { $0 > store.memoryLimit } ?? false
+        isMapped =
+            mapped && !mayGoOn && length.count.map { $0 >= Self.worthMapping && $0 <= store.memoryLimit } ?? false
+        goesToFile = !mayGoOn && length.count.map { $0 > store.memoryLimit } ?? false || isMapped
         done = Pending(on: loop)
         // Growing means copying what is there.
-        if let count = length.count, count >= Self.worthReserving, count <= store.memoryLimit {
+        if let count = length.count, count >= Self.worthReserving, count <= store.memoryLimit, !isMapped {
             held.reserveCapacity(count)
         }
     }
@@ -49,19 +57,24 @@ final class BodySpool: @unchecked Sendable {
     func received(_ bytes: ByteBuffer) {
         size += bytes.readableBytes
         guard mayGoOn || done.isOpen else { return }
-        if held.capacity == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
+        if held.capacity == 0, !goesToFile {
+            held = bytes
+        } else {
+            if held.capacity == 0 { held.reserveCapacity(2 * Self.piece) }
+            held.writeImmutableBuffer(bytes)
+        }
         guard size <= limit else {
             setReading(false)
             return failed(tooLong)
         }
         if size > store.memoryLimit, !mayGoOn { goesToFile = true }
         guard goesToFile, held.readableBytes >= Self.piece else { return }
-        if isWriting { setReading(false) } else { write() }
+        if !isWriting { write() } else if held.readableBytes >= Self.backlog * Self.piece { setReading(false) }
     }
 
     func ended() {
         isEnded = true
-        if size <= store.memoryLimit { return done.resume(.bytes(held)) }
+        if size <= store.memoryLimit, !goesToFile { return done.resume(.bytes(held)) }
         goesToFile = true
         if !isWriting { write() }
     }
@@ -80,12 +93,16 @@ final class BodySpool: @unchecked Sendable {
     /// Writes what has come, or ends the file when all is written.
     private func write() {
         guard done.isOpen else { return }
-        if isEnded, held.readableBytes == 0, let writer { return done.resume(.file(writer.finish())) }
+        if isEnded, held.readableBytes == 0, let writer {
+            do throws(BodyFileFailure) { return done.resume(.file(try writer.finish())) } catch {
+                return failed(ProxyFailure(error))
+            }
+        }
         let bytes = held
         held = ByteBuffer()
         isWriting = true
-        BodyStore.offLoop(loop) { [writer, store] in
-            let writer = try writer ?? store.makeFile()
+        BodyStore.offLoop(loop) { [writer, store, isMapped] in
+            let writer = try writer ?? (isMapped ? BodyFileWriter() : store.makeFile())
             try writer.append(bytes)
             return writer
         }.whenComplete { result in
