@@ -121,6 +121,18 @@ extension Exchange {
         }
     }
 
+    /// What was held for workers alone is not kept with the ended flow. To give up many pages takes its time.
+    func dropMemoryFiles() {
+        var files: [BodyFile] = []
+        flow.mapContents { content in
+            guard case .file(let file) = content, file.isInMemory else { return content }
+            files.append(file)
+            return .omitted(file.size)
+        }
+        guard !files.isEmpty else { return }
+        BodyStore.offLoop(loop) { [files] in withExtendedLifetime(files) {} }.whenComplete { _ in }
+    }
+
     /// Ends a body that is longer than `body_size_limit`: at once if its head says so, else when it is.
     func bound(
         _ body: BodyPipe, _ length: BodyLength, of whom: String, fault: ProxyFailure.Fault, on session: isolated Session

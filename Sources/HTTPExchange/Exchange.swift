@@ -271,6 +271,7 @@ package final class Exchange: @unchecked Sendable {
         noteStreamedBodies()
         bodies.end()
         heldRequest = nil
+        dropMemoryFiles()
         let ended = AnyFlow.http(flow)
         session.services.flows.finish(ended, on: loop)
         sizes.request = requestBody.size

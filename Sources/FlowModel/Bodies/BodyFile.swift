@@ -8,11 +8,14 @@ import NIOCore
 package final class BodyFile: Sendable, Equatable {
     /// In bytes.
     package let size: Int
+    /// Whether it is a file in memory, which ended flows do not keep.
+    package let isInMemory: Bool
     private let descriptor: CInt
 
     /// Takes over a descriptor of a regular file that has `size` bytes and does not change any more.
-    package init(owning descriptor: CInt, size: Int) {
+    package init(owning descriptor: CInt, size: Int, isInMemory: Bool = false) {
         self.descriptor = descriptor
+        self.isInMemory = isInMemory
         self.size = size
     }
 

@@ -53,7 +53,7 @@ package final class BodyFileWriter: @unchecked Sendable {
     package func finish() throws(BodyFileFailure) -> BodyFile {
         if folder == nil { try MemoryFile.fix(descriptor) }
         defer { descriptor = -1 }
-        return BodyFile(owning: descriptor, size: size)
+        return BodyFile(owning: descriptor, size: size, isInMemory: folder == nil)
     }
 
     /// Where the file system has no files without a name: one whose name is gone at once.
