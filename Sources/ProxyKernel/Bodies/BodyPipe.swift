@@ -103,7 +103,8 @@ package final class BodyPipe: BodySource {
     /// The whole body; `length` is what is known of it. One of more than `limit` bytes fails and is still to be had as it comes, one of
     /// more than the store allows is lost. `mapped` if whoever wants it would rather have a file in memory.
     package func collect(
-        in store: BodyStore, limit: Int = .max, _ length: BodyLength, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop,
+        in store: BodyStore, limit: Int = .max, _ length: BodyLength, mapped: Bool = false, of whom: String, waiter: Waiter?,
+        on loop: any EventLoop,
         isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> Content {
         if let failure { throw failure }
@@ -113,7 +114,8 @@ package final class BodyPipe: BodySource {
         guard max(size, length.count ?? 0) <= most else { throw tooLong }
         // Nothing goes to a file that may have to go on after all.
         let mayGoOn = limit <= store.limit && length.count == nil
-        let spool = BodySpool(store, length, limit: most, mayGoOn: mayGoOn, mapped: mapped, tooLong, on: loop, setReading: setReading)
+        let spool = BodySpool(
+            store, length, limit: most, mayGoOn: mayGoOn, mapped: mapped, tooLong, on: loop, setReading: setReading)
         spool.received(held)
         held = ByteBuffer()
         self.spool = spool

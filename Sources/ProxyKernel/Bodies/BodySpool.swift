@@ -35,7 +35,8 @@ final class BodySpool: @unchecked Sendable {
     /// One that is known to be too long for memory goes to its file from the beginning, and so does one that is wanted `mapped`. `tooLong` is how one of more than `limit` bytes
     /// fails; if it `mayGoOn`, its beginning can be taken back.
     init(
-        _ store: BodyStore, _ length: BodyLength, limit: Int, mayGoOn: Bool, mapped: Bool, _ tooLong: ProxyFailure, on loop: any EventLoop,
+        _ store: BodyStore, _ length: BodyLength, limit: Int, mayGoOn: Bool, mapped: Bool, _ tooLong: ProxyFailure,
+        on loop: any EventLoop,
         setReading: @escaping (Bool) -> Void
     ) {
         self.store = store
