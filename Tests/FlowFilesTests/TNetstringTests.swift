@@ -117,7 +117,7 @@ struct TNetstringTests {
     func writesFiles() throws {
         let writer = try BodyFileWriter(folder: "/tmp")
         try writer.append(ByteBuffer(string: "hello"))
-        let file = writer.finish()
+        let file = try writer.finish()
         var buffer = TNetstringBuffer(capacity: 1)
         buffer.list { buffer in
             buffer.int(1)

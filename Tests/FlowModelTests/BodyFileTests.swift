@@ -16,7 +16,7 @@ final class BodyFileTests {
     private func file(_ pieces: [String]) throws -> BodyFile {
         let writer = try BodyFileWriter(folder: folder)
         for piece in pieces { try writer.append(ByteBuffer(string: piece)) }
-        return writer.finish()
+        return try writer.finish()
     }
 
     @Test("what was written is read, wherever one begins and however much one asks for")
