@@ -115,8 +115,8 @@ def test_a_copy_of_what_was_streamed_is_kept_if_it_is_wanted(caller, origin, sto
     assert flow["request"]["content"] == kept and flow["response"]["content"] == kept
 
 
-def test_a_copy_that_would_be_larger_than_what_may_be_held_is_none(caller, origin):
-    proxy, worker = caller("--set", "store_streamed_bodies=true", "--set", "body_buffer_limit=2000")
+def test_a_copy_that_would_be_larger_than_what_stays_in_memory_is_none(caller, origin):
+    proxy, worker = caller("--set", "store_streamed_bodies=true", "--set", "body_memory_limit=2k")
     assert proxy.get(origin(answering(plain(LARGE))).url()).body == LARGE
     flow = asked(worker, "flow.get", id=ended(worker)[0]["id"], content="whole")["flow"]
     assert flow["response"]["content"] == {"omitted": 3000}
