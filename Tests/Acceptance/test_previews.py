@@ -298,3 +298,31 @@ def test_a_worker_that_fails_over_a_preview(weir, origin, streaming, how, policy
             assert not seen.complete and not seen.body, seen
         if how == "killed":
             worker.wait("initialized", 2 + CLIENTS.index(client))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("policy", "deaths"), [("continue", 1), ("retry", 1), ("retry", 2), ("kill", 1)])
+def test_a_body_that_was_read_for_a_worker_that_dies_over_it_is_not_lost(weir, origin, addon, tmp_path, form, policy, deaths):
+    code = f"""
+import os
+from pathlib import Path
+
+@worker.on('response')
+def response(message):
+    if 'preview' in message['params']['flow']['response']['content']: return {{'more': 'whole'}}
+    died = Path({str(tmp_path / "died")!r})
+    count = len(died.read_text()) if died.exists() else 0
+    if count < {deaths}:
+        died.write_text('x' * (count + 1))
+        os._exit(1)
+"""
+    # It fits the line of a worker that has said nothing of lines.
+    body = BODY[:20_000]
+    worker = addon([{"name": "response", "content": {"preview": N}, "on_failure": policy, "idempotent": True}], code)
+    server = origin(serving(form, giving(body, size=333)))
+    seen = fetch(weir(modes=[reverse(server, form)], addons=[worker]))
+    if policy == "continue" or (policy, deaths) == ("retry", 1):
+        assert seen.complete and seen.body == body
+    else:
+        assert not seen.complete and not seen.body
+    assert (tmp_path / "died").read_text() == "x" * deaths

@@ -154,7 +154,8 @@ extension LoopPort {
         again.mode = .whole
         switch try await consult(again, isolation: isolation) {
         case .changes(let more): return .changes(changes + held + more)
-        case let reply: return reply
+        case .failed(let failure, let more): return .failed(failure, held: held + more)
+        case .killed: return .killed
         }
     }
 

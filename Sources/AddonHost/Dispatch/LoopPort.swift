@@ -94,6 +94,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
         _ first: Listener, _ payload: Payload, _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
         var listener = first
+        var payload = payload
+        // A body that was read whole for the worker is in the flow's state, whatever becomes of the worker.
+        var held: [Change<Payload>] = []
         let began = MonotonicClock.now
         let worker = first.subscription.worker
         for attempt in 1...2 {
@@ -109,11 +112,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 reply = .failed(listener.outage ?? LinkFailure(.crash, "it is down"))
             }
             switch reply {
-            case .changes(let changes): return (changes, nil)
+            case .changes(let changes): return (held + changes, nil)
             case .killed: return ([], .killed("addon '\(worker.name)' killed the flow in '\(subscription.name)'"))
-            case .failed(let failure):
+            case .failed(let failure, let kept):
+                held += kept
+                for change in kept { change.apply(&payload) }
                 switch subscription.policy.resolution(of: failure.cause, attempt: attempt) {
-                case .goOn: return ([], nil)
+                case .goOn: return (held, nil)
                 case .fail: return ([], Self.failure(of: worker, subscription, failure))
                 case .tryAgain:
                     let left = subscription.timeout - (MonotonicClock.now - began)
@@ -127,7 +132,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 }
             }
         }
-        return ([], nil)
+        return (held, nil)
     }
 
     /// One question to one worker.
@@ -219,7 +224,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
     enum Reply<Payload: HookPayload> {
         case changes([Change<Payload>])
         case killed
-        case failed(LinkFailure)
+        /// With what is to be kept in spite of it.
+        case failed(LinkFailure, held: [Change<Payload>] = [])
     }
 
     /// What a worker's answer means, against what it was shown, with the bodies that it gave beside it.
