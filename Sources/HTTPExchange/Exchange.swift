@@ -146,7 +146,9 @@ package final class Exchange: @unchecked Sendable {
         for layer in parts.upgrades { layer.prepare(&request, session) }
         switch request.content {
         case .omitted:
-            try stream.sendHead(request, length: bodies.request?.length ?? .none)
+            if let trailers = request.trailers { bodies.request?.pipe.setTrailers(trailers) }
+            let length = request.trailers.isPresent ? .unknown : bodies.request?.length ?? .none
+            try stream.sendHead(request, length: length)
             copyStreamed(bodies.request, isStreamed: request.isStreamed, on: session)
             bodies.request?.pipe.join(stream)
             if client.expectsContinue { promiseContinue(on: session) }
@@ -202,7 +204,8 @@ package final class Exchange: @unchecked Sendable {
             guard let stream = upstream?.stream, let path = bodies.response else {
                 return client.sendWhole(response, ByteBuffer())
             }
-            client.sendHead(response, length: path.length)
+            if let trailers = response.trailers { path.pipe.setTrailers(trailers) }
+            client.sendHead(response, length: response.trailers.isPresent ? .unknown : path.length)
             if response.statusCode == 101, asksUpgrade { return }
             copyStreamed(path, isStreamed: response.isStreamed, on: session)
             try await path.pipe.pass(to: client, waiter: waiter, on: session)

@@ -38,12 +38,20 @@ def test_chunked_bodies_and_trailers_pass_both_ways(weir, origin, addon, content
             assert flow["response"]["trailers"] == [["X-Sum", {"b64": "MTL/"}], ["x-sum", "13"]]
 
 
-def test_a_worker_can_set_trailers(weir, origin, addon):
-    server = origin(answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKED + b"\r\n"))
-    code = 'worker.on("response")(lambda m: {"flow": {"response": {"trailers": [["X-Set", "late"]]}}})'
-    with weir(addons=[addon([{"name": "response", "content": "whole"}], code)]).connect() as wire:
-        ask(wire, server)
-        assert wire.response().trailers == [(b"X-Set", b"late")]
+@pytest.mark.parametrize("content", ["none", "whole"])
+@pytest.mark.parametrize("body", [b"Content-Length: 2\r\n\r\nok", b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Old: early\r\n\r\n"])
+def test_a_worker_can_set_trailers(weir, origin, addon, content, body):
+    server = origin(answering(b"HTTP/1.1 200 OK\r\n" + body))
+    code = """
+for name in ("request", "response"):
+    worker.on(name)(lambda m, name=name: {"flow": {name: {"trailers": [["X-Set", "late"]]}}})
+"""
+    hooks = [{"name": name, "content": content} for name in ("request", "response")]
+    with weir(addons=[addon(hooks, code)]).connect() as wire:
+        ask(wire, server, "/", "Content-Length: 5", method="POST", body=b"hello")
+        answer = wire.response()
+    assert (answer.body, answer.trailers) == (b"ok", [(b"X-Set", b"late")])
+    assert (server.received[0].body, server.received[0].trailers) == (b"hello", [(b"X-Set", b"late")])
 
 
 def test_a_head_response_keeps_its_length_and_has_no_body(weir, origin):

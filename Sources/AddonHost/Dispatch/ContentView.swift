@@ -110,7 +110,7 @@ enum ContentView {
         let new = (content: answered.request.content, codings: BodyCodings(answered.request.headers))
         if let coded = try await recoded(old, new, unpacking, isolation: isolation) {
             changes.append(
-                change("flow.request.content") { flow in
+                LoopPort.content(.request) { flow in
                     flow.request.content = coded.content
                     if coded.isBare { flow.request.headers.remove(BodyCodings.field) }
                 })
@@ -123,7 +123,7 @@ enum ContentView {
             let new = (content: response.content, codings: BodyCodings(response.headers))
             if let coded = try await recoded(old, new, unpacking, isolation: isolation) {
                 changes.append(
-                    change("flow.response.content") { flow in
+                    LoopPort.content(.response) { flow in
                         flow.response?.content = coded.content
                         if coded.isBare { flow.response?.headers.remove(BodyCodings.field) }
                     })
@@ -147,16 +147,6 @@ enum ContentView {
             case .success(let coded): return (.bytes(coded), false)
             case .failure: return (new.content, true)
             }
-        }
-    }
-
-    private static func change<Payload: HookPayload>(
-        _ path: String, _ apply: @escaping @Sendable (inout HTTPFlow) -> Void
-    ) -> Change<Payload> {
-        Change(path: path) { payload in
-            guard var flow = payload.flow else { return }
-            apply(&flow)
-            payload.flow = flow
         }
     }
 }

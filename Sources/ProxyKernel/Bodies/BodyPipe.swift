@@ -15,6 +15,7 @@ package final class BodyPipe: BodySource {
     private var peeking: (done: Pending<Bool>, count: Int)?
     /// What has passed, for whoever wants to see it afterwards.
     private var copy: (bytes: ByteBuffer, limit: Int)?
+    private var newTrailers: Headers?
     private var bound: (size: Int, failure: ProxyFailure)?
     /// Stops or resumes whoever produces the body.
     private let setReading: (Bool) -> Void
@@ -52,9 +53,9 @@ package final class BodyPipe: BodySource {
     package func ended(trailers: Headers?) {
         guard !isComplete else { return }
         isEnded = true
-        self.trailers = trailers
+        self.trailers = newTrailers ?? trailers
         timestampEnd = WallClock.now
-        sink?.bodyEnded(trailers: trailers)
+        sink?.bodyEnded(trailers: self.trailers)
         spool?.ended()
         finish()
     }
@@ -81,6 +82,12 @@ package final class BodyPipe: BodySource {
     /// Lets no more than `size` bytes through, which have not come yet: the body fails when there are more.
     package func bound(_ size: Int, _ failure: ProxyFailure) {
         bound = (size, failure)
+    }
+
+    /// Puts other trailers in the place of those that come or have come.
+    package func setTrailers(_ trailers: Headers) {
+        newTrailers = trailers
+        if isEnded { self.trailers = trailers }
     }
 
     /// Keeps a copy of what passes from now on, unless that is more than `limit`.
