@@ -15,30 +15,30 @@ package final class AddonHost: Sendable {
 
     let loops: [any EventLoop]
     let hooks: [any AnyHook]
-    let bounds: AddonBounds
     let log: AddonLog
+    let poison: Poison
     let flows: FlowRegistry
     /// Sends requests again for workers, once the host was started with one.
     var replays: (any FlowReplays)? { state.withLock { $0.replays } }
-    /// What workers may be granted.
-    private let grantable: Set<String>
+    /// The users, besides root and our own, whose processes may attach.
+    let uids: Set<UInt32>
     let options: OptionStore
     let commands = CommandRegistry()
     let metrics: Metrics
     let reconfiguration: Reconfiguration
-    private let state: Mutex<State>
-    private let troubles: TroubleLog
+    let state: Mutex<State>
+    let troubles: TroubleLog
 
     struct State {
         var ports: [LoopPort] = []
-        var workers: [Worker] = []
+        var addons: [Addon] = []
         var nextPlace = 0
-        /// By the workers' places.
-        var listeners: [Int: [Listener]] = [:]
-        var table: [[Listener]] = []
+        var listeners: [ObjectIdentifier: [Listener]] = [:]
+        var chain = Chain()
         var isRunning = false
         var isStopping = false
         var tick: RepeatedTask?
+        var watching: RepeatedTask?
         var attachments: AttachedSocket?
         var replays: (any FlowReplays)?
     }
@@ -51,11 +51,11 @@ package final class AddonHost: Sendable {
         self.options = options
         let settings = options.settings
         self.hooks = hooks
-        bounds = AddonBounds(settings)
         self.flows = flows
         metrics = Metrics(beside: counters)
-        grantable = Set(settings[AddonOptions.table.permissions])
+        uids = Set(settings[AddonHostOptions.table.socketUIDs].compactMap { UInt32($0) })
         log = AddonLog(logger: logger)
+        poison = Poison(folder: HomePath.expanded(settings[ProxyOptions.table.confdir]) + "/transcripts")
         troubles = TroubleLog(log: log)
         reconfiguration = Reconfiguration(options: options, loop: loops[0])
         state = Mutex(State())
@@ -66,7 +66,9 @@ package final class AddonHost: Sendable {
     /// Starts every addon and makes the handshakes: what they declare is known then. If one fails, those that were started are
     /// stopped, and the error names it and the reason.
     package func launch(_ addons: [AddonSpec]) async throws(AddonFailure) {
-        let workers = addons.map { add($0) }
+        let workers = addons.compactMap { add($0) }.flatMap { addon in
+            (0..<addon.bounds.workers).map { _ in addon.add(on: { self.loops[$0 % self.loops.count] }, host: self) }
+        }
         do {
             let launches = workers.map { worker in worker.loop.flatSubmit { worker.launch() } }
             for launch in launches { try await launch.get() }
@@ -79,10 +81,8 @@ package final class AddonHost: Sendable {
     /// Sends `start` and `configure` to the addons that were launched, in their order. If one fails or refuses the options, all
     /// are stopped, and the error names it and the reason.
     package func start(attachedSocket: String? = nil, replays: (any FlowReplays)? = nil) async throws(AddonFailure) {
-        let workers = state.withLock { state in
-            state.replays = replays
-            return state.workers
-        }
+        state.withLock { $0.replays = replays }
+        let workers = workers
         do {
             for worker in workers { try await worker.onLoop { $0.tell(LifecycleHooks.table.start, EmptyEvent()) } }
             for worker in workers { try await worker.onLoop { $0.configureFirst() } }
@@ -107,27 +107,26 @@ package final class AddonHost: Sendable {
 
     /// The proxy listens: sends `running`, and begins the ticks.
     package func running() async {
-        let workers = state.withLock { state in
-            state.isRunning = true
-            return state.workers
-        }
-        for worker in workers.sorted(by: { $0.place < $1.place }) {
+        state.withLock { $0.isRunning = true }
+        for worker in workers {
             // What comes of its failure, the worker has logged and decided itself.
             try? await worker.onLoop { $0.tell(LifecycleHooks.table.running, EmptyEvent()) }
         }
         updateTick()
+        watch()
     }
 
     /// Lets events end, sends `done` as the last one, and ends every process.
     package func shutdown() async {
-        let (workers, tick, attachments) = state.withLock { state in
+        let (timers, attachments) = state.withLock { state in
             state.isStopping = true
-            defer { (state.tick, state.attachments) = (nil, nil) }
-            return (state.workers.sorted { $0.place < $1.place }, state.tick, state.attachments)
+            defer { (state.tick, state.watching, state.attachments) = (nil, nil, nil) }
+            return ([state.tick, state.watching], state.attachments)
         }
-        tick?.cancel()
+        for timer in timers { timer?.cancel() }
+        let workers = workers
         await attachments?.close()
-        let drains = workers.map { worker in worker.loop.flatSubmit { worker.drain(timeout: self.bounds.drainTimeout) } }
+        let drains = workers.map { worker in worker.loop.flatSubmit { worker.drain(timeout: worker.bounds.drainTimeout) } }
         for drain in drains { try? await drain.get() }
         for worker in workers {
             try? await worker.onLoop { $0.tell(LifecycleHooks.table.done, EmptyEvent(), isLast: true) }
@@ -136,7 +135,7 @@ package final class AddonHost: Sendable {
     }
 
     /// Ends what was launched and not started.
-    package func abandon() async { await stopAll(state.withLock { $0.workers }) }
+    package func abandon() async { await stopAll(workers) }
 
     /// The commands that addons offer, with what they take and give, by name.
     package var offeredCommands: [(name: String, arguments: String, result: String, help: String)] {
@@ -147,8 +146,7 @@ package final class AddonHost: Sendable {
     package func logged(_ entry: LogEntry) {
         guard !AddonLog.isWriting else { return }
         let port: LoopPort? = state.withLock { state in
-            let index = LifecycleHooks.table.log.index
-            guard !state.isStopping, index < state.table.count, !state.table[index].isEmpty else { return nil }
+            guard !state.isStopping, !state.chain[LifecycleHooks.table.log.index].isEmpty else { return nil }
             return state.ports.first
         }
         guard let port else { return }
@@ -161,8 +159,8 @@ package final class AddonHost: Sendable {
         case .stream, .preview: return true
         case .fd:
             // Descriptors go to a process of our own alone, beside its connection.
-            guard case .spawn = worker.form else { return false }
-            return grantable.contains("all") || grantable.contains(capability.rawValue)
+            guard case .spawn = worker.addon.form else { return false }
+            return worker.bounds.allows(capability.rawValue, isOperator: false)
         }
     }
 
@@ -170,127 +168,50 @@ package final class AddonHost: Sendable {
     var bodies: BodyStore { BodyStore(options.settings) }
 
     /// Those of the wanted permissions that the operator allows; the refusal names one that does not exist.
-    func permissions(_ wanted: [String]) throws(StateRefusal) -> [String] {
+    func permissions(_ wanted: [String], of addon: Addon) throws(StateRefusal) -> [String] {
         for (index, word) in wanted.enumerated() where CoreCall.named(word) == nil {
             throw StateRefusal(.badState, at: "permissions[\(index)]", "there is no permission '\(word)'")
         }
-        return wanted.filter { grantable.contains("all") || grantable.contains($0) }
+        return wanted.filter { addon.bounds.allows($0, isOperator: addon.isOperator) }
     }
 
-    private func add(_ spec: AddonSpec) -> Worker {
-        let form: Worker.Form =
+    /// Nil for one whose workers come by themselves.
+    private func add(_ spec: AddonSpec) -> Addon? {
+        let form: Addon.Form =
             switch spec.form {
             case .spawn(let command, let isStdio): .spawn(command, isStdio: isStdio)
             case .connect(let path): .connect(path: path)
+            case .attach: .attached
             }
-        return add(spec.name, form, on: nil)
+        if case .attached = form { return nil }
+        return add(spec.name, form, file: spec.file)
     }
 
-    /// Takes in a worker under a name of its own, on the next loop in turn if none is given.
-    func add(_ name: String, _ form: Worker.Form, on loop: (any EventLoop)?) -> Worker {
+    /// Takes in an addon under a name of its own, with the settings that were given for that name.
+    func add(_ name: String, _ form: Addon.Form, file: String? = nil, isOperator: Bool = false) -> Addon {
         state.withLock { state in
             var unique = name
             var number = 2
-            while state.workers.contains(where: { $0.name == unique }) {
+            while state.addons.contains(where: { $0.name == unique }) {
                 unique = "\(name)-\(number)"
                 number += 1
             }
-            let place = state.nextPlace
+            let addon = Addon(
+                name: unique, place: state.nextPlace, form: form, file: file, isOperator: isOperator,
+                settings: options.settings(of: unique))
             state.nextPlace += 1
-            let worker = Worker(name: unique, place: place, form: form, loop: loop ?? loops[place % loops.count], host: self)
-            state.workers.append(worker)
-            return worker
+            state.addons.append(addon)
+            return addon
         }
     }
 
-    private func stopAll(_ workers: [Worker]) async {
+    func stopAll(_ workers: [Worker]) async {
         let stops = workers.map { worker in worker.loop.flatSubmit { worker.stop() } }
         for stop in stops { try? await stop.get() }
         state.withLock { state in
-            state.workers = []
+            state.addons = []
             state.listeners = [:]
             rebuild(&state)
-        }
-    }
-}
-
-// MARK: What workers ask of their host
-
-extension AddonHost {
-    func initialize(_ worker: Worker) -> LinkMessage {
-        InitializeRequest(
-            coreName: Self.coreName, coreVersion: Self.coreVersion, workerID: "\(worker.name).\(worker.place)",
-            workerName: worker.name, limits: bounds.link, options: .object(options.json),
-            capabilities: Capability.allCases.filter { offers($0, to: worker) }
-        ).message
-    }
-
-    /// Sends a worker that came later what the others were sent before. On the worker's loop.
-    func greet(_ worker: Worker) -> EventLoopFuture<Void> {
-        let isRunning = state.withLock { $0.isRunning }
-        return worker.tell(LifecycleHooks.table.start, EmptyEvent())
-            .flatMap { worker.configureFirst() }
-            .flatMap {
-                isRunning ? worker.tell(LifecycleHooks.table.running, EmptyEvent()) : worker.loop.makeSucceededVoidFuture()
-            }
-    }
-
-    /// Replaces what one worker listens to, on every loop.
-    func publish(_ worker: Worker, _ listeners: [Listener]) {
-        state.withLock { state in
-            guard state.workers.contains(where: { $0 === worker }) else { return }
-            // While a worker is down, hooks that go on without it are as if nobody listened.
-            state.listeners[worker.place] = listeners.filter { $0.link != nil || $0.subscription.policy != .continue }
-            rebuild(&state)
-        }
-        updateTick()
-    }
-
-    /// The workers at hand, in the order of the chain as the command line gives it.
-    var workers: [Worker] { state.withLock { $0.workers.sorted { $0.place < $1.place } } }
-
-    /// Takes a worker out for good.
-    func forget(_ worker: Worker) {
-        state.withLock { state in
-            state.workers.removeAll { $0 === worker }
-            state.listeners[worker.place] = nil
-            rebuild(&state)
-        }
-        commands.forget(worker)
-        updateTick()
-    }
-
-    /// One event's failure, for the log: the first of a kind in a while, and how many followed.
-    func trouble(_ subscription: Subscription, _ failure: LinkFailure) { troubles.report(subscription, failure) }
-
-    private func rebuild(_ state: inout State) {
-        let chain = state.listeners.sorted { $0.key < $1.key }.flatMap(\.value)
-        let ordered = chain.enumerated().sorted {
-            ($0.element.subscription.order, $0.offset) < ($1.element.subscription.order, $1.offset)
-        }
-        var table: [[Listener]] = []
-        for (_, listener) in ordered {
-            let index = listener.subscription.hook.index
-            while table.count <= index { table.append([]) }
-            table[index].append(listener)
-        }
-        state.table = table
-        // Under the lock, so that two rebuilds reach each loop in their order.
-        for port in state.ports { port.loop.execute { [table] in port.install(table) } }
-    }
-
-    private func updateTick() {
-        state.withLock { state in
-            let index = LifecycleHooks.table.tick.index
-            let isWanted = state.isRunning && !state.isStopping && index < state.table.count && !state.table[index].isEmpty
-            if isWanted, state.tick == nil, let port = state.ports.first {
-                state.tick = port.loop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { _ in
-                    port.notify(LifecycleHooks.table.tick, EmptyEvent())
-                }
-            } else if !isWanted {
-                state.tick?.cancel()
-                state.tick = nil
-            }
         }
     }
 }

@@ -1,12 +1,56 @@
 import AddonWire
 import Schema
 
-/// The bounds of addon processes and of the connections to them.
+/// What addon processes may do, and their bounds and those of the connections to them. Each option is named `addon_X`; as
+/// `addons.NAME.X` it is given for one addon alone.
 package struct AddonOptions: OptionTable {
-    package let scripts = Option<[String]>("scripts", [], "The addons, as `--addon` takes them.")
+    package let level = Option<String>(
+        "addon_level", "trusted", choices: AddonLevel.allCases.map(\.rawValue),
+        "The rights of an addon's process: the user's; its own files to read, a private temporary folder and no network; or nothing but its socket. One that attaches or is connected to has those that whoever starts it gives it."
+    )
+    package let sandbox = Option<String>(
+        "addon_sandbox", "cage", choices: ["cage", "bwrap"], "What confines it: weir-cage alone, or bubblewrap with it.")
+    package let readable = Option<[String]>(
+        "addon_read", [], "Files and folders, besides its own, that a confined or untrusted addon may read and execute.")
+    package let writable = Option<[String]>("addon_write", [], "Folders in which a confined addon may write.")
+    package let network = Option<Bool>("addon_network", false, "Whether a confined addon may use the network.")
+    package let environment = Option<[String]>(
+        "addon_environment", [],
+        "Variables of the environment that a confined or untrusted addon is given besides PATH, LANG, LC_… and TZ.")
+    package let memory = Option<ByteCount>(
+        "addon_memory", ByteCount(mebibytes: 0),
+        "Memory of each process of a confined or untrusted addon; 0 is its level's: 512m or 256m.")
+    package let processes = Option<Int>(
+        "addon_processes", 0, "Processes and threads of such an addon, at most; 0 is its level's: 64 or 32.")
+    package let files = Option<Int>("addon_files", 0, "Files that it may have open; 0 is its level's: 256 or 64.")
+    package let fileSize = Option<ByteCount>(
+        "addon_file_size", ByteCount(mebibytes: 0), "Size of a file that it writes; 0 is its level's: 256m or 64m.")
+    package let hooks = Option<[String]>("addon_hooks", ["all"], "The hooks that an addon may hear of; `all` for every one.")
+    package let filter = Option<String>(
+        "addon_filter", "", "A filter expression: the addon hears of flows that match, and sees no others.")
+    package let reads = Option<[String]>(
+        "addon_reads", ["all"], "Paths of the state that an addon is shown, such as `flow.request`; `all` for the whole.")
+    package let changes = Option<[String]>(
+        "addon_changes", [],
+        "Paths of the state that an addon may change: `all`, `flow.response.headers`, `flow.request.headers[x-name]` for one header, with a minus before it to take it out again. None is its level's: all, and for untrusted ones all but where requests go."
+    )
+    package let hidden = Option<[String]>(
+        "addon_hide", ["standard"],
+        "What of messages is hidden from an addon behind placeholders: names of headers, `body`, `json:NAME` or `json:/POINTER`, `form:NAME`, `query:NAME`. `standard` is credentials in headers from untrusted ones; `none` is nothing."
+    )
     package let permissions = Option<[String]>(
-        "addon_permissions", ["all"],
-        "Calls that addons are granted when they ask for them, such as `flow.kill`; `all` grants every one.")
+        "addon_permissions", ["standard"],
+        "Calls that an addon is granted when it asks for them, such as `flow.kill`; `all` for every one. `standard` is all but those that govern the proxy, for untrusted ones `metrics.add` and `body.read`."
+    )
+    package let workers = Option<Int>(
+        "addon_workers", 1, objection: outside(1...64), "Processes of an addon that share its flows.")
+    package let overload = Option<String>(
+        "addon_on_overload", "wait", choices: OverloadPolicy.allCases.map(\.rawValue),
+        "What an event does that a worker has no room for: it waits its turn, goes on without the worker, or fails its flow.")
+    package let watches = Option<Bool>(
+        "addon_watch", true, "Whether an addon is loaded anew when the file that it was started from changes.")
+    package let retirement = Option<Double>(
+        "addon_retire_timeout", 60, "Seconds that the flows of an addon's old processes have to end when it is loaded anew.")
     package let timeout = Option<Double>(
         "addon_timeout", 5, "Seconds in which a worker must answer an event, if its hook does not say.")
     package let onFailure = Option<String>(
@@ -32,8 +76,8 @@ package struct AddonOptions: OptionTable {
     package let extensionLimit = Option<Double>(
         "addon_extension_limit", 60, "Seconds that an event may last when the worker asks for more time.")
     package let restartDelay = Option<Double>(
-        "addon_restart_delay", 0.1, "Seconds until a worker that died is started again; doubles each time, give or take 20 %.")
-    package let restartDelayMaximum = Option<Double>("addon_restart_delay_max", 30, "Seconds of that delay, at most.")
+        "addon_restart_delay", 0.1, "Seconds within which, at random, a worker that died is started again; doubles each time.")
+    package let restartDelayMaximum = Option<Double>("addon_restart_delay_max", 30, "Those seconds, at most.")
     package let healthyAfter = Option<Double>(
         "addon_healthy_after", 60, "Seconds of work after which a worker's earlier deaths are forgotten.")
     package let breakerFailures = Option<Int>(
@@ -47,52 +91,13 @@ package struct AddonOptions: OptionTable {
         "addon_kill_delay", 2, "Seconds between closing a worker's connection and SIGTERM, and between SIGTERM and SIGKILL.")
     package let logRate = Option<Int>("addon_log_rate", 100, "Lines a second of one worker's output that reach the log.")
     package let logLine = Option<Int>("addon_log_line", 4096, "Bytes of such a line, at most; the rest is cut off.")
-    package let socketUIDs = Option<[String]>(
-        "addon_socket_uids", [], "Numeric users, besides root and our own, whose processes may attach at `--addon-socket`.")
 
     package init() {}
     package static let table = AddonOptions()
-}
-
-/// The options as the parts of the host use them: in milliseconds, and never below what makes sense.
-struct AddonBounds: Sendable {
-    var link = LinkLimits()
-    var supervision = SupervisionBounds()
-    let eventTimeout: Int64
-    let policy: FailurePolicy
-    let drainTimeout: Int64
-    let killDelay: Int64
-    let logRate: Int
-    let logLine: Int
-    let uids: Set<UInt32>
-
-    init(_ settings: Settings) {
-        let options = AddonOptions.table
-        func milliseconds(_ option: Option<Double>, atLeast least: Int64 = 1) -> Int64 {
-            max(least, Int64(min(settings[option], 1e9) * 1000))
-        }
-        link.maximumInFlight = max(1, settings[options.maximumInFlight])
-        link.maximumBytesInFlight = max(1024, settings[options.maximumBytesInFlight])
-        link.queueLength = max(0, settings[options.queue])
-        link.ownLine = max(1024, settings[options.lineLimit])
-        link.streamCredit = min(max(4096, settings[options.streamCredit]), 1 << 30)
-        link.maximumStreams = max(0, settings[options.maximumStreams])
-        link.handshakeTimeout = milliseconds(options.handshakeTimeout)
-        link.pingInterval = milliseconds(options.pingInterval, atLeast: 0)
-        link.pingTimeout = milliseconds(options.pingTimeout)
-        link.maximumExtension = milliseconds(options.extensionLimit)
-        supervision.base = milliseconds(options.restartDelay)
-        supervision.maximum = max(supervision.base, milliseconds(options.restartDelayMaximum))
-        supervision.healthyAfter = milliseconds(options.healthyAfter)
-        supervision.breakerFailures = max(1, settings[options.breakerFailures])
-        supervision.breakerWindow = milliseconds(options.breakerWindow)
-        supervision.breakerPause = milliseconds(options.breakerPause)
-        eventTimeout = milliseconds(options.timeout)
-        policy = FailurePolicy(rawValue: settings[options.onFailure]) ?? .continue
-        drainTimeout = milliseconds(options.drainTimeout, atLeast: 0)
-        killDelay = milliseconds(options.killDelay)
-        logRate = max(1, settings[options.logRate])
-        logLine = max(16, settings[options.logLine])
-        uids = Set(settings[options.socketUIDs].compactMap { UInt32($0) })
-    }
+    /// How the options of one addon are given: `addons.NAME.level`.
+    package static let scope = OptionScope(
+        "addons",
+        table.options.map { (String($0.name.dropFirst("addon_".count)), $0) }
+            + AddonEntryOptions.table.options.map { ($0.name, $0) }
+    )
 }

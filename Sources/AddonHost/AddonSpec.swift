@@ -1,4 +1,5 @@
 import Glibc
+import Schema
 
 /// What follows `-s` on the command line: where an addon's process comes from.
 package struct AddonSpec: Sendable, Equatable {
@@ -7,15 +8,20 @@ package struct AddonSpec: Sendable, Equatable {
         case spawn([String], isStdio: Bool)
         /// The core connects to a socket on which the worker listens.
         case connect(path: String)
+        /// A process of this user attaches itself.
+        case attach(user: UInt32)
     }
 
     /// The name in the log; unique among the addons once the host has taken them.
     package var name: String
     package let form: Form
+    /// The file that people know it by, if there is one.
+    package let file: String?
 
-    package init(name: String, form: Form) {
+    package init(name: String, form: Form, file: String? = nil) {
         self.name = name
         self.form = form
+        self.file = file
     }
 
     /// Reads a path, `exec:COMMAND`, `stdio:COMMAND` or `unix:PATH`. Looks at the file, and starts nothing.
@@ -27,7 +33,28 @@ package struct AddonSpec: Sendable, Equatable {
             guard path.utf8.count < 108 else { throw AddonFailure("addon '\(text)': a socket's path has at most 107 bytes") }
             return AddonSpec(name: stem(path), form: .connect(path: path))
         }
-        return AddonSpec(name: stem(text), form: .spawn(try command(of: text), isStdio: false))
+        return AddonSpec(name: stem(text), form: .spawn(try command(of: text), isStdio: false), file: text)
+    }
+
+    /// What `addons.NAME.run` says of an addon; nil if it is one of the `known` ones.
+    package static func named(_ name: String, _ settings: Settings, known: [String]) throws(AddonFailure) -> AddonSpec? {
+        let (run, user) = (settings[AddonEntryOptions.table.run], settings[AddonEntryOptions.table.user])
+        guard !run.isEmpty else {
+            if known.contains(name) { return nil }
+            throw AddonFailure(
+                "addon '\(name)': it has options and is not started: give it addons.\(name).run, or name it with --addon")
+        }
+        guard !known.contains(name) else {
+            throw AddonFailure("addon '\(name)': it is started by --addon and by addons.\(name).run")
+        }
+        if run == "attach" {
+            guard let user = UInt32(exactly: user) else {
+                throw AddonFailure("addon '\(name)': expected the numeric user of those that attach in addons.\(name).user")
+            }
+            return AddonSpec(name: name, form: .attach(user: user))
+        }
+        let spec = try parse(run)
+        return AddonSpec(name: name, form: spec.form, file: spec.file)
     }
 
     private static func spawning(_ command: String, isStdio: Bool, _ text: String) throws(AddonFailure) -> AddonSpec {
@@ -40,7 +67,8 @@ package struct AddonSpec: Sendable, Equatable {
         guard let program = words.first else { throw AddonFailure("addon '\(text)': the command is missing") }
         // Of `python3 script.py` the script is what people know it by.
         let script = words.dropFirst().first { interpreters[suffix($0)] != nil || suffix($0) == "jq" }
-        return AddonSpec(name: stem(script ?? program), form: .spawn(words, isStdio: isStdio))
+        let file = script ?? (program.contains("/") ? program : nil)
+        return AddonSpec(name: stem(script ?? program), form: .spawn(words, isStdio: isStdio), file: file)
     }
 
     /// Interpreters of files that are not executable themselves, by suffix.

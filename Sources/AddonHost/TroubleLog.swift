@@ -18,7 +18,7 @@ final class TroubleLog: Sendable {
 
     func report(_ subscription: Subscription, _ failure: LinkFailure) {
         let now = MonotonicClock.now
-        let key = Key(place: subscription.worker.place, hook: subscription.name, cause: failure.cause)
+        let key = Key(place: subscription.worker.addon.place, hook: subscription.name, cause: failure.cause)
         let silent: Int? = recent.withLock { recent in
             if let last = recent[key], now - last.since < Self.interval {
                 recent[key] = (last.since, last.silent + 1)

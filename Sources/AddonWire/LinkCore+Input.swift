@@ -91,10 +91,16 @@ extension LinkCore {
         guard state != .closed else { return [] }
         guard let due = wake, due <= now else { return [] }
         var actions: [Action] = []
+        // If we were not run for a while, what did not come meanwhile says nothing about the worker.
+        let wasStarved = now - due > Self.starvation
         wake = nil
         for id in requests.keys.sorted() {
             guard var request = requests[id] else { continue }
             if request.deadline > now {
+                wakeBy(request.deadline)
+            } else if wasStarved, request.kind == .ping {
+                request.deadline = now + limits.pingTimeout
+                requests[id] = request
                 wakeBy(request.deadline)
             } else if !request.isOverdue {
                 // The answer may lie in the socket: one more turn of the loop reads it.
@@ -118,6 +124,9 @@ extension LinkCore {
         }
         return actions + pump(now: now)
     }
+
+    /// Milliseconds by which `tick` comes late when the whole core stood still.
+    private static let starvation: Int64 = 1000
 
     private mutating func expire(_ id: Int, now: Int64, into actions: inout [Action]) {
         guard let request = remove(id) else { return }

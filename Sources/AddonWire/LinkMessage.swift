@@ -38,7 +38,7 @@ package struct LinkMessage: Sendable {
     }
 
     /// Appends the line; without an id it is a notification.
-    func append(id: Int?, to output: inout [UInt8]) {
+    package func append(id: Int?, to output: inout [UInt8]) {
         guard let id else {
             output += Self.version
             output += bytes[1...]

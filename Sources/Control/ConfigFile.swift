@@ -37,7 +37,31 @@ package enum ConfigFile {
             guard let name = key.scalar?.string else {
                 throw OptionFailure("\(place(path, key)): expected an option's name, found \(kind(key))")
             }
-            assignments.append(OptionAssignment(name, json: try json(value, name, path), source: place(path, key)))
+            if name == scope, let subjects = value.mapping {
+                assignments += try scoped(subjects, path)
+            } else {
+                assignments.append(OptionAssignment(name, json: try json(value, name, path), source: place(path, key)))
+            }
+        }
+        return assignments
+    }
+
+    /// The key below which each addon's own values stand.
+    private static let scope = "addons"
+
+    private static func scoped(_ subjects: Node.Mapping, _ path: String) throws(OptionFailure) -> [OptionAssignment] {
+        var assignments: [OptionAssignment] = []
+        for (key, value) in subjects {
+            guard let subject = key.scalar?.string, !subject.isEmpty, let values = value.mapping else {
+                throw OptionFailure("\(place(path, key)): expected an addon's name and its options, found \(kind(value))")
+            }
+            for (key, value) in values {
+                guard let option = key.scalar?.string else {
+                    throw OptionFailure("\(place(path, key)): expected an option's name, found \(kind(key))")
+                }
+                let name = "\(scope).\(subject).\(option)"
+                assignments.append(OptionAssignment(name, json: try json(value, name, path), source: place(path, key)))
+            }
         }
         return assignments
     }

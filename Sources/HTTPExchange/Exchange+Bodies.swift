@@ -71,15 +71,15 @@ extension Exchange {
 
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
     private func keepsContent(_ hook: Hook<FlowEvent>, _ headers: Headers, _ session: isolated Session) -> Bool {
-        if keepsContent || session.hooks.needsContent(hook, of: flow) { return true }
+        if keepsContent || session.hooks.contentNeed(hook, of: flow) > .nothing { return true }
         return headers.announceEvents
             ? session.services.interception?.needsContent == true : session.services.keepsContent
     }
 
     /// Whether the bodies are held for workers alone, all of which take descriptors.
     private func wantsFiles(_ session: isolated Session) -> Bool {
-        !keepsContent && !session.services.keepsContent && session.hooks.wantsFiles(HTTPHooks.table.request, of: flow)
-            && session.hooks.wantsFiles(HTTPHooks.table.response, of: flow)
+        !keepsContent && !session.services.keepsContent && session.hooks.contentNeed(HTTPHooks.table.request, of: flow) < .bytes
+            && session.hooks.contentNeed(HTTPHooks.table.response, of: flow) < .bytes
     }
 
     /// The whole body; nil if it turns out to be one that is streamed.

@@ -39,6 +39,11 @@ package final class FlowRegistry: Sendable {
 
     package var all: [any TrackedFlow] { state.withLock { Array($0.flows.values) } }
 
+    /// The ids of the flows of one loop that have not ended. On that loop.
+    package func living(on loop: any EventLoop) -> [String] {
+        all.filter { $0.loop === loop && $0.isLive }.map(\.anyFlow.id)
+    }
+
     /// How many ended flows had to go.
     package var evicted: Int { state.withLock { $0.finished.evicted } }
 

@@ -8,6 +8,8 @@ package protocol HookPayload: Record {
     var flow: HTTPFlow? { get set }
     /// The flow of any type that it carries, if any: what filters look at.
     var anyFlow: AnyFlow? { get }
+    /// The client's connection that it is about, if any: its id.
+    var clientID: String? { get }
     /// The bodies of that flow that are still on their way.
     var bodies: FlowBodies? { get }
     /// Leaves out the messages of the flow that the event is not about: for workers that did not ask for contents.
@@ -20,6 +22,7 @@ extension HookPayload {
         set {}
     }
     package var bodies: FlowBodies? { nil }
+    package var clientID: String? { anyFlow?.record.client.value.id }
     package var anyFlow: AnyFlow? { flow.map { .http($0) } }
     package mutating func leaveOutMessages() {}
 }
@@ -44,14 +47,23 @@ package struct HookOutcome<Payload: HookPayload>: Sendable {
     }
 }
 
+/// What listeners need of a flow's bodies before a hook fires, the greater need last.
+package enum ContentNeed: Int, Comparable, Sendable {
+    case nothing
+    /// All of it; those that do would rather have it as a file.
+    case file
+    /// All of it.
+    case bytes
+
+    package static func < (left: ContentNeed, right: ContentNeed) -> Bool { left.rawValue < right.rawValue }
+}
+
 /// How the core speaks to whoever listens to its hooks. One port an event loop; confined to it.
 package protocol HookPort: AnyObject, Sendable {
     /// Whether anybody listens to the hook at all: one table look-up.
     func hasListeners(_ hook: any AnyHook) -> Bool
-    /// Whether a listener whose filter admits the flow needs its bodies to be read whole before the hook fires.
-    func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool
-    /// Whether all those listeners would rather have it as a file.
-    func wantsFiles(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool
+    /// What the listeners whose filters admit the flow need of its bodies before the hook fires.
+    func contentNeed(_ hook: any AnyHook, of flow: HTTPFlow) -> ContentNeed
     /// Sends the event to each listener in order, each seeing the changes of those before it, and waits for their answers.
     ///
     /// Ends at the latest by the listeners' deadlines, or when `waiter` is ended: then the workers are sent `cancel`.

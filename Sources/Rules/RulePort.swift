@@ -20,12 +20,8 @@ final class RulePort: HookPort {
 
     func hasListeners(_ hook: any AnyHook) -> Bool { chain.hears(hook) || inner.hasListeners(hook) }
 
-    func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
-        chain.needsContent(hook, of: flow) || inner.needsContent(hook, of: flow)
-    }
-
-    func wantsFiles(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
-        !chain.needsContent(hook, of: flow) && inner.wantsFiles(hook, of: flow)
+    func contentNeed(_ hook: any AnyHook, of flow: HTTPFlow) -> ContentNeed {
+        chain.needsContent(hook, of: flow) ? .bytes : inner.contentNeed(hook, of: flow)
     }
 
     func fire<Payload: HookPayload>(

@@ -16,6 +16,8 @@ package struct SOCKSAuthEvent: HookPayload {
         self.isValid = isValid
     }
 
+    package var clientID: String? { client.value.id }
+
     package static let name = "SOCKSAuthEvent"
     package static let doc = "The name and password of a SOCKS client."
     package static let blank = SOCKSAuthEvent(client: Frozen(.blank), username: "", password: "", isValid: false)

@@ -13,6 +13,8 @@ public final class OptionStore: Sendable {
     fileprivate struct State {
         var entries: [Entry]
         var settings = Settings()
+        /// What was given for one subject of the scope alone, in the order in which the subjects were named first.
+        var scoped: [(name: String, settings: Settings)] = []
         var waiting: [OptionAssignment] = []
         /// What was wrong with values that waited, until `settle`.
         var failure: OptionFailure?
@@ -23,8 +25,10 @@ public final class OptionStore: Sendable {
     }
 
     private let state: Mutex<State>
+    private let scope: OptionScope
 
-    public init(_ options: [any AnyOption]) {
+    public init(_ options: [any AnyOption], scope: OptionScope = OptionScope()) {
+        self.scope = scope
         state = Mutex(State(entries: options.map { Entry(option: $0, worker: nil) }))
     }
 
@@ -34,6 +38,17 @@ public final class OptionStore: Sendable {
         state.withLock { $0.entries.compactMap { entry in entry.worker.map { (entry.option, $0) } } }
     }
     public var settings: Settings { state.withLock { $0.settings } }
+
+    /// The values that hold for one subject of the scope: its own before those that hold for all.
+    public func settings(of subject: String) -> Settings {
+        state.withLock { state in
+            guard let own = state.scoped.first(where: { $0.name == subject }) else { return state.settings }
+            return state.settings.overlaid(with: own.settings)
+        }
+    }
+
+    /// The subjects that were given values of their own.
+    public var subjects: [String] { state.withLock { $0.scoped.map(\.name) } }
 
     /// Every option's value by its name.
     public var json: JSONObject {
@@ -47,6 +62,14 @@ public final class OptionStore: Sendable {
     public func assign(_ assignments: [OptionAssignment]) throws(OptionFailure) {
         let result: Result<Void, OptionFailure> = state.withLock { state in
             for assignment in assignments {
+                do throws(OptionFailure) {
+                    if let (subject, option) = try scope.resolve(assignment) {
+                        try state.assign(assignment, to: option, of: subject)
+                        continue
+                    }
+                } catch {
+                    return .failure(error)
+                }
                 guard let option = state.option(assignment.name) else {
                     state.waiting.append(assignment)
                     continue
@@ -119,6 +142,14 @@ public final class OptionStore: Sendable {
 }
 
 extension OptionStore.State {
+    fileprivate mutating func assign(
+        _ assignment: OptionAssignment, to option: any AnyOption, of subject: String
+    ) throws(OptionFailure) {
+        let place = scoped.firstIndex { $0.name == subject } ?? scoped.endIndex
+        if place == scoped.endIndex { scoped.append((subject, Settings())) }
+        try assignment.apply(to: option, &scoped[place].settings)
+    }
+
     fileprivate mutating func take(_ option: any AnyOption, by worker: String) throws(OptionFailure) {
         let name = option.name
         if let known = entries.first(where: { $0.option.name == name }) {

@@ -19,6 +19,13 @@ public struct Settings: Sendable {
         values[option.index] = try option.read(json)
     }
 
+    /// These values, with those of `other` in the place of the options that it sets.
+    public func overlaid(with other: Settings) -> Settings {
+        var result = self
+        result.values.merge(other.values) { $1 }
+        return result
+    }
+
     public func json(_ option: any AnyOption) -> JSON { values[option.index]?.wireJSON ?? option.defaultJSON }
     /// The value for people.
     public func text(_ option: any AnyOption) -> String { values[option.index]?.text ?? option.defaultText }

@@ -13,7 +13,7 @@ struct Certificates {
     /// Reads the system's authorities, so it takes some 40 ms.
     init(_ settings: Settings) throws(TLSFailure) {
         let table = ProxyOptions.table
-        let directory = Self.expanded(settings[table.confdir])
+        let directory = HomePath.expanded(settings[table.confdir])
         let authority = try CertificateAuthority.load(directory: directory)
         leaves = try LeafCache(authority: authority, custom: settings[table.certs], passphrase: settings[table.certPassphrase])
         let keyLog = getenv("SSLKEYLOGFILE").map { String(cString: $0) }
@@ -34,10 +34,4 @@ struct Certificates {
 
     /// The option's choices are the type's own names.
     private static func version(_ name: String) -> TLSVersion { TLSVersion(rawValue: name) ?? .unbounded }
-
-    static func expanded(_ path: String) -> String {
-        guard path == "~" || path.hasPrefix("~/") else { return path }
-        let home = getenv("HOME").map { String(cString: $0) } ?? String(cString: getpwuid(getuid()).pointee.pw_dir)
-        return home + path.dropFirst()
-    }
 }

@@ -22,14 +22,14 @@ import TLSEngine
 extension Program {
     /// The configuration file's values, then those of the flags, then those of `--set`: later ones win.
     func options() throws(Refusal) -> OptionStore {
-        let options = OptionStore(Self.options)
+        let options = OptionStore(Self.options, scope: AddonOptions.scope)
         do throws(OptionFailure) {
             // The folder of the file is an option too, which only the command line can give.
             let flags = OptionAssignment.grouped(command.flagAssignments, source: "command line")
             let sets = OptionAssignment.grouped(command.assignments, source: "--set")
-            let folder = OptionStore(Self.options)
+            let folder = OptionStore(Self.options, scope: AddonOptions.scope)
             try folder.assign((flags + sets).filter { $0.name == ProxyOptions.table.confdir.name })
-            let confdir = Certificates.expanded(folder.settings[ProxyOptions.table.confdir])
+            let confdir = HomePath.expanded(folder.settings[ProxyOptions.table.confdir])
             try options.assign(try ConfigFile.load(directory: confdir) + flags + sets)
         } catch {
             throw Refusal(status: 2, text: "\(error)")
@@ -94,16 +94,19 @@ extension Program {
         return recorded
     }
 
-    func addons(_ settings: Settings) throws(Refusal) -> [AddonSpec] {
-        var addons: [AddonSpec] = []
-        for text in settings[AddonOptions.table.scripts] {
-            do {
-                addons.append(try AddonSpec.parse(text))
-            } catch {
-                throw Refusal(status: 1, text: "\(error)")
+    /// Those of `--addon` and those of `addons.NAME.run`, in this order.
+    func addons(_ options: OptionStore) throws(Refusal) -> [AddonSpec] {
+        do throws(AddonFailure) {
+            var addons: [AddonSpec] = []
+            for text in options.settings[AddonHostOptions.table.scripts] { addons.append(try AddonSpec.parse(text)) }
+            for name in options.subjects {
+                let settings = options.settings(of: name)
+                if let spec = try AddonSpec.named(name, settings, known: addons.map(\.name)) { addons.append(spec) }
             }
+            return addons
+        } catch {
+            throw Refusal(status: 1, text: "\(error)")
         }
-        return addons
     }
 
     /// The option takes filters only that can be read.

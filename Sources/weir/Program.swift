@@ -45,7 +45,8 @@ struct Program {
         ].flatMap { $0 },
         options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
     static let options = [
-        ProxyOptions.table.options, RuleOptions.table.options, AddonOptions.table.options, TerminalOptions.table.options,
+        ProxyOptions.table.options, RuleOptions.table.options, AddonHostOptions.table.options, AddonOptions.table.options,
+        TerminalOptions.table.options,
         ArchiveOptions.table.options, FlowFileOptions.table.options, WebSocketOptions.table.options, DNSOptions.table.options,
     ].flatMap { $0 }
 
@@ -88,7 +89,7 @@ struct Program {
         let options = try options()
         let settings = options.settings
         let modes = try modes(settings)
-        let addons = try addons(settings)
+        let addons = try addons(options)
         let printer = try printer(settings)
         let file = isListing ? nil : try file(settings)
         let saved = isListing ? nil : try savedFlows(settings)

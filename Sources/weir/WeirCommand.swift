@@ -92,6 +92,7 @@ struct WeirCommand: ParsableCommand {
         if arguments.first == "protocol-schemas" { Glibc.exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
         let expanded = FlowRun.rewritten(arguments) ?? arguments
         if expanded.first == "flow" { Glibc.exit(FlowCommand.execute(Array(arguments.dropFirst()))) }
+        if expanded.first == "addon" { Glibc.exit(AddonCommand.execute(Array(arguments.dropFirst()))) }
         let command: WeirCommand
         do {
             command = try parse(expanded)

@@ -237,6 +237,20 @@ struct LinkCoreTests {
         #expect(link.pass(to: 40_100) == [.close(.silent)])
     }
 
+    @Test("a ping that runs out while the core itself stood still is given its time once more")
+    func starvedPing() {
+        var link = LinkDialogue()
+        _ = link.pass(to: 15_000)
+        #expect(link.flush().count == 1)
+        // Nothing ran for 40 seconds: the answers of two pings could not have come.
+        link.now = 60_000
+        #expect(link.core.tick(now: 60_000) == [])
+        #expect(link.pass(to: 64_000) == [])
+        #expect(link.core.counters.missedPings == 0)
+        #expect(link.hear(answer(2)) == [])
+        #expect(link.core.state == .ready)
+    }
+
     @Test("a worker with an event in flight is not pinged")
     func noPingWhileBusy() {
         var link = LinkDialogue()

@@ -15,18 +15,18 @@ enum CommandCalls {
 
     private static let call: CoreCall.Answer = { (params, worker) throws(CallFailure) in
         let name: String = try FlowCalls.required(params, "name", "a command's name")
-        var timeout = worker.host.bounds.eventTimeout
+        var timeout = worker.bounds.eventTimeout
         if let given = params["timeout_ms"], given != .null {
             guard let milliseconds = given.int, milliseconds > 0 else {
                 throw .missing("timeout_ms: expected milliseconds above 0, found \(given.kind)")
             }
-            timeout = min(Int64(milliseconds), max(timeout, worker.host.bounds.link.maximumExtension))
+            timeout = min(Int64(milliseconds), max(timeout, worker.bounds.link.maximumExtension))
         }
         guard let callee = worker.host.commands.provider(of: name) else {
             throw CallFailure(code: -32015, kind: "no_command", message: "no addon offers the command '\(name)'")
         }
         // While it waits for the answer it may not read the question.
-        guard callee !== worker else { throw .conflict("the command '\(name)' is the worker's own") }
+        guard callee.addon !== worker.addon else { throw .conflict("the command '\(name)' is the worker's own") }
         return callee.run(name, params["args"] ?? .null, caller: worker.name, timeout: timeout).map { ["result": $0] }
     }
 }

@@ -11,8 +11,8 @@ import Schema
 final class LoopPort: HookPort, @unchecked Sendable {
     let loop: any EventLoop
     let host: AddonHost
-    /// By the hooks' indices, each in the order of the chain.
-    private var table: [[Listener]] = []
+    private var chain = Chain()
+    private var seating = Seating()
     /// Bytes of the last event's line: the next one will have about as many.
     private var lastSize = 2048
 
@@ -21,39 +21,77 @@ final class LoopPort: HookPort, @unchecked Sendable {
         self.host = host
     }
 
-    /// Replaces the table; from any loop.
-    func install(_ table: [[Listener]]) {
-        guard loop.inEventLoop else { return loop.execute { self.table = table } }
-        self.table = table
-    }
-
-    func hasListeners(_ hook: any AnyHook) -> Bool {
-        hook.index < table.count && !table[hook.index].isEmpty
-    }
-
-    func needsContent(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
-        guard hook.index < table.count else { return false }
-        return table[hook.index].contains { listener in
-            let subscription = listener.subscription
-            if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return true }
-            return subscription.content.isWhole && subscription.admits(.http(flow))
+    /// Replaces the chain; from any loop.
+    func install(_ chain: Chain) {
+        guard loop.inEventLoop else { return loop.execute { self.install(chain) } }
+        let before = self.chain
+        self.chain = chain
+        // Where a newer generation takes over, what has begun stays with the old one.
+        var living: [String]?
+        for (place, generation) in chain.newest where before.newest[place].map({ $0 < generation }) ?? false {
+            guard let old = before.worker(of: place) else { continue }
+            let flows = living ?? host.flows.living(on: loop)
+            living = flows
+            seating.keep(flows, with: old)
         }
     }
 
-    func wantsFiles(_ hook: any AnyHook, of flow: HTTPFlow) -> Bool {
-        guard hook.index < table.count else { return true }
-        return table[hook.index].allSatisfy { listener in
-            let subscription = listener.subscription
-            if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return false }
-            guard subscription.content.isWhole, subscription.admits(.http(flow)) else { return true }
-            return subscription.content == .whole && subscription.delivery.takesDescriptors && !subscription.observes
+    func hasListeners(_ hook: any AnyHook) -> Bool { !chain[hook.index].isEmpty }
+
+    func contentNeed(_ hook: any AnyHook, of flow: HTTPFlow) -> ContentNeed {
+        var need = ContentNeed.nothing
+        for entry in chain[hook.index] {
+            guard need < .bytes,
+                let subscription = seat(entry, flow: flow.id, client: flow.client.value.id)?.subscription
+            else { continue }
+            if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return .bytes }
+            guard subscription.content.isWhole, subscription.admits(.http(flow)) else { continue }
+            let takesFiles =
+                subscription.content == .whole && subscription.delivery.takesDescriptors && !subscription.observes
+            need = max(need, takesFiles ? .file : .bytes)
+        }
+        return need
+    }
+
+    /// Which worker an event is for.
+    private func seat(
+        _ entry: ChainEntry, flow: @autoclosure () -> String?, client: @autoclosure () -> String?
+    ) -> Listener? {
+        guard entry.listeners.count > 1 || !seating.isEmpty else { return entry.listeners.first }
+        if seating.isCrowded { sweep() }
+        return seating.listener(entry, chain, flow: flow(), client: client())
+    }
+
+    private func sweep() { seating.sweep { [host] in host.flows.find($0)?.isLive ?? false } }
+
+    /// Succeeds when no flow of this loop needs the worker any more, or after `timeout` milliseconds, with the number of flows that others
+    /// have to take over. From any loop.
+    func vacate(_ worker: Worker, timeout: Int64) -> EventLoopFuture<Int> {
+        loop.flatSubmit { [self] in
+            let deadline = MonotonicClock.now + timeout
+            let done = loop.makePromise(of: Int.self)
+            loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { [self] task in
+                let left = seating.count(of: worker) { [host] in host.flows.find($0)?.isLive ?? false }
+                guard left == 0 || MonotonicClock.now >= deadline else { return }
+                task.cancel()
+                seating.forget(worker)
+                done.succeed(left)
+            }
+            return done.futureResult
         }
     }
 
     @specialized(where Payload == FlowEvent)
     func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload) {
-        guard hook.index < table.count else { return }
-        for listener in table[hook.index] where listener.subscription.admits(payload.anyFlow) { tell(listener, payload) }
+        for entry in chain[hook.index] {
+            guard let listener = seat(entry, flow: payload.anyFlow?.id, client: payload.clientID),
+                listener.subscription.admits(payload.anyFlow)
+            else { continue }
+            tell(listener, payload)
+        }
+        if seating.hasClients, hook.index == ConnectionHooks.table.clientDisconnected.index, let client = payload.clientID {
+            seating.left(client)
+        }
     }
 
     @specialized(where Payload == FlowEvent)
@@ -61,10 +99,12 @@ final class LoopPort: HookPort, @unchecked Sendable {
         _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         var outcome = HookOutcome<Payload>()
-        guard hook.index < table.count else { return outcome }
         var working = payload
-        let listeners = table[hook.index]
-        for (index, listener) in listeners.enumerated() where listener.subscription.admits(working.anyFlow) {
+        let entries = chain[hook.index]
+        for (index, entry) in entries.enumerated() {
+            guard let listener = seat(entry, flow: working.anyFlow?.id, client: working.clientID),
+                listener.subscription.admits(working.anyFlow)
+            else { continue }
             guard !listener.subscription.observes else {
                 tell(listener, working)
                 continue
@@ -75,7 +115,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 return outcome
             }
             outcome.changes += changes
-            if index < listeners.count - 1 { for change in changes { change.apply(&working) } }
+            if index < entries.count - 1 { for change in changes { change.apply(&working) } }
         }
         return outcome
     }
@@ -117,16 +157,14 @@ final class LoopPort: HookPort, @unchecked Sendable {
             case .failed(let failure, let kept):
                 held += kept
                 for change in kept { change.apply(&payload) }
-                switch subscription.policy.resolution(of: failure.cause, attempt: attempt) {
+                switch worker.bounds.resolution(of: failure.cause, subscription.policy, attempt: attempt) {
                 case .goOn: return (held, nil)
-                case .fail: return ([], Self.failure(of: worker, subscription, failure))
+                case .fail:
+                    if attempt == 2, failure.cause == .crash { host.poisoned(subscription, shown(payload, .none, subscription)) }
+                    return ([], Self.failure(of: worker, subscription, failure))
                 case .tryAgain:
                     let left = subscription.timeout - (MonotonicClock.now - began)
-                    let index = subscription.hook.index
-                    guard left > 0, try await comesBack(worker, left, waiter, isolation: isolation), index < table.count,
-                        let next = table[index].first(where: {
-                            $0.subscription.worker === worker && $0.subscription.name == subscription.name && $0.link != nil
-                        })
+                    guard left > 0, let next = try await another(than: listener, payload, left, waiter, isolation: isolation)
                     else { return ([], Self.failure(of: worker, subscription, failure)) }
                     listener = next
                 }
@@ -152,6 +190,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
         _ event: Consultation<Payload>, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> Reply<Payload> {
         let (subscription, link) = (event.subscription, event.link)
+        subscription.worker.load.add(1, ordering: .relaxed)
+        defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
         guard let offer = try await offer(for: event, isolation: isolation) else {
             let decodes = event.mode == .decoded
             var shown =
@@ -213,12 +253,22 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
     }
 
-    private func comesBack(
-        _ worker: Worker, _ timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
-    ) async throws(ProxyFailure) -> Bool {
+    /// Who is asked after a worker has died: another one of its addon at once, else itself when it is back.
+    private func another<Payload: HookPayload>(
+        than dead: Listener, _ payload: Payload, _ timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
+    ) async throws(ProxyFailure) -> Listener? {
+        let (hook, name, worker) = (dead.subscription.hook.index, dead.subscription.name, dead.subscription.worker)
+        func entry() -> ChainEntry? {
+            chain[hook].first { entry in
+                entry.addon === worker.addon && entry.listeners.contains { $0.subscription.name == name }
+            }
+        }
+        let (flow, client) = (payload.anyFlow?.id, payload.clientID)
+        if let entry = entry(), let sibling = seating.sibling(of: worker, entry, flow: flow, client: client) { return sibling }
         let pending = Pending<Bool>(on: loop)
         worker.comesBack(within: timeout).whenComplete { pending.resume((try? $0.get()) ?? false) }
-        return try await pending.wait(as: waiter, isolation: isolation)
+        guard try await pending.wait(as: waiter, isolation: isolation) else { return nil }
+        return entry()?.listeners.first { $0.subscription.worker === worker && $0.subscription.name == name && $0.link != nil }
     }
 
     enum Reply<Payload: HookPayload> {

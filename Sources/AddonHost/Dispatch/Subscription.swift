@@ -90,22 +90,3 @@ final class Subscription: Sendable {
         return filter.matches(FilteredFlow(flow))
     }
 }
-
-/// A subscription with the connection that its events take, as a port keeps it.
-struct Listener: Sendable {
-    let subscription: Subscription
-    /// Nil while the worker is down.
-    let link: WorkerLink?
-    /// What the connection was agreed to carry.
-    let limits: LinkLimits
-    /// Why it is down, if it is.
-    let outage: LinkFailure?
-
-    init(_ subscription: Subscription, link: WorkerLink, limits: LinkLimits) {
-        (self.subscription, self.link, self.limits, outage) = (subscription, link, limits, nil)
-    }
-
-    init(_ subscription: Subscription, outage: LinkFailure) {
-        (self.subscription, link, limits, self.outage) = (subscription, nil, LinkLimits(), outage)
-    }
-}

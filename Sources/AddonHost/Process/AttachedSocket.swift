@@ -82,12 +82,15 @@ struct AttachedSocket: Sendable {
         let credentials: EventLoopFuture<Credentials> = provider.unsafeGetSocketOption(
             level: .socket, name: .init(rawValue: SO_PEERCRED))
         return credentials.flatMapThrowing { peer in
-            guard peer.uid == 0 || peer.uid == geteuid() || host.bounds.uids.contains(peer.uid) else {
+            let isOurs = peer.uid == 0 || peer.uid == geteuid()
+            let name = host.addonAttached(by: peer.uid)
+            guard isOurs || name != nil || host.uids.contains(peer.uid) else {
                 let who = "process \(peer.pid) of user \(peer.uid)"
                 host.log.line(.warning, "addon-socket", "refused \(who): see addon_socket_uids")
                 throw AddonFailure(who)
             }
-            let worker = host.add("attached-\(peer.pid)", .attached, on: loop)
+            let addon = host.add(name ?? "attached-\(peer.pid)", .attached, isOperator: isOurs && name == nil)
+            let worker = addon.add(on: { _ in loop }, host: host)
             host.log.line(.info, worker.name, "attached: process \(peer.pid) of user \(peer.uid)")
             try worker.adopt(channel).flatMap { host.greet(worker) }.whenComplete { result in
                 switch result {

@@ -48,6 +48,13 @@ package struct Supervision: Sendable {
         readySince = nil
     }
 
+    /// Forgets what was.
+    package mutating func reset() {
+        state = .closed
+        deaths = []
+        doublings = 0
+    }
+
     /// The handshake succeeded.
     package mutating func ready(now: Int64) { readySince = now }
 
@@ -77,6 +84,7 @@ package struct Supervision: Sendable {
         }
         let delay = min(bounds.maximum, bounds.base << Int64(min(doublings, 30)))
         doublings += 1
-        return .restart(after: max(1, Int64(Double(delay) * (0.8 + 0.4 * random))))
+        // Anything up to the delay: workers that died together do not start together.
+        return .restart(after: max(1, Int64(Double(delay) * random)))
     }
 }

@@ -26,7 +26,7 @@ extension Worker {
         if ended == nil {
             ended = promise
             if let link = life.link, life.isReady, life.end == nil {
-                link.shutdown(timeout: host.bounds.killDelay).whenComplete { _ in link.close(.finished) }
+                link.shutdown(timeout: bounds.killDelay).whenComplete { _ in link.close(.finished) }
             } else if let link = life.link {
                 link.close(.finished)
             } else {
@@ -59,7 +59,7 @@ extension Worker {
     /// Ends a process whose connection is over: a moment for its own end, SIGTERM, SIGKILL.
     func terminate(_ life: WorkerLife) {
         guard let child = life.child, life.exit == nil else { return }
-        let delay = TimeAmount.milliseconds(host.bounds.killDelay)
+        let delay = TimeAmount.milliseconds(bounds.killDelay)
         life.timers.append(loop.scheduleTask(in: delay) { child.signal(SIGTERM) })
         life.timers.append(loop.scheduleTask(in: delay + delay) { child.signal(SIGKILL) })
     }
@@ -80,7 +80,12 @@ extension Worker {
     /// A life is over that somebody relied on: says so once, and decides about the next.
     func buried(_ life: WorkerLife) {
         guard !isStopping else { return giveUp() }
-        if case .attached = form {
+        if isRetiring {
+            host.log.line(.warning, name, "died before its last flow had ended: \(life.obituary)\(lostText(life))")
+            host.publish(self, [])
+            return giveUp()
+        }
+        if case .attached = addon.form {
             host.log.line(.info, name, "left: \(life.obituary)\(lostText(life))")
             isHopeless = true
             host.forget(self)
@@ -132,6 +137,16 @@ extension Worker {
                 }
             }
         }
+    }
+
+    /// Forgets its deaths; whether it was down and is being started now. On the worker's loop.
+    func reset() -> Bool {
+        supervision.reset()
+        guard isSupervised, !isStopping, !isRetiring, life?.isOver == true else { return false }
+        restart?.cancel()
+        isHopeless = false
+        relaunch(after: 0)
+        return true
     }
 
     private func lostText(_ life: WorkerLife) -> String {

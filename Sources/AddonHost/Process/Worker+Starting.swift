@@ -11,7 +11,7 @@ extension Worker {
         supervision.starting()
         let life = WorkerLife()
         self.life = life
-        switch form {
+        switch addon.form {
         case .spawn(let command, let isStdio): spawn(command, isStdio: isStdio, life)
         case .connect(let path):
             connected(
@@ -54,7 +54,7 @@ extension Worker {
         NIOPipeBootstrap(group: loop).channelInitializer { [self] channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
-                    WorkerOutput(lines: OutputLines(maximumLength: host.bounds.logLine, rate: host.bounds.logRate)) { line in
+                    WorkerOutput(lines: OutputLines(maximumLength: bounds.logLine, rate: bounds.logRate)) { line in
                         handle.value.lastLine = line
                         self.host.log.line(.info, self.name, line)
                     } finished: {
@@ -76,7 +76,7 @@ extension Worker {
     private func makeLink(_ life: WorkerLife) throws -> WorkerLink {
         // The host may have stopped while the connection was being made.
         guard !isStopping else { throw AddonFailure("the proxy stops") }
-        let link = WorkerLink(loop: loop, limits: host.bounds.link, initialize: host.initialize(self), owner: self)
+        let link = WorkerLink(loop: loop, limits: bounds.link, initialize: host.initialize(self), owner: self)
         life.link = link
         return link
     }
@@ -91,5 +91,5 @@ extension Worker {
     }
 
     /// Where it was to be reached, for messages to people.
-    private var peer: String { if case .connect(let path) = form { " to \(path)" } else { "" } }
+    private var peer: String { if case .connect(let path) = addon.form { " to \(path)" } else { "" } }
 }

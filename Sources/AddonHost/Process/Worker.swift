@@ -7,24 +7,26 @@ import ProxyKernel
 import Schema
 import Synchronization
 
-/// One addon as the host knows it: started, spoken to, started again when it dies, and ended in order.
+/// One process of an addon as the host knows it: started, spoken to, started again when it dies, and ended in order.
 ///
 /// Its state is confined to its loop; what is constant may be read anywhere. Of `Supervision` and `LinkCore`, which decide, it
 /// is the hands.
 final class Worker: @unchecked Sendable {
-    enum Form {
-        case spawn([String], isStdio: Bool)
-        case connect(path: String)
-        /// It came to us; it is forgotten when it leaves.
-        case attached
-    }
-
+    let addon: Addon
+    /// Its number among all workers that the addon has had, from 1.
+    let serial: Int
+    /// Its number among those of its generation, from 1.
+    let seat: Int
+    /// Which load of the addon it belongs to, from 1.
+    let generation: Int
+    /// Its addon's name; a number behind it tells one of several from the others.
     let name: String
-    /// Its place among the addons, by which chains are ordered; unique in the host.
-    let place: Int
     let loop: any EventLoop
-    let form: Form
     let host: AddonHost
+    /// Events that were sent to it, or wait to be, and flows' events are chosen by.
+    let load = Atomic(0)
+    /// Whether it takes events; known here before the chain is without it.
+    let isUp = Atomic(false)
     var supervision: Supervision
     var life: WorkerLife?
     var launched: EventLoopPromise<Void>?
@@ -32,6 +34,8 @@ final class Worker: @unchecked Sendable {
     /// Whether its deaths are met with new starts: not before the host has started, and not when it stops.
     var isSupervised = false
     var isStopping = false
+    /// A newer generation has taken its place: it ends with its flows, and is not started again.
+    var isRetiring = false
     var restart: Scheduled<Void>?
     var diedAt: Int64?
     var hopeful: [EventLoopPromise<Bool>] = []
@@ -41,15 +45,21 @@ final class Worker: @unchecked Sendable {
     /// Of the entries that it sends over the connection; what it prints has a rate of its own.
     private let entryRate: Mutex<LineRate>
 
-    init(name: String, place: Int, form: Form, loop: any EventLoop, host: AddonHost) {
-        self.name = name
-        self.place = place
-        self.form = form
+    init(addon: Addon, serial: Int, seat: Int, generation: Int, loop: any EventLoop, host: AddonHost) {
+        self.addon = addon
+        self.serial = serial
+        self.seat = seat
+        self.generation = generation
+        name = addon.bounds.workers > 1 ? "\(addon.name)#\(seat)" : addon.name
         self.loop = loop
         self.host = host
-        supervision = Supervision(bounds: host.bounds.supervision)
-        entryRate = Mutex(LineRate(rate: host.bounds.logRate))
+        supervision = Supervision(bounds: addon.bounds.supervision)
+        entryRate = Mutex(LineRate(rate: addon.bounds.logRate))
     }
+
+    var bounds: AddonBounds { addon.bounds }
+    /// Unique among all workers of the core.
+    var id: String { "\(addon.name).\(addon.place).\(serial)" }
 
     /// Logs an entry that the worker sent: a text, or an object with `msg` and `level`. From any loop.
     func logEntry(_ entry: JSON) {
@@ -58,7 +68,7 @@ final class Worker: @unchecked Sendable {
         if suppressed > 0 { host.log.line(.warning, name, LineRate.text(suppressed)) }
         guard isAdmitted else { return }
         host.log.line(
-            AddonLog.level(entry["level"]?.string), name, OutputLines.visible(Array(text.utf8.prefix(host.bounds.logLine))))
+            AddonLog.level(entry["level"]?.string), name, OutputLines.visible(Array(text.utf8.prefix(bounds.logLine))))
     }
 
     /// Sends an event of the proxy's own life, if the worker wants it. On the worker's loop, after the handshake.
@@ -105,6 +115,7 @@ final class Worker: @unchecked Sendable {
             return
         }
         supervision.ready(now: MonotonicClock.now)
+        isUp.store(true, ordering: .relaxed)
         host.publish(self, life.subscriptions.map { Listener($0, link: link, limits: link.core.limits) })
         hopeful.forEach { $0.succeed(true) }
         hopeful = []
@@ -131,10 +142,10 @@ extension Worker: LinkOwner {
         guard let life, life.link === link else { return }
         do throws(StateRefusal) {
             let result = try InitializeResult(result, hooks: host.hooks)
-            life.permissions = try host.permissions(result.permissions)
+            life.permissions = try host.permissions(result.permissions, of: addon)
             let descriptors = result.capabilities.contains(.fd) ? life.descriptors : nil
             life.descriptors = nil
-            let limits = host.bounds.link
+            let limits = bounds.link
             let delivery = BodyDelivery(
                 takesDescriptors: descriptors != nil, readsBodies: life.permissions.contains(BodyCalls.read.method),
                 line: result.maximumLine.map { min($0, limits.ownLine) } ?? limits.workerLine)
@@ -142,11 +153,12 @@ extension Worker: LinkOwner {
             for (index, request) in result.hooks.enumerated() {
                 subscriptions.append(
                     try Subscription(
-                        request, at: "hooks[\(index)]", worker: self, bounds: host.bounds, delivery: delivery))
+                        request, at: "hooks[\(index)]", worker: self, bounds: bounds, delivery: delivery))
             }
             life.subscriptions = subscriptions
-            try host.commands.offer(result.commands, by: self)
-            try host.options.declare(result.options.map(\.option), by: name)
+            life.commands = result.commands
+            try host.commands.offer(result.commands, by: addon)
+            try host.options.declare(result.options.map(\.option), by: addon.name)
             life.isReady = true
             let granted = zip(result.hooks, subscriptions).map { (hook: $0, timeout: $1.timeout, policy: $1.policy) }
             link.accept(
@@ -168,7 +180,7 @@ extension Worker: LinkOwner {
     }
 
     /// The longest line that the worker takes. On its loop.
-    var lineLimit: Int { (life?.link?.core.limits ?? host.bounds.link).workerLine }
+    var lineLimit: Int { (life?.link?.core.limits ?? bounds.link).workerLine }
 
     func called(_ link: WorkerLink, _ id: JSON, method: String, params: JSON) {
         guard let life, life.link === link, life.isReady else { return link.answer(id, .failure(.notReady)) }
@@ -193,6 +205,7 @@ extension Worker: LinkOwner {
         guard let life, life.link === link else { return }
         life.end = end
         life.lost = lost
+        isUp.store(false, ordering: .relaxed)
         if case .handshake(let reason) = end { life.refusal = reason }
         if isSupervised, !isStopping { publishOutage(life, .crash, "it has just died") }
         terminate(life)

@@ -10,6 +10,8 @@ final class WorkerLife {
     /// The socket for descriptors, until the handshake has said whether it is used.
     var descriptors: OwnedDescriptor?
     var subscriptions: [Subscription] = []
+    /// What it offers.
+    var commands: [CommandDeclaration] = []
     /// The calls that it may make.
     var permissions: [String] = []
     /// The last change of options that it was told of, and how many times it is to answer `configure` now.

@@ -27,7 +27,7 @@ package struct BodyStore: Sendable {
 
     /// A new file; the folder is made if it is not there. Blocks.
     package func makeFile() throws(BodyFileFailure) -> BodyFileWriter {
-        try BodyFileWriter(folder: "\(Self.expanded(confdir))/bodies")
+        try BodyFileWriter(folder: "\(HomePath.expanded(confdir))/bodies")
     }
 
     /// Runs what blocks on a thread for that, and comes back to the loop.
@@ -48,11 +48,6 @@ package struct BodyStore: Sendable {
             pending.resume(Result { () throws(BodyFileFailure) in try body() })
         }
         return try await pending.wait(as: waiter, isolation: isolation)
-    }
-
-    private static func expanded(_ path: String) -> String {
-        guard path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
-        return String(cString: home) + path.dropFirst()
     }
 }
 

@@ -7,6 +7,8 @@ package struct ClientEvent: HookPayload {
 
     package init(client: Client) { self.client = client }
 
+    package var clientID: String? { client.id }
+
     package static let name = "ClientEvent"
     package static let doc = "A client's connection."
     package static let blank = ClientEvent(client: .blank)
@@ -22,6 +24,8 @@ package struct ServerEvent: HookPayload {
         self.server = server
         self.client = client
     }
+
+    package var clientID: String? { client.value.id }
 
     package static let name = "ServerEvent"
     package static let doc = "A connection to a server."

@@ -15,6 +15,8 @@ package struct NextLayerEvent: HookPayload {
         self.layer = layer
     }
 
+    package var clientID: String? { client.value.id }
+
     package static let name = "NextLayerEvent"
     package static let doc = "The first bytes of a connection whose protocol is being decided."
     package static let blank = NextLayerEvent(client: Frozen(.blank), server: Frozen(.blank), dataClient: "", layer: "")

@@ -37,6 +37,8 @@ package struct ClientHelloEvent: HookPayload {
         self.server = server
     }
 
+    package var clientID: String? { client.value.id }
+
     package static let name = "ClientHelloEvent"
     package static let doc = "A ClientHello, and what to do about it."
     package static let blank = ClientHelloEvent(hello: .blank, client: Frozen(.blank), server: Frozen(.blank))
@@ -58,6 +60,8 @@ package struct TLSEvent: HookPayload {
         self.client = client
         self.server = server
     }
+
+    package var clientID: String? { client.value.id }
 
     package static let name = "TLSEvent"
     package static let doc = "Both connections of a TLS handshake."

@@ -1,0 +1,38 @@
+import NIOCore
+import Schema
+
+/// The calls that govern addons. None is granted by `standard` but to who runs the proxy.
+enum AddonCalls {
+    static let table: [CoreCall] = [
+        CoreCall(
+            method: "addon.reload", params: "`name`",
+            doc:
+                "Loads an addon anew: `{\"generation\": n}` when new flows go to the new processes; the old ones end with their flows. `no_addon`, `conflict` if it attached itself, is being loaded already or does not start: what ran goes on then.",
+            answer: { (params, worker) throws(CallFailure) in
+                let addon = try named(params, worker)
+                return worker.loop.makeFutureWithTask { [host = worker.host] in
+                    do throws(AddonFailure) { try await host.reload(addon.name) } catch { throw CallFailure.conflict("\(error)") }
+                    return ["generation": .int(addon.generation)]
+                }
+            }),
+        CoreCall(
+            method: "addon.reset", params: "`name`",
+            doc:
+                "Forgets an addon's deaths and starts at once what was left alone: `{\"started\": n}`, with the number of processes. `no_addon`.",
+            answer: { (params, worker) throws(CallFailure) in
+                let addon = try named(params, worker)
+                let resets = addon.workers.map { worker in worker.loop.submit { worker.reset() } }
+                return EventLoopFuture.whenAllSucceed(resets, on: worker.loop).map { started in
+                    ["started": .int(started.count { $0 })]
+                }
+            }),
+    ]
+
+    private static func named(_ params: JSON, _ worker: Worker) throws(CallFailure) -> Addon {
+        let name: String = try FlowCalls.required(params, "name", "an addon's name")
+        guard let addon = worker.host.addons.first(where: { $0.name == name }) else {
+            throw CallFailure(code: -32017, kind: "no_addon", message: "there is no addon '\(name)'")
+        }
+        return addon
+    }
+}
