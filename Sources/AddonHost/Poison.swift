@@ -26,10 +26,11 @@ struct Poison: Sendable {
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { return .failure(failure(path)) }
         defer { close(file) }
-        let run: [String] = if case .spawn(let command, _) = worker.addon.form { command } else { [] }
+        var (run, isStdio): ([String], Bool) = ([], false)
+        if case .spawn(let command, let stdio) = worker.addon.form { (run, isStdio) = (command, stdio) }
         let head: JSON = [
             "weir": "transcript", "addon": .string(worker.addon.name), "run": .array(run.map { .string($0) }),
-            "hook": .string(hook), "flow": flow.map { .string($0) } ?? .null, "time": .double(time),
+            "stdio": .bool(isStdio), "hook": .string(hook), "flow": flow.map { .string($0) } ?? .null, "time": .double(time),
         ]
         var bytes = head.encoded + [0x0A]
         event.append(id: 1, to: &bytes)

@@ -1,5 +1,6 @@
 """Addons of several processes, and addons that are loaded anew while flows pass."""
 
+import json
 import os
 import subprocess
 import threading
@@ -92,6 +93,11 @@ def test_an_event_that_kills_two_workers_is_not_sent_to_a_third(weir, addon, ori
     assert len(lines) == 2 and found[1].encode() in lines[0] and b'"/die"' in lines[1]
     assert os.stat(found[2]).st_mode & 0o777 == 0o600
     assert proxy.get(server.url("/fine")).status == 200
+    again = subprocess.run([BINARY, "addon", "replay", found[2], "--set", "addon_level=trusted"], capture_output=True, text=True, timeout=30)
+    assert again.returncode == 1 and "it was killed by signal 9" in again.stderr or "(crash)" in again.stderr, again.stderr
+    worker.script.write_text(worker.script.read_text().replace("os.kill(os.getpid(), 9)", "{'flow': {'comment': 'mended'}}"))
+    mended = subprocess.run([BINARY, "addon", "replay", found[2], "--set", "addon_level=trusted"], capture_output=True, text=True, timeout=30)
+    assert (mended.returncode, json.loads(mended.stdout)) == (0, {"flow": {"comment": "mended"}}), mended.stderr
 
 
 @pytest.mark.parametrize("policy, fails", [("bypass", False), ("block", True)])

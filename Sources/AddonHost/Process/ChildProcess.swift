@@ -29,6 +29,8 @@ final class ChildProcess: Sendable {
         let output: CInt
         /// The socket on which descriptors travel.
         let descriptors: OwnedDescriptor?
+        /// Where the cage says what it got; nil without one.
+        let report: OwnedDescriptor?
     }
 
     /// Starts `command`; the first word is looked up in PATH if it has no slash.
@@ -36,7 +38,8 @@ final class ChildProcess: Sendable {
     /// The child gets the socket as fd 3 or as fd 0 and 1, one pipe for what it prints, behind them the socket for descriptors if
     /// there is to be one, and no other. `exited` is called once, on a thread of its own.
     static func start(
-        _ command: [String], isStdio: Bool, carriesDescriptors: Bool, name: String, exited: @escaping @Sendable (Exit) -> Void
+        _ command: [String], in cage: Cage?, isStdio: Bool, carriesDescriptors: Bool, name: String,
+        exited: @escaping @Sendable (Exit) -> Void
     ) throws(AddonFailure) -> (ChildProcess, Ends) {
         // Both ends are closed when this fails; the child's also when it does not.
         let carriers: (ours: OwnedDescriptor, childs: OwnedDescriptor)?
@@ -45,6 +48,13 @@ final class ChildProcess: Sendable {
             carriers = (OwnedDescriptor(ends.0), OwnedDescriptor(ends.1))
         } else {
             carriers = nil
+        }
+        let reports: (ours: OwnedDescriptor, childs: OwnedDescriptor)?
+        if cage != nil {
+            let ends = try pair { pipe($0) }
+            reports = (OwnedDescriptor(ends.0), OwnedDescriptor(ends.1))
+        } else {
+            reports = nil
         }
         let sockets = try pair { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0) }
         let pipes: (CInt, CInt)
@@ -61,9 +71,16 @@ final class ChildProcess: Sendable {
         }
         do throws(AddonFailure) {
             var environment = ["WEIR_ADDON_FD=\(isStdio ? 0 : 3)", "WEIR_ADDON_NAME=\(name)"]
-            let free: CInt = isStdio ? 3 : 4
-            if carriers != nil { environment.append("WEIR_ADDON_FDS=\(free)") }
-            let pid = try spawn(command, environment) { actions in
+            var free: CInt = isStdio ? 3 : 4
+            let carrier = free
+            if carriers != nil {
+                environment.append("WEIR_ADDON_FDS=\(free)")
+                free += 1
+            }
+            let report = free
+            if reports != nil { free += 1 }
+            let words = cage?.command(command, report: report) ?? command
+            let pid = try spawn(words, environment, passes: { cage?.passes($0) ?? true }) { actions in
                 if isStdio {
                     posix_spawn_file_actions_adddup2(&actions, sockets.1, 0)
                     posix_spawn_file_actions_adddup2(&actions, sockets.1, 1)
@@ -73,12 +90,13 @@ final class ChildProcess: Sendable {
                     posix_spawn_file_actions_adddup2(&actions, sockets.1, 3)
                 }
                 posix_spawn_file_actions_adddup2(&actions, pipes.1, 2)
-                if let carriers { posix_spawn_file_actions_adddup2(&actions, carriers.childs.number, free) }
-                _ = closeFrom?(&actions, carriers == nil ? free : free + 1)
+                if let carriers { posix_spawn_file_actions_adddup2(&actions, carriers.childs.number, carrier) }
+                if let reports { posix_spawn_file_actions_adddup2(&actions, reports.childs.number, report) }
+                _ = closeFrom?(&actions, free)
             }
             let child = ChildProcess(pid: pid)
             child.reap(exited)
-            return (child, Ends(socket: sockets.0, output: pipes.0, descriptors: carriers?.ours))
+            return (child, Ends(socket: sockets.0, output: pipes.0, descriptors: carriers?.ours, report: reports?.ours))
         } catch {
             close(sockets.0)
             close(pipes.0)
@@ -163,7 +181,8 @@ final class ChildProcess: Sendable {
     }
 
     private static func spawn(
-        _ command: [String], _ additions: [String], descriptors: (inout posix_spawn_file_actions_t) -> Void
+        _ command: [String], _ additions: [String], passes: (String) -> Bool,
+        descriptors: (inout posix_spawn_file_actions_t) -> Void
     ) throws(AddonFailure) -> pid_t {
         guard let program = command.first else { throw AddonFailure("the command is empty") }
         var actions = posix_spawn_file_actions_t()
@@ -186,7 +205,7 @@ final class ChildProcess: Sendable {
             &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
         var arguments = command.map { strdup($0) } + [nil]
-        var environment = inherited(without: additions).map { strdup($0) } + additions.map { strdup($0) } + [nil]
+        var environment = inherited(without: additions, passes).map { strdup($0) } + additions.map { strdup($0) } + [nil]
         defer { (arguments + environment).forEach { free($0) } }
         var pid: pid_t = 0
         let result = posix_spawnp(&pid, program, &actions, &attributes, &arguments, &environment)
@@ -197,13 +216,14 @@ final class ChildProcess: Sendable {
         return pid
     }
 
-    private static func inherited(without additions: [String]) -> [String] {
+    private static func inherited(without additions: [String], _ passes: (String) -> Bool) -> [String] {
         let names = additions.compactMap { $0.split(separator: "=").first.map { "\($0)=" } }
         var result: [String] = []
         var entry = environ
         while let text = entry.pointee {
             let variable = String(cString: text)
-            if !names.contains(where: variable.hasPrefix) { result.append(variable) }
+            let name = String(variable.prefix { $0 != "=" })
+            if passes(name), !names.contains(where: variable.hasPrefix) { result.append(variable) }
             entry += 1
         }
         return result

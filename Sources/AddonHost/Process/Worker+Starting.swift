@@ -32,12 +32,13 @@ extension Worker {
         let handle = NIOLoopBound(life, eventLoop: loop)
         do {
             let (child, ends) = try ChildProcess.start(
-                command, isStdio: isStdio, carriesDescriptors: host.offers(.fd, to: self), name: name
+                command, in: try Cage(addon), isStdio: isStdio, carriesDescriptors: host.offers(.fd, to: self), name: addon.name
             ) { [self] exit in
                 loop.execute { self.exited(handle.value, exit) }
             }
             life.child = child
             life.descriptors = ends.descriptors
+            life.report = ends.report
             life.isOutputOver = false
             readOutput(ends.output, life)
             connected(

@@ -159,6 +159,7 @@ extension Worker: LinkOwner {
             life.commands = result.commands
             try host.commands.offer(result.commands, by: addon)
             try host.options.declare(result.options.map(\.option), by: addon.name)
+            life.readReport()
             life.isReady = true
             let granted = zip(result.hooks, subscriptions).map { (hook: $0, timeout: $1.timeout, policy: $1.policy) }
             link.accept(

@@ -1,5 +1,7 @@
 import AddonWire
+import Glibc
 import NIOCore
+import Schema
 
 /// One process of a worker with its connection, or one connection without a process: from its start until both have ended.
 ///
@@ -9,6 +11,10 @@ final class WorkerLife {
     var link: WorkerLink?
     /// The socket for descriptors, until the handshake has said whether it is used.
     var descriptors: OwnedDescriptor?
+    /// Where its cage says what it got, until the handshake.
+    var report: OwnedDescriptor?
+    /// What its cage said that it got, as JSON; nil without a cage.
+    var layers: JSON?
     var subscriptions: [Subscription] = []
     /// What it offers.
     var commands: [CommandDeclaration] = []
@@ -48,5 +54,15 @@ final class WorkerLife {
         }
         if let lastLine, exit != nil { parts.append("its last line: \(lastLine)") }
         return parts.isEmpty ? "the connection ended" : parts.joined(separator: "; ")
+    }
+
+    /// Reads what the cage has said. It has, before the worker could say anything.
+    func readReport() {
+        guard let report = report.take() else { return }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        guard fcntl(report.number, F_SETFL, O_NONBLOCK) == 0 else { return }
+        let count = read(report.number, &buffer, buffer.count)
+        guard count > 0 else { return }
+        layers = try? JSONReader().read(Array(buffer[..<count].prefix { $0 != 0x0A }))
     }
 }
