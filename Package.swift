@@ -36,7 +36,7 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let package = Package(
     name: "weir",
-    products: [.executable(name: "weir", targets: ["weir"])],
+    products: [.executable(name: "weir", targets: ["weir"]), .executable(name: "weir-cage", targets: ["weir-cage"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -58,6 +58,11 @@ let package = Package(
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        // Beside it: what starts an addon that need not be trusted. C, since it works between fork and exec.
+        .executableTarget(
+            name: "weir-cage", cSettings: strict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : [],
+            // Static and without Swift's start: there is no library where bubblewrap runs it, and it starts in half the time.
+            linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"])]),
         // Row 5: addon processes; the operator's rules; what the operator sees and sets.
         layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
         layer(
