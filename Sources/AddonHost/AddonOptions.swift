@@ -5,7 +5,7 @@ import Schema
 /// `addons.NAME.X` it is given for one addon alone.
 package struct AddonOptions: OptionTable {
     package let level = Option<String>(
-        "addon_level", "trusted", choices: AddonLevel.allCases.map(\.rawValue),
+        "addon_level", "confined", choices: AddonLevel.allCases.map(\.rawValue),
         "The rights of an addon's process: the user's; its own files to read, a private temporary folder and no network; or nothing but its socket. One that attaches or is connected to has those that whoever starts it gives it."
     )
     package let sandbox = Option<String>(

@@ -39,7 +39,7 @@ def test_curl_trusts_the_ca_file_and_reaches_nginx_over_tls(weir, nginx, authori
 def test_five_examples_in_one_chain_add_five_headers_in_order(weir, nginx, authority):
     server = nginx(authority.leaf("127.0.0.1", "localhost"))
     proxy = weir(
-        *("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}"), addons=[example(language) for language in LANGUAGES]
+        *("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}"), addons=[example(language) for language in LANGUAGES], level=None
     )
     for count in (1, 2, 3):
         answer = proxy.curl(server.url("/hello"), "-i")
@@ -51,7 +51,7 @@ def test_five_examples_in_one_chain_add_five_headers_in_order(weir, nginx, autho
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_example_runs_alone(weir, origin, language):
-    proxy = weir(addons=[example(language)])
+    proxy = weir(addons=[example(language)], level=None)
     server = origin()
     for count in (b"1", b"2"):
         assert proxy.get(server.url()).one(f"x-addon-{language}") == count

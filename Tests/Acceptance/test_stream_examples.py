@@ -38,7 +38,7 @@ def named(seen) -> bytes:
 def test_the_output_is_exact_in_every_form(weir, origin, example, form, client):
     spec, rewritten = EXAMPLES[example]
     server = origin(serving(form, giving(named, size=65_537)))
-    proxy = weir(modes=[reverse(server, form)], addons=[spec])
+    proxy = weir(modes=[reverse(server, form)], addons=[spec], level=None)
     for name, body in BODIES.items():
         seen = fetch(proxy, "/" + name.replace(" ", "%20"), client)
         assert (seen.status, seen.complete) == (200, True), seen
@@ -51,7 +51,7 @@ def test_a_body_that_comes_octet_by_octet(weir, origin, example):
     spec, rewritten = EXAMPLES[example]
     body = (TEXT * 20).encode()
     server = origin(serving("chunked", giving(body, size=1)))
-    seen = fetch(weir(modes=[reverse(server, "chunked")], addons=[spec]))
+    seen = fetch(weir(modes=[reverse(server, "chunked")], addons=[spec], level=None))
     assert seen.complete and seen.body == rewritten(body)
 
 
@@ -61,7 +61,7 @@ def test_both_examples_in_a_chain(weir, origin):
         ([str(REPLACE), UPPER], lambda body: body.replace(b"cat", b"horse").upper()),
         ([UPPER, str(REPLACE)], lambda body: body.upper().replace(b"cat", b"horse")),
     ):
-        proxy = weir(modes=[reverse(server, "chunked")], addons=addons)
+        proxy = weir(modes=[reverse(server, "chunked")], addons=addons, level=None)
         for name in ("text", "words alone", "every octet"):
             seen = fetch(proxy, "/" + name.replace(" ", "%20"), "h2")
             assert seen.complete and seen.body == rewritten(BODIES[name]), name

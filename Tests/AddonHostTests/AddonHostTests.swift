@@ -330,7 +330,9 @@ import Testing
                 link.sendall(json.dumps({"id": id, "result": result}).encode() + b"\\n")
             """)
         guard case .spawn(let command, _) = client.form else { return }
-        let (child, ends) = try ChildProcess.start(command + [path], isStdio: false, carriesDescriptors: false, name: "guest") {
+        let (child, ends) = try ChildProcess.start(
+            command + [path], in: nil, isStdio: false, carriesDescriptors: false, name: "guest"
+        ) {
             _ in
         }
         defer { child.signal(SIGKILL) }

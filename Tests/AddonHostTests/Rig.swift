@@ -61,6 +61,8 @@ final class Rig: Sendable {
         folder = "/tmp/weir-addons-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let options = OptionStore(AddonOptions.table.options)
+        // Where the unit tests run, weir-cage is not beside the program.
+        try options.assign([OptionAssignment("addon_level", texts: ["trusted"], source: "test")])
         try options.assign(settings.map { OptionAssignment($0.key, texts: [$0.value], source: "test") })
         let store = log
         host = AddonHost(

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from .proxy import BINARY, ROOT
+from .proxy import BINARY, ROOT, trusting
 
 PYTHON = ROOT / ".venv-mitmproxy/bin/python"
 SIDE = Path(__file__).with_name("mitmproxy_side.py")
@@ -40,7 +40,7 @@ def as_json(value):
 
 def once(*arguments, status=0, seconds=60, **options):
     """One run to its end; what it printed and what it said."""
-    run = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, **options)
+    run = subprocess.run([BINARY, *trusting(arguments)], capture_output=True, text=True, timeout=seconds, **options)
     assert run.returncode == status, f"status {run.returncode}: {run.stderr}"
     return run
 
