@@ -32,10 +32,11 @@ static void say_number(const char *name, unsigned long value) {
     free(number);
 }
 
+/// The one capability is for take_temporary_folder, and gone before the worker's program runs.
 static void say_namespaces(const struct cage *cage) {
     say("bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", NULL);
     if (!cage->network) say("--unshare-net", NULL);
-    say("--die-with-parent", "--cap-drop", "ALL", "--hostname", "weir", NULL);
+    say("--die-with-parent", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--hostname", "weir", NULL);
     if (cage->level == UNTRUSTED) say("--uid", "65534", "--gid", "65534", NULL);
 }
 

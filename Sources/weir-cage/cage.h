@@ -102,6 +102,9 @@ int namespaces_error(void);
 /// Makes an empty root with nothing but the plan in it and goes there. NULL, or what failed, with errno.
 const char *enter_root(struct cage *cage, const struct plan *plan);
 
+/// The one that bubblewrap has made.
+void take_temporary_folder(struct cage *cage);
+
 // descriptors.c
 void close_descriptors(const struct cage *cage);
 /// Closes all but one; the worker's would otherwise stay open here when it closes them. -1: all.

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -77,6 +78,21 @@ static void allow(const struct cage *cage, int rules, uint64_t known, const char
     close(file);
 }
 
+/// Our fresh /proc shows only what is within. Of the machine's, and of bubblewrap's, a worker sees what libraries read of itself:
+/// in the rest of its own folder there is more, such as the connections of its network namespace.
+static void allow_proc(const struct cage *cage, int rules, uint64_t known) {
+    static const char *const own[] = {"auxv", "cmdline", "comm", "fd", "limits", "maps", "stat", "statm", "status"};
+    if (cage->namespaces & NS_PROC && cage->namespaces & NS_NET && !cage->in_bwrap) {
+        allow(cage, rules, known, "/proc", MAY_READ, true);
+        return;
+    }
+    for (size_t index = 0; index < sizeof own / sizeof *own; index++) {
+        char *name = text("/proc/self/%s", own[index]);
+        allow(cage, rules, known, name, MAY_READ, true);
+        free(name);
+    }
+}
+
 void apply_landlock(struct cage *cage) {
     int abi = landlock_abi();
     if (!abi) return;
@@ -92,9 +108,7 @@ void apply_landlock(struct cage *cage) {
         allow(cage, rules, ruleset.files, path->name, path->rights, false);
     }
     if (cage->temporary) allow(cage, rules, ruleset.files, cage->temporary, MAY_READ | MAY_WRITE, false);
-    // A fresh /proc shows only what is within; of the machine's only our own part.
-    const char *self = cage->namespaces & NS_MOUNT ? "/proc" : "/proc/self";
-    allow(cage, rules, ruleset.files, self, MAY_READ, true);
+    allow_proc(cage, rules, ruleset.files);
     if (syscall(RESTRICT_SELF, rules, 0)) lack(cage, "Landlock; this kernel has it and refuses it: %s", strerror(errno));
     close(rules);
     cage->landlock = abi;

@@ -62,6 +62,8 @@ void set_limits(const struct cage *cage) {
     // Inside a user namespace the kernel counts only what is within; outside, all that the user has. The init counts, too.
     unsigned long others = cage->namespaces & NS_USER ? 1 : processes_of_user();
     limit(cage, RLIMIT_NPROC, "NPROC", limits->processes + others);
+    // Of the processor there is no limit but this: the core goes first.
+    if (cage->level == UNTRUSTED) setpriority(PRIO_PROCESS, 0, 10);
     if (cage->level == UNTRUSTED) prctl(PR_SET_MDWE, 1, 0, 0, 0);  // beside seccomp; not every kernel has it
 }
 

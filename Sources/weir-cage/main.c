@@ -59,8 +59,7 @@ int main(int argc, char **argv) {
     add_surroundings(&cage);
     add_system_paths(&cage);
     if (cage.in_bwrap) {
-        cage.temporary = "/tmp";
-        cage.temporary_is_sized = true;
+        take_temporary_folder(&cage);
         become_worker(&cage);
     }
     if (!strcmp(cage.back_end, "bwrap")) run_bwrap(&cage, given);

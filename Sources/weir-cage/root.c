@@ -70,14 +70,21 @@ static int make(const struct plan *plan) {
     return 0;
 }
 
-static int make_temporary_folder(const struct cage *cage) {
+/// Mounts it, or changes what bubblewrap has mounted.
+static int mount_temporary_folder(const struct cage *cage, unsigned long how) {
     // What a kernel takes for a file's name and so on is not in the size.
     char options[96];
     int used = snprintf(options, sizeof options, "mode=700,size=%lu,nr_inodes=4096", cage->limits.file_size);
     if (cage->has_own_user) snprintf(options + used, sizeof options - (size_t)used, ",uid=%u,gid=%u", NOBODY, NOBODY);
-    if (mkdir("/tmp", 0700) && errno != EEXIST) return -1;
-    unsigned long flags = MS_NOSUID | MS_NODEV | (cage->level == UNTRUSTED ? MS_NOEXEC : 0);
+    unsigned long flags = how | MS_NOSUID | MS_NODEV | (cage->level == UNTRUSTED ? MS_NOEXEC : 0);
     return mount("tmpfs", "/tmp", "tmpfs", flags, options);
+}
+
+void take_temporary_folder(struct cage *cage) {
+    cage->temporary = "/tmp";
+    cage->temporary_is_sized = true;
+    // Without these bounds it is nothing for an untrusted one.
+    if (mount_temporary_folder(cage, MS_REMOUNT) && cage->level == UNTRUSTED) cage->temporary = NULL;
 }
 
 static int make_devices(void) {
@@ -104,7 +111,8 @@ const char *enter_root(struct cage *cage, const struct plan *plan) {
     char *old = text("%s" OLD, places[place]);
     if (mkdir(old, 0700) || syscall(SYS_pivot_root, places[place], old) || chdir("/")) return "pivot_root";
     free(old);
-    if (make_temporary_folder(cage)) return "a temporary folder in memory";
+    if (mkdir("/tmp", 0700) && errno != EEXIST) return "/tmp";
+    if (mount_temporary_folder(cage, 0)) return "a temporary folder in memory";
     if (make_devices()) return "/dev";
     if (make(plan)) return failed_step;
     if (mkdir("/proc", 0555) && errno != EEXIST) return "/proc";

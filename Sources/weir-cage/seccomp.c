@@ -17,9 +17,12 @@ bool has_seccomp(void) {
 
 void apply_seccomp(const struct cage *cage) {
 #define PROGRAM(name) ((struct sock_fprog){sizeof name / sizeof *name, (struct sock_filter *)name})
+    struct sock_fprog visible = PROGRAM(seccomp_visible);
     struct sock_fprog program = cage->level == UNTRUSTED ? PROGRAM(seccomp_untrusted)
         : cage->network                                  ? PROGRAM(seccomp_network)
                                                          : PROGRAM(seccomp_confined);
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
+    bool sees_machine = !(cage->namespaces & NS_MOUNT);
+    if ((sees_machine && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &visible)) ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
         lack(cage, "seccomp; this kernel refuses it: %s", strerror(errno));
 }

@@ -1,7 +1,9 @@
 // Writes Sources/weir-cage/seccomp_programs.h from calls.h, by libseccomp: a BPF program for each level and architecture.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #define CONFINED 1
 #define NETWORK 2
 #define UNTRUSTED 4
+#define NONE 0
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
@@ -24,7 +27,7 @@
 static const struct {
     const char *name;
     unsigned level;
-} programs[] = {{"confined", CONFINED}, {"network", NETWORK}, {"untrusted", UNTRUSTED}};
+} programs[] = {{"confined", CONFINED}, {"network", NETWORK}, {"untrusted", UNTRUSTED}, {"visible", NONE}};
 
 static const struct {
     const char *macro;
@@ -56,15 +59,31 @@ static void fill(scmp_filter_ctx filter, unsigned level) {
         rule(filter, SCMP_ACT_ALLOW, #name, sizeof comparisons / sizeof *comparisons, comparisons); \
     }
 #define DENY(name, error, reason) rule(filter, SCMP_ACT_ERRNO(error), #name, 0, NULL);
+#define VISIBLE(name, reason)
 #include "calls.h"
+#undef CALL
+#undef IF
+#undef DENY
+#undef VISIBLE
     // Explicit, since the rest of what these calls can do is answered with ENOSYS, which misleads.
     if (!(level & NETWORK)) rule(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 0, NULL);
+    const struct scmp_arg_cmp stack[] = {SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_GROWSDOWN, MAP_GROWSDOWN)};
+    if (!(level & UNTRUSTED)) rule(filter, SCMP_ACT_ERRNO(EACCES), "mmap", 1, stack);
     if (level & UNTRUSTED) {
         const struct scmp_arg_cmp both[] = {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC)};
         const struct scmp_arg_cmp executable[] = {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC)};
         rule(filter, SCMP_ACT_ERRNO(EACCES), "mmap", 1, both);
         rule(filter, SCMP_ACT_ERRNO(EACCES), "mprotect", 1, executable);
     }
+}
+
+/// The program that is set beside the level's.
+static void fill_visible(scmp_filter_ctx filter) {
+#define CALL(name, levels, reason)
+#define IF(name, levels, reason, ...)
+#define DENY(name, error, reason)
+#define VISIBLE(name, reason) rule(filter, SCMP_ACT_ERRNO(EPERM), #name, 0, NULL);
+#include "calls.h"
 }
 
 static void print(scmp_filter_ctx filter, const char *name) {
@@ -94,7 +113,8 @@ int main(void) {
     for (unsigned machine = 0; machine < sizeof machines / sizeof *machines; machine++) {
         printf("%s defined(%s)\n", machine ? "#elif" : "#if", machines[machine].macro);
         for (unsigned program = 0; program < sizeof programs / sizeof *programs; program++) {
-            scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+            unsigned level = programs[program].level;
+            scmp_filter_ctx filter = seccomp_init(level == NONE ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(ENOSYS));
             if (!filter) check(-ENOMEM, "seccomp_init");
             check(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "SCMP_FLTATR_ACT_BADARCH");
             if (machines[machine].arch != seccomp_arch_native()) {
@@ -102,7 +122,11 @@ int main(void) {
                 check(seccomp_arch_remove(filter, SCMP_ARCH_NATIVE), "seccomp_arch_remove");
             }
             check(seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2), "SCMP_FLTATR_CTL_OPTIMIZE");
-            fill(filter, programs[program].level);
+            if (level == NONE) {
+                fill_visible(filter);
+            } else {
+                fill(filter, level);
+            }
             print(filter, programs[program].name);
             seccomp_release(filter);
         }
