@@ -102,7 +102,7 @@ static int make_devices(void) {
 }
 
 const char *enter_root(struct cage *cage, const struct plan *plan) {
-    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) return "mount namespace";
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) return "mount";
     // Any folder will do to put the new root on: from there it takes the old one's place.
     static const char *const places[] = {"/tmp", "/run", "/usr"};
     size_t place = 0;
