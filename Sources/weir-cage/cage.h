@@ -47,6 +47,7 @@ struct cage {
     // What was got.
     unsigned namespaces;
     int landlock;  ///< The kernel's ABI in force, 0: none.
+    pid_t guard;  ///< The first process, without a pid namespace the worker's parent.
     uid_t user;  ///< The worker's user, seen from outside.
     bool has_own_user;  ///< It is not that of the core, which is root.
     char lack[160];  ///< Why there are no namespaces, "" if there are.

@@ -60,7 +60,9 @@ void set_limits(const struct cage *cage) {
     limit(cage, RLIMIT_RTPRIO, "RTPRIO", 0);
     limit(cage, RLIMIT_NICE, "NICE", 0);
     // Inside a user namespace the kernel counts only what is within; outside, all that the user has. The init counts, too.
-    unsigned long others = cage->namespaces & NS_USER ? 1 : processes_of_user();
+    // Of root's it counts none, and a new user has none.
+    bool is_counted = getuid() && !cage->has_own_user;
+    unsigned long others = cage->namespaces & NS_USER ? 1 : is_counted ? processes_of_user() : 0;
     limit(cage, RLIMIT_NPROC, "NPROC", limits->processes + others);
     // Of the processor there is no limit but this: the core goes first.
     if (cage->level == UNTRUSTED) setpriority(PRIO_PROCESS, 0, 10);
@@ -87,8 +89,12 @@ void drop_capabilities(const struct cage *cage) {
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) prctl(PR_CAPBSET_DROP, capability);
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
-    if (syscall(SYS_capset, &header, none)) lack(cage, "to be without capabilities: %s", strerror(errno));
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}}, left[2];
+    // A hardened unit refuses the call itself, and has left nothing to drop.
+    bool is_dropped = !syscall(SYS_capset, &header, none);
+    int error = errno;
+    if (!is_dropped && !syscall(SYS_capget, &header, left)) is_dropped = !memcmp(left, none, sizeof none);
+    if (!is_dropped) lack(cage, "to be without capabilities: %s", strerror(error));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) lack(cage, "no_new_privs; this kernel: %s", strerror(errno));
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /// The signals as a program expects them.
@@ -25,16 +26,30 @@ static noreturn void run(struct cage *cage) {
     fail(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "'%s' cannot be run: %s", cage->program, strerror(errno));
 }
 
+/// A hardened unit of the core's may forbid memory that is both writable and executable to all that it starts.
+static bool may_compile(void) {
+    void *place = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return place != MAP_FAILED && !munmap(place, 4096);
+}
+
+/// Node would end with a failed assertion.
+static void interpret_only(void) {
+    const char *given = getenv("NODE_OPTIONS");
+    char *all = text("%s%s--jitless", given ? given : "", given && *given ? " " : "");
+    if (setenv("NODE_OPTIONS", all, 1)) fail(STATUS_SYSTEM, "out of memory");
+    free(all);
+}
+
 void become_worker(struct cage *cage) {
     reset_signals();
     if (!(cage->namespaces & NS_USER)) become_user(cage, cage->user);
     drop_capabilities(cage);
-    if (!(cage->namespaces & NS_PID)) end_with_parent(SIGKILL);
+    if (!(cage->namespaces & NS_PID)) {
+        end_with_parent(SIGKILL);
+        if (getppid() != cage->guard) _exit(1);
+    }
     const char *temporary = cage->temporary ? cage->temporary : "/nonexistent";
-    // What V8 compiles would have to be both writable and executable.
-    const char *node = getenv("NODE_OPTIONS");
-    char *jitless = text("%s%s--jitless", node ? node : "", node && *node ? " " : "");
-    if (cage->level == UNTRUSTED && setenv("NODE_OPTIONS", jitless, 1)) fail(STATUS_SYSTEM, "out of memory");
+    if (cage->level == UNTRUSTED || !may_compile()) interpret_only();
     if (setenv("HOME", temporary, 1) || setenv("TMPDIR", temporary, 1)) fail(STATUS_SYSTEM, "out of memory");
     set_limits(cage);
     apply_landlock(cage);
@@ -55,6 +70,7 @@ int main(int argc, char **argv) {
     }
     if (!has_seccomp()) lack(&cage, "seccomp; this kernel lacks it");
     choose_user(&cage);
+    cage.guard = getpid();
     size_t given = cage.paths.count;
     add_surroundings(&cage);
     add_system_paths(&cage);

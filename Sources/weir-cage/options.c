@@ -62,7 +62,7 @@ static bool choice(const char *value, const char *name, const char *no, const ch
 }
 
 static char *absolute(const char *folder, const char *path) {
-    if (!*path) misused("a path is empty%s", "");
+    if (!path[strspn(path, "/")]) misused("'%s' is no path that a cage could be made of", path);
     return *path == '/' ? must(strdup(path)) : text("%s/%s", folder, path);
 }
 

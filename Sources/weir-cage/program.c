@@ -48,6 +48,8 @@ static char *look_up(const struct cage *cage, const char *name) {
 void find_program(struct cage *cage) {
     cage->program = look_up(cage, cage->argv[0]);
     if (!cage->program) fail(STATUS_NOT_FOUND, "'%s' was not found", cage->argv[0]);
+    // Python looks up its own name in PATH, and might find what we did not take.
+    cage->argv[0] = cage->program;
     struct stat status;
     if (stat(cage->program, &status)) fail(STATUS_NOT_FOUND, "'%s': %s", cage->program, strerror(errno));
     if (!S_ISREG(status.st_mode) || access(cage->program, X_OK)) fail(STATUS_NOT_EXECUTABLE, "'%s' is not executable", cage->program);

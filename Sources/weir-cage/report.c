@@ -35,7 +35,7 @@ static void put_namespaces(FILE *file, unsigned got) {
     fputs("],", file);
 }
 
-static void put_limits(FILE *file) {
+static void put_limits(FILE *file, const struct cage *cage) {
     static const struct {
         const char *name;
         int which;
@@ -43,8 +43,11 @@ static void put_limits(FILE *file) {
     fputs("\"rlimits\":{", file);
     for (size_t index = 0; index < sizeof limits / sizeof *limits; index++) {
         struct rlimit limit;
-        if (!getrlimit(limits[index].which, &limit))
-            fprintf(file, "%s\"%s\":%llu", index ? "," : "", limits[index].name, (unsigned long long)limit.rlim_cur);
+        if (getrlimit(limits[index].which, &limit)) continue;
+        unsigned long value = limit.rlim_cur;
+        // Without a user namespace those of the user that were there before are in the kernel's number.
+        if (limits[index].which == RLIMIT_NPROC && value > cage->limits.processes) value = cage->limits.processes;
+        fprintf(file, "%s\"%s\":%lu", index ? "," : "", limits[index].name, value);
     }
     fputc('}', file);
 }
@@ -58,7 +61,7 @@ void write_report(const struct cage *cage, int descriptor) {
     put_namespaces(file, cage->namespaces);
     fprintf(file, "\"no_new_privs\":true,\"network\":%s,", cage->network ? "true" : "false");
     fprintf(file, "\"temporary\":\"%s\",", !cage->temporary ? "none" : cage->temporary_is_sized ? "memory" : "disk");
-    put_limits(file);
+    put_limits(file, cage);
     if (*cage->lack) {
         fputs(",\"lacks\":", file);
         put_string(file, cage->lack);

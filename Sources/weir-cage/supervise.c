@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +47,10 @@ static noreturn void init(struct cage *cage, int ended) {
     sigaction(SIGUSR1, &action, NULL);
     become_user(cage, NOBODY);
     drop_capabilities(cage);
-    // The kernel forgets it when the user changes; who would notice too late ends with the pipe.
+    // The kernel forgets it when the user changes.
     end_with_parent(SIGKILL);
+    struct pollfd guard = {.fd = ended};
+    if (poll(&guard, 1, 0) < 0 || guard.revents) _exit(1);
     pid_t pid = fork();
     if (pid < 0) fail(STATUS_SYSTEM, "fork: %s", strerror(errno));
     if (!pid) become_worker(cage);
@@ -103,7 +106,10 @@ void supervise(struct cage *cage) {
     pid_t child = -1;
     if (!cage->without_namespaces) child = fork_into_namespaces(cage);
     bool has_init = child >= 0;
-    if (!child) init(cage, ends[1]);
+    if (!child) {
+        close(ends[0]);
+        init(cage, ends[1]);
+    }
     int kept = ends[0];
     if (!has_init) {
         check_without_namespaces(cage);
@@ -129,7 +135,11 @@ void supervise(struct cage *cage) {
         int signal = sigwaitinfo(&all, &info);
         if (signal == SIGCHLD) {
             int status;
-            if (waitpid(child, &status, WNOHANG) != child) continue;
+            // The others are what its descendants have left behind.
+            pid_t found;
+            do found = waitpid(-1, &status, WNOHANG);
+            while (found > 0 && found != child);
+            if (found != child) continue;
             if (has_init) {
                 int inner;
                 if (read(ends[0], &inner, sizeof inner) == sizeof inner) status = inner;

@@ -1,5 +1,6 @@
 """What the launcher is beside a wall: it ends with what it started, says what it got, refuses by name, and runs every language."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -53,9 +54,12 @@ def caged():
 
     yield start
     for process in started:
-        if process.poll() is None:
+        # Whoever of its group is left over, too.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait(5)
+        process.stdout.close()
+        process.stderr.close()
 
 
 def run(options, *command, **more) -> subprocess.CompletedProcess:
@@ -93,6 +97,14 @@ def test_the_exit_status_is_passed_on(options):
 @modes()
 def test_death_by_a_signal_is_passed_on(options):
     assert run(options, "bash", "-c", "kill -SEGV $$").returncode == -signal.SIGSEGV
+
+
+@modes()
+def test_what_it_leaves_behind_is_reaped(options):
+    """Else they would be counted, and it could start no more."""
+    code = "import os\nfor count in range(100):\n    if os.fork() == 0:\n        os.fork()\n        os._exit(0)\n    os.wait()\nprint('all')"
+    result = run(options, PYTHON, "-c", code)
+    assert result.stdout == b"all\n", result.stderr
 
 
 @modes()
@@ -212,6 +224,7 @@ def test_it_explains_without_running_anything():
     explained = json.loads(result.stdout)
     assert result.returncode == 0 and explained["level"] == "untrusted"
     assert explained["rlimits"]["memory"] == 100 << 20 and explained["rlimits"]["files"] == 50
+    assert explained["rlimits"]["processes"] == 32
     assert explained["paths"]["/usr/lib"] == "r" and "/bin" not in explained["paths"] and "/etc/passwd" not in explained["paths"]
 
 
@@ -221,6 +234,7 @@ def test_it_explains_without_running_anything():
         ["--level", "trusted", "--", "true"], ["--", "true"], ["--level", "confined"], ["--level", "confined", "--memory", "0", "--", "true"],
         ["--level", "confined", "--memory", "99999999999g", "--", "true"], ["--level", "untrusted", "--network", "--", "true"],
         ["--level", "untrusted", "--write", "/tmp", "--", "true"], ["--unknown"], ["--level", "confined", "--read", "", "--", "true"],
+        ["--level", "confined", "--read", "//", "--", "true"],
     ], ids=" ".join)
 def test_misuse_is_said(arguments):
     result = subprocess.run([CAGE, *arguments], env=ENVIRONMENT, capture_output=True, timeout=10)
