@@ -60,15 +60,16 @@ public enum JSON: Sendable, Hashable {
     /// RFC 7396: what `self` becomes when `patch` is merged into it.
     public func merging(_ patch: JSON) -> JSON {
         guard case .object(let changes) = patch else { return patch }
-        var result = object ?? JSONObject()
-        for member in changes.members {
-            if member.value == .null {
-                result[member.key] = nil
-            } else {
-                result[member.key] = (result[member.key] ?? .null).merging(member.value)
-            }
+        let old = object ?? JSONObject()
+        let (before, after) = (old.values, changes.values)
+        var members: [JSONObject.Member] = []
+        for member in old.members where after[member.key] != .null {
+            members.append(.init(key: member.key, value: after[member.key].map { member.value.merging($0) } ?? member.value))
         }
-        return .object(result)
+        for member in changes.members where before[member.key] == nil && member.value != .null {
+            members.append(.init(key: member.key, value: JSON.null.merging(member.value)))
+        }
+        return .object(JSONObject(unique: members))
     }
 }
 
@@ -109,9 +110,17 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         }
     }
 
+    /// The values by their names, for work on all of them: a search for each costs the square of their number.
+    fileprivate var values: [String: JSON] {
+        Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// Equal if the same names have equal values, in any order.
     public static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.members.count == right.members.count && left.members.allSatisfy { right[$0.key] == $0.value }
+        guard left.members.count == right.members.count else { return false }
+        guard left.members.count > 8 else { return left.members.allSatisfy { right[$0.key] == $0.value } }
+        let values = right.values
+        return left.members.allSatisfy { values[$0.key] == $0.value }
     }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(members.count) }

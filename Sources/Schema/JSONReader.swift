@@ -9,14 +9,18 @@ public struct JSONFailure: Error, Sendable, Equatable, CustomStringConvertible {
 /// The one strict parser for everything that a worker sends: json-c behind a scan that closes its leniencies.
 ///
 /// Not thread-safe: one reader a link. Refused are invalid UTF-8, duplicate names, lone surrogates, control characters,
-/// integers beyond ±2^53, numbers that overflow, nesting beyond `maximumDepth`, and anything but one value.
+/// integers beyond ±2^53, numbers that overflow, nesting beyond `maximumDepth`, more values than `maximumValues`, and anything but
+/// one value.
 public final class JSONReader {
     /// Arrays and objects within each other, at most.
     public let maximumDepth: Int
+    /// Arrays, objects and commas in one line, at most: what a tree of many small values costs is a hundred times their bytes.
+    public let maximumValues: Int
     private let tokener: UnsafeMutablePointer<json_tokener>?
 
-    public init(maximumDepth: Int = 64) {
+    public init(maximumDepth: Int = 64, maximumValues: Int = .max) {
         self.maximumDepth = maximumDepth
+        self.maximumValues = maximumValues
         // The scan counts levels; json-c's own bound, which counts a scalar as a level, must only not be lower.
         tokener = json_tokener_new_ex(Int32(maximumDepth + 1))
         json_tokener_set_flags(tokener, Int32(JSON_TOKENER_STRICT))
@@ -29,7 +33,7 @@ public final class JSONReader {
     }
 
     public func read(_ line: UnsafeRawBufferPointer) throws(JSONFailure) -> JSON {
-        var scan = JSONScan(line, maximumDepth: maximumDepth)
+        var scan = JSONScan(line, maximumDepth: maximumDepth, maximumValues: maximumValues)
         try scan.run()
         guard line.count <= Int32.max - 1 else { throw JSONFailure("the line is longer than 2 GiB") }
         json_tokener_reset(tokener)

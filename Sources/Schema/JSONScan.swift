@@ -11,10 +11,14 @@ struct JSONScan {
     private(set) var memberCount = 0
     private let maximumDepth: Int
     private var depth = 0
+    /// Elements and members, by the commas and brackets that each of them needs.
+    private let maximumValues: Int
+    private var valueCount = 0
 
-    init(_ text: UnsafeRawBufferPointer, maximumDepth: Int) {
+    init(_ text: UnsafeRawBufferPointer, maximumDepth: Int, maximumValues: Int) {
         self.text = text
         self.maximumDepth = maximumDepth
+        self.maximumValues = maximumValues
     }
 
     /// Scans to the end; the sentence says what is wrong, without its offset.
@@ -23,11 +27,15 @@ struct JSONScan {
         while index < text.count {
             let byte = text[index]
             switch byte {
-            case 0x20, 0x09, 0x0A, 0x0D, UInt8(ascii: ","):
+            case 0x20, 0x09, 0x0A, 0x0D:
+                index += 1
+            case UInt8(ascii: ","):
+                try count()
                 index += 1
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
                 if depth > maximumDepth { throw failure("nesting deeper than \(maximumDepth)") }
+                try count()
                 index += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
@@ -43,6 +51,11 @@ struct JSONScan {
             default: throw failure("unexpected character")
             }
         }
+    }
+
+    private mutating func count() throws(JSONFailure) {
+        valueCount += 1
+        if valueCount > maximumValues { throw failure("more than \(maximumValues) values") }
     }
 
     private func failure(_ what: String) -> JSONFailure { JSONFailure("\(what) at byte \(index)") }

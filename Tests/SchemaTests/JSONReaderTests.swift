@@ -43,6 +43,29 @@ struct JSONReaderTests {
         #expect(isRead == (vector.verdict == "accept"), "\(vector.why ?? "")")
     }
 
+    @Test("a line has at most so many values, be they elements, members, or arrays and objects within each other")
+    func values() throws {
+        let reader = JSONReader(maximumValues: 4)
+        for line in ["[0,0,0,0]", #"{"a":0,"b":0,"c":{}}"#, "[[[[]]]]", #"{"a":",,,,,,[[[[["}"#] {
+            #expect((try? reader.read(Array(line.utf8))) != nil, "\(line)")
+        }
+        for line in ["[0,0,0,0,0]", #"{"a":0,"b":0,"c":{"d":[]}}"#, "[[[[[]]]]]", "[[0],[0],[0]]"] {
+            #expect(throws: JSONFailure.self) { try reader.read(Array(line.utf8)) }
+        }
+    }
+
+    @Test("objects of many members are merged and compared in the time that it takes to read them")
+    func largeObjects() throws {
+        let members = (0..<30_000).map { #""k\#($0)":\#($0)"# }
+        let many = try JSONReader().read(Array("{\(members.joined(separator: ","))}".utf8))
+        let others = try JSONReader().read(Array("{\(members.reversed().joined(separator: ","))}".utf8))
+        let began = ContinuousClock.now
+        #expect(many == others)
+        #expect(JSON.null.merging(many) == many)
+        #expect(many.merging(others) == many)
+        #expect(ContinuousClock.now - began < .seconds(10), "quadratic work takes minutes")
+    }
+
     @Test("what the writer writes reads back as the same value")
     func roundTrip() throws {
         let value: JSON = [
