@@ -56,7 +56,8 @@ extension FlowRecord {
 
     /// About how many bytes of memory the flow takes.
     package var footprint: Int {
-        4096 + trafficFootprint + metadata.json.footprint + (backup?.wrappedValue.footprint ?? 0)
+        4096 + trafficFootprint + metadata.json.footprint + comment.utf8.count + (error?.message.utf8.count ?? 0)
+            + (backup?.wrappedValue.footprint ?? 0)
     }
 }
 

@@ -2,6 +2,7 @@ import FlowModel
 import NIOCore
 import ProxyKernel
 import Schema
+import Synchronization
 
 /// Sends requests of ended flows once more, with all their events but the client's, one after the other or all at once.
 ///
@@ -15,6 +16,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
     private let parts: HTTPParts
     private let concurrency: Int
     private var queue: [HTTPFlow] = []
+    private let count = Mutex(0)
     private var running: [String: Exchange] = [:]
     private var isStopping = false
     private var idle: [EventLoopPromise<Void>] = []
@@ -31,12 +33,15 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
 
     package func replay(_ flow: HTTPFlow) throws(ReplayRefusal) {
         if let reason = Self.obstacle(flow) { throw ReplayRefusal(reason) }
+        count.withLock { $0 += 1 }
         loop.execute {
             guard !self.isStopping else { return }
             self.queue.append(flow)
             self.pump()
         }
     }
+
+    package var waiting: Int { count.withLock { $0 } }
 
     /// Succeeds when nothing is queued or under way.
     package func whenIdle() -> EventLoopFuture<Void> {
@@ -73,6 +78,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         while running.count < concurrency, !queue.isEmpty {
             // The same flow twice: one after the other.
             guard running[queue[0].id] == nil else { return }
+            count.withLock { $0 -= 1 }
             begin(queue.removeFirst())
         }
         if isIdle {

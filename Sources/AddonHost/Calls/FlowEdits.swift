@@ -5,6 +5,9 @@ import Schema
 
 /// The calls that change flows, live or ended: whole or not at all, the state before the first change being remembered for `flow.revert`.
 enum FlowEdits {
+    /// Requests that wait to be sent again; each keeps its flow in memory.
+    private static let maximumReplays = 1000
+
     static let table: [CoreCall] = [
         CoreCall(
             method: "flow.set",
@@ -64,6 +67,10 @@ enum FlowEdits {
                 try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
                     guard !flow.isLive else { throw .conflict("the flow has not ended") }
                     guard let replays = worker.host.replays else { throw .conflict("nothing is replayed here") }
+                    guard replays.waiting < maximumReplays else {
+                        throw CallFailure(
+                            code: -32010, kind: "overloaded", message: "\(maximumReplays) requests wait to be sent again")
+                    }
                     do throws(ReplayRefusal) {
                         guard case .http(let flow) = flow.anyFlow else {
                             throw ReplayRefusal("only requests of HTTP are replayed")
