@@ -21,8 +21,16 @@ public final class OptionStore: Sendable {
         var isSettled = false
         var observers: [@Sendable (Settings) -> Void] = []
 
+        func bytes(with settings: Settings) -> Int {
+            entries.reduce(0) { $0 + $1.option.name.utf8.count + 4 + settings.json($1.option).encoded.count }
+        }
+
         func option(_ name: String) -> (any AnyOption)? { entries.first { $0.option.name == name }?.option }
     }
+
+    /// Names and values of all options as JSON, where a worker makes them more: `initialize` and `configure` carry them all, in lines of
+    /// which many readers take no more than 60,000 bytes.
+    public static let maximumBytes = 40_000
 
     private let state: Mutex<State>
     private let scope: OptionScope
@@ -115,7 +123,9 @@ public final class OptionStore: Sendable {
 
     /// Reads values for options that may be changed now, by their names; changes nothing yet.
     public func proposal(_ values: JSONObject) throws(OptionRefusal) -> OptionProposal {
-        let (entries, settings) = state.withLock { ($0.entries, $0.settings) }
+        let present = state.withLock { $0 }
+        let (entries, settings) = (present.entries, present.settings)
+        var after = settings
         var proposal = OptionProposal()
         for (name, value) in values.members.map({ ($0.key, $0.value) }) {
             guard let option = entries.first(where: { $0.option.name == name })?.option else { throw .unknown(name) }
@@ -124,6 +134,12 @@ public final class OptionStore: Sendable {
             do throws(OptionFailure) { try changed.set(option, value) } catch { throw .value(name, error.description) }
             guard changed.json(option) != settings.json(option) else { continue }
             proposal.changes.append((option, changed.json(option)))
+            try? after.set(option, value)
+        }
+        let bytes = present.bytes(with: after)
+        guard bytes <= max(Self.maximumBytes, present.bytes(with: settings)) else {
+            let name = proposal.changes.max { $0.json.encoded.count < $1.json.encoded.count }?.option.name ?? ""
+            throw .value(name, "all options together would have \(bytes) bytes, more than \(Self.maximumBytes)")
         }
         return proposal
     }
@@ -161,6 +177,9 @@ extension OptionStore.State {
             return
         }
         entries.append(OptionStore.Entry(option: option, worker: worker))
+        guard bytes(with: settings) <= OptionStore.maximumBytes else {
+            throw OptionFailure("with '\(name)' all options together have more than \(OptionStore.maximumBytes) bytes")
+        }
         let given = waiting.filter { $0.name == name }
         waiting.removeAll { $0.name == name }
         for assignment in given {
