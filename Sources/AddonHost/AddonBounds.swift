@@ -31,7 +31,7 @@ struct AddonBounds: Sendable {
     init(_ settings: Settings) {
         let options = AddonOptions.table
         func milliseconds(_ option: Option<Double>, atLeast least: Int64 = 1) -> Int64 {
-            max(least, Int64(min(settings[option], 1e9) * 1000))
+            max(least, Int64(max(0, min(settings[option], 1e9)) * 1000))
         }
         link.maximumInFlight = max(1, settings[options.maximumInFlight])
         link.maximumBytesInFlight = max(1024, settings[options.maximumBytesInFlight])
@@ -39,6 +39,8 @@ struct AddonBounds: Sendable {
         link.ownLine = max(1024, settings[options.lineLimit])
         link.streamCredit = min(max(4096, settings[options.streamCredit]), 1 << 30)
         link.maximumStreams = max(0, settings[options.maximumStreams])
+        link.maximumCalls = max(1, settings[options.maximumCalls])
+        link.readingShare = min(1, max(0.001, settings[options.readingShare]))
         link.handshakeTimeout = milliseconds(options.handshakeTimeout)
         link.pingInterval = milliseconds(options.pingInterval, atLeast: 0)
         link.pingTimeout = milliseconds(options.pingTimeout)

@@ -45,6 +45,10 @@ extension AddonHost {
     /// All workers, in the order of their addons.
     var workers: [Worker] { addons.flatMap(\.workers) }
 
+    var attachedCount: Int {
+        addons.reduce(0) { count, addon in if case .attached = addon.form { count + addon.workers.count } else { count } }
+    }
+
     /// All addons, in their order.
     var addons: [Addon] { state.withLock { $0.addons } }
 
@@ -56,7 +60,9 @@ extension AddonHost {
             state.listeners[ObjectIdentifier(worker)] = nil
             rebuild(&state)
         }
-        if isLast { commands.forget(worker.addon) }
+        guard isLast else { return updateTick() }
+        commands.forget(worker.addon)
+        troubles.forget(worker.addon.place)
         updateTick()
     }
 

@@ -22,6 +22,7 @@ package final class AddonHost: Sendable {
     var replays: (any FlowReplays)? { state.withLock { $0.replays } }
     /// The users, besides root and our own, whose processes may attach.
     let uids: Set<UInt32>
+    let maximumAttached: Int
     let options: OptionStore
     let commands = CommandRegistry()
     let metrics: Metrics
@@ -54,6 +55,7 @@ package final class AddonHost: Sendable {
         self.flows = flows
         metrics = Metrics(beside: counters)
         uids = Set(settings[AddonHostOptions.table.socketUIDs].compactMap { UInt32($0) })
+        maximumAttached = settings[AddonHostOptions.table.maximumAttached]
         log = AddonLog(logger: logger)
         poison = Poison(folder: HomePath.expanded(settings[ProxyOptions.table.confdir]) + "/transcripts")
         troubles = TroubleLog(log: log)

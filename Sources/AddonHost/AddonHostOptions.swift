@@ -5,6 +5,8 @@ package struct AddonHostOptions: OptionTable {
     package let scripts = Option<[String]>("scripts", [], "The addons, as `--addon` takes them.")
     package let socketUIDs = Option<[String]>(
         "addon_socket_uids", [], "Numeric users, besides root and our own, whose processes may attach at `--addon-socket`.")
+    package let maximumAttached = Option<Int>(
+        "addon_max_attached", 64, "Workers that are attached at a time; more are refused.")
 
     package init() {}
     package static let table = AddonHostOptions()

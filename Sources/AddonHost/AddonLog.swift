@@ -6,9 +6,12 @@ struct AddonLog: Sendable {
     /// True while a line of this kind is being logged.
     @TaskLocal static var isWriting = false
     let logger: Logger
+    /// Bytes of one line, at most. Much of it may be a worker's own words, which must not end the line, nor move a terminal's cursor.
+    private static let maximumLength = 16_384
 
     /// A line about a worker, or one that it wrote.
     func line(_ level: Logger.Level, _ name: String, _ text: String) {
+        let text = OutputLines.visible(Array(text.utf8.prefix(Self.maximumLength)))
         Self.$isWriting.withValue(true) { logger.log(level: level, "[\(name)] \(text)") }
     }
 

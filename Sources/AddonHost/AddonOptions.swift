@@ -69,6 +69,12 @@ package struct AddonOptions: OptionTable {
         "Bytes of a streamed body that a worker is sent, and may send, before the other side has dealt with some.")
     package let maximumStreams = Option<Int>(
         "addon_max_streams", 256, "Bodies that one worker has as streams at a time; the events of more fail as overload.")
+    package let maximumCalls = Option<Int>(
+        "addon_max_calls", 256, "Calls of one worker that are being answered at a time; more are refused as overloaded.")
+    package let readingShare = Option<Double>(
+        "addon_reading_share", 0.05,
+        "The share of its event loop's time that reading from one worker may take, beyond the answers to its events; one that sends more is read more slowly. 1 is no bound."
+    )
     package let pingInterval = Option<Double>(
         "addon_ping_interval", 15, "Seconds of silence after which an idle worker is asked whether it lives; 0 never asks.")
     package let pingTimeout = Option<Double>(

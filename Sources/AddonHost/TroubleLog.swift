@@ -16,6 +16,9 @@ final class TroubleLog: Sendable {
 
     init(log: AddonLog) { self.log = log }
 
+    /// The worker does not come back.
+    func forget(_ place: Int) { recent.withLock { recent in recent = recent.filter { $0.key.place != place } } }
+
     func report(_ subscription: Subscription, _ failure: LinkFailure) {
         let now = MonotonicClock.now
         let key = Key(place: subscription.worker.addon.place, hook: subscription.name, cause: failure.cause)

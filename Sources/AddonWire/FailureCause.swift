@@ -51,9 +51,13 @@ package struct LinkFailure: Error, Sendable, Equatable, CustomStringConvertible 
     package let cause: FailureCause
     package let note: String
 
+    /// A longer note is cut: it may be the worker's own text, and goes into the log and the flow.
+    package static let maximumNote = 1024
+
     package init(_ cause: FailureCause, _ note: String) {
         self.cause = cause
-        self.note = note
+        self.note =
+            note.utf8.count <= Self.maximumNote ? note : String(decoding: note.utf8.prefix(Self.maximumNote), as: UTF8.self) + "…"
     }
 
     package var description: String { "\(note) (\(cause.rawValue))" }

@@ -47,6 +47,7 @@ package struct HookRequest: Sendable {
         timeout = try object.positive("timeout_ms", at: path).map { Int64($0) }
         policy = try object.word("on_failure", FailurePolicy.self, at: path)
         fields = try object.optional("fields", [String].self, at: path) ?? []
+        try InitializeResult.bound(fields.count, at: "\(path).fields")
         isIdempotent = try object.optional("idempotent", Bool.self, at: path) ?? false
         order = try object.optional("order", Int.self, at: path) ?? 0
         if policy == .retry, !isIdempotent {

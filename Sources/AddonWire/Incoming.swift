@@ -10,6 +10,9 @@ package enum Incoming: Sendable, Equatable {
     case call(id: JSON, method: String, params: JSON)
     case notification(method: String, params: JSON)
 
+    /// Bytes of a call's id, which is kept until the call is answered.
+    package static let maximumID = 256
+
     /// Why a line cannot be any of these; it costs the connection.
     package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         package let description: String
@@ -27,6 +30,9 @@ package enum Incoming: Sendable, Equatable {
             }
             let params = object["params"] ?? [:]
             if let id = object["id"], id != .null {
+                guard id.double != nil || (id.string?.utf8.count ?? .max) <= Self.maximumID else {
+                    throw Failure(description: "id: expected a number or a string of at most \(Self.maximumID) bytes")
+                }
                 self = .call(id: id, method: method, params: params)
             } else {
                 self = .notification(method: method, params: params)

@@ -29,17 +29,25 @@ package struct InitializeResult: Sendable {
         hooks = []
         if let list = object["hooks"], list != .null {
             guard let list = list.array else { throw .expected("an array", at: "hooks", found: list) }
+            try Self.bound(list.count, at: "hooks")
             for (index, entry) in list.enumerated() {
                 hooks.append(try HookRequest(entry, at: "hooks[\(index)]", hooks: known))
             }
         }
+        for (index, entry) in hooks.enumerated()
+        where hooks[..<index].count(where: { $0.hook.index == entry.hook.index }) >= Self.maximumRepeats {
+            throw StateRefusal(.badState, at: "hooks[\(index)]", "expected the same hook at most \(Self.maximumRepeats) times")
+        }
         capabilities = Set(
             (try object.optional("capabilities", [String].self, at: "") ?? []).compactMap { Capability(rawValue: $0) })
         permissions = try object.optional("permissions", [String].self, at: "") ?? []
+        try Self.bound(permissions.count, at: "permissions")
         for (index, entry) in (try object.optional("options", [JSON].self, at: "") ?? []).enumerated() {
+            try Self.bound(index + 1, at: "options")
             options.append(try OptionDeclaration(entry, at: "options[\(index)]"))
         }
         for (index, entry) in (try object.optional("commands", [JSON].self, at: "") ?? []).enumerated() {
+            try Self.bound(index + 1, at: "commands")
             commands.append(try CommandDeclaration(entry, at: "commands[\(index)]"))
         }
         guard let limits = object["limits"], limits != .null else { return }
@@ -48,6 +56,17 @@ package struct InitializeResult: Sendable {
         maximumInFlight = try limits.positive("max_in_flight", at: "limits")
         if let maximumLine, maximumLine < 1024 {
             throw StateRefusal(.badState, at: "limits.max_line", "expected at least 1024, found \(maximumLine)")
+        }
+    }
+
+    /// Entries of each list.
+    package static let maximumEntries = 128
+    /// How often one hook may be in the list, each with a filter of its own: a flow waits for all of them.
+    package static let maximumRepeats = 8
+
+    static func bound(_ count: Int, at path: String) throws(StateRefusal) {
+        guard count <= maximumEntries else {
+            throw StateRefusal(.tooLarge, at: path, "expected at most \(maximumEntries) entries")
         }
     }
 

@@ -6,9 +6,6 @@ extension LinkCore {
     package mutating func received(_ bytes: UnsafeRawBufferPointer, now: Int64) -> [Action] {
         guard state != .closed else { return [] }
         counters.bytesRead += bytes.count
-        lastHeard = now
-        missedPings = 0
-        silentTimeouts = 0
         var splitter = splitter
         self.splitter = LineSplitter(limit: 0)
         var actions: [Action] = []
@@ -31,6 +28,10 @@ extension LinkCore {
 
     private mutating func receivedLine(_ line: UnsafeRawBufferPointer, now: Int64, into actions: inout [Action]) {
         counters.linesRead += 1
+        // Bytes of a line that has no end are no sign of life.
+        lastHeard = now
+        missedPings = 0
+        silentTimeouts = 0
         let incoming: Incoming
         do {
             incoming = try Incoming(reader.read(line))

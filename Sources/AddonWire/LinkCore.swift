@@ -81,7 +81,7 @@ package struct LinkCore {
     package init(limits: LinkLimits = LinkLimits()) {
         self.limits = limits
         splitter = LineSplitter(limit: limits.ownLine)
-        reader = JSONReader(maximumDepth: limits.maximumDepth)
+        reader = JSONReader(maximumDepth: limits.maximumDepth, maximumValues: limits.maximumValues)
     }
 
     /// Events that were accepted and have not ended.

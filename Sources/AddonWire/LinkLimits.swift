@@ -12,6 +12,12 @@ package struct LinkLimits: Sendable, Equatable {
     package var ownLine = 16 << 20
     /// Arrays and objects within each other, in a line that we take.
     package var maximumDepth = 64
+    /// Arrays, objects and commas in such a line.
+    package var maximumValues = 100_000
+    /// The worker's calls that are being answered.
+    package var maximumCalls = 256
+    /// The share of its loop's time that reading from the worker may take, beyond the answers to its events.
+    package var readingShare = 0.05
     /// From the connection to the answer of `initialize`.
     package var handshakeTimeout: Int64 = 10_000
     /// Silence after which a worker without events is asked whether it lives; 0 never asks.

@@ -22,6 +22,25 @@ struct InitializeResultTests {
         #expect(result.hooks[0].content == .none && !result.hooks[0].observes && result.hooks[0].policy == nil)
     }
 
+    @Test("each list has a bound, and so has the number of times that one hook is in it")
+    func lists() throws {
+        func list(_ count: Int, _ entry: (Int) -> String) -> String { "[" + (0..<count).map(entry).joined(separator: ",") + "]" }
+        func isRead(_ text: String) -> Bool { (try? read(text)) != nil }
+        let lists: [(String, (Int) -> String)] = [
+            ("permissions", { _ in #""flow.get""# }),
+            ("options", { #"{"name":"o\#($0)","type":"int","default":1}"# }),
+            ("commands", { #"{"name":"c\#($0)"}"# }),
+        ]
+        for (name, entry) in lists {
+            #expect(isRead(#"{"\#(name)":\#(list(128, entry))}"#), "\(name)")
+            #expect(!isRead(#"{"\#(name)":\#(list(129, entry))}"#), "\(name)")
+        }
+        #expect(isRead(#"{"hooks":\#(list(8) { _ in #""request""# })}"#))
+        #expect(!isRead(#"{"hooks":\#(list(9) { _ in #""request""# })}"#))
+        #expect(isRead(#"{"hooks":[{"name":"request","fields":\#(list(128) { _ in #""a""# })}]}"#))
+        #expect(!isRead(#"{"hooks":[{"name":"request","fields":\#(list(129) { _ in #""a""# })}]}"#))
+    }
+
     @Test("an alias is kept as the name that events carry")
     func alias() throws {
         let request = try #require(try read(#"{"hooks":["clientconnect"]}"#).hooks.first)

@@ -32,7 +32,8 @@ final class Subscription: Sendable {
         name = request.name
         content = request.content
         observes = request.observes || !request.hook.pauses
-        timeout = request.timeout ?? bounds.eventTimeout
+        // A worker may not hold a flow for longer than the operator would let it ask for.
+        timeout = min(request.timeout ?? bounds.eventTimeout, max(bounds.eventTimeout, bounds.link.maximumExtension))
         policy = request.policy ?? bounds.policy
         order = request.order
         self.worker = worker

@@ -24,10 +24,16 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// What an answer may cost, and a byte of a body, before a worker's reading is slowed; nanoseconds, several times what they do cost.
+    private static let timePerAnswer: Int64 = 1_000_000
+    private static let timePerByte: Int64 = 40
+
     let loop: any EventLoop
     private(set) var core: LinkCore
     /// What goes beside the lines.
     let carrier = BodyCarrier()
+    /// The handler before this one.
+    let reading: PacedReading
     private weak var owner: (any LinkOwner)?
     private let initialize: LinkMessage
     private var context: ChannelHandlerContext?
@@ -39,8 +45,11 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     private var alarm: Scheduled<Void>?
     private var alarmTime = Int64.max
     private var drained: EventLoopPromise<Void>?
+    /// Calls of the worker's that are not answered.
+    private var openCalls = 0
 
     init(loop: any EventLoop, limits: LinkLimits, initialize: LinkMessage, owner: any LinkOwner) {
+        reading = PacedReading(share: limits.readingShare)
         self.loop = loop
         self.initialize = initialize
         self.owner = owner
@@ -81,6 +90,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         guard loop.inEventLoop else { return loop.execute { self.submit(bodies, timeout: timeout, ticket, write: write) } }
         guard !ticket.isCancelled else { return }
         ticket.carried = carrier.carry(bodies)
+        for case .held(_, let size)? in ticket.carried { reading.allow(Self.timePerByte * Int64(size)) }
         guard let message = write(ticket.carried) else {
             let note = "a body is longer than the worker's line has room for"
             return complete(ticket, .failure(LinkFailure(.tooLarge, note)))
@@ -125,6 +135,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     /// Answers a call of the worker's; may be called from any loop.
     func answer(_ id: JSON, _ result: Result<JSON, CallFailure>) {
         guard loop.inEventLoop else { return loop.execute { self.answer(id, result) } }
+        openCalls -= 1
         switch result {
         case .success(let json): perform(core.answer(id, json))
         case .failure(let failure):
@@ -215,6 +226,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             switch action {
             case .initialized(let result): owner?.initialized(self, result)
             case .answered(let id, let result):
+                reading.allow(Self.timePerAnswer)
                 guard let ticket = tickets.removeValue(forKey: id) else { break }
                 if carrier.socket != nil { ticket.received = carrier.receive(ReturnedBodies.numbers(in: result)) }
                 complete(ticket, .success(result))
@@ -222,10 +234,12 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
                 guard let ticket = tickets.removeValue(forKey: id) else { break }
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
                 complete(ticket, .failure(failure))
-            case .call(let id, let method, let params): owner?.called(self, id, method: method, params: params)
+            case .call(let id, let method, let params): call(id, method, params)
             case .notification(let method, let params) where method.hasPrefix(StreamNotice.prefix):
                 // One that names no open stream comes from a worker that has not heard of its end.
-                StreamNotice.number(params).flatMap { streams[$0] }?.received(method, params)
+                guard let stream = StreamNotice.number(params).flatMap({ streams[$0] }) else { break }
+                reading.allow(Self.timePerByte * Int64(StreamNotice.length(params)))
+                stream.received(method, params)
             case .notification(let method, let params): owner?.notified(self, method: method, params: params)
             case .drained:
                 drained?.succeed()
@@ -234,6 +248,15 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             }
         }
         afterwards()
+    }
+
+    private func call(_ id: JSON, _ method: String, _ params: JSON) {
+        openCalls += 1
+        guard openCalls <= core.limits.maximumCalls else {
+            let what = "\(core.limits.maximumCalls) calls of this worker are not answered yet"
+            return answer(id, .failure(CallFailure(code: -32010, kind: "overloaded", message: what)))
+        }
+        owner?.called(self, id, method: method, params: params)
     }
 
     private func finish(_ end: LinkEnd, _ lost: [FailurePolicy: Int]) {

@@ -89,6 +89,13 @@ struct AttachedSocket: Sendable {
                 host.log.line(.warning, "addon-socket", "refused \(who): see addon_socket_uids")
                 throw AddonFailure(who)
             }
+            guard host.attachedCount < host.maximumAttached else {
+                let who = "process \(peer.pid) of user \(peer.uid)"
+                host.log.line(
+                    .warning, "addon-socket", "refused \(who): \(host.attachedCount) workers are attached; see addon_max_attached"
+                )
+                throw AddonFailure(who)
+            }
             let addon = host.add(name ?? "attached-\(peer.pid)", .attached, isOperator: isOurs && name == nil)
             let worker = addon.add(on: { _ in loop }, host: host)
             host.log.line(.info, worker.name, "attached: process \(peer.pid) of user \(peer.uid)")

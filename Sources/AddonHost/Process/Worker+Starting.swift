@@ -24,7 +24,7 @@ extension Worker {
     /// Takes a connection that a worker has made; instead of `launch`. On the worker's loop, before the channel is active.
     func adopt(_ channel: any Channel) throws -> EventLoopFuture<Void> {
         let future = launch()
-        if let life { try channel.pipeline.syncOperations.addHandler(try makeLink(life)) }
+        if let life { try install(makeLink(life), in: channel) }
         return future
     }
 
@@ -54,6 +54,7 @@ extension Worker {
         let handle = NIOLoopBound(life, eventLoop: loop)
         NIOPipeBootstrap(group: loop).channelInitializer { [self] channel in
             channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(PacedReading(share: bounds.link.readingShare))
                 try channel.pipeline.syncOperations.addHandler(
                     WorkerOutput(lines: OutputLines(maximumLength: bounds.logLine, rate: bounds.logRate)) { line in
                         handle.value.lastLine = line
@@ -69,9 +70,13 @@ extension Worker {
         let handle = NIOLoopBound(life, eventLoop: loop)
         return { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(try self.makeLink(handle.value))
+                try self.install(self.makeLink(handle.value), in: channel)
             }
         }
+    }
+
+    private func install(_ link: WorkerLink, in channel: any Channel) throws {
+        try channel.pipeline.syncOperations.addHandlers([link.reading, link])
     }
 
     private func makeLink(_ life: WorkerLife) throws -> WorkerLink {

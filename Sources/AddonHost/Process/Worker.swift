@@ -68,7 +68,9 @@ final class Worker: @unchecked Sendable {
         if suppressed > 0 { host.log.line(.warning, name, LineRate.text(suppressed)) }
         guard isAdmitted else { return }
         host.log.line(
-            AddonLog.level(entry["level"]?.string), name, OutputLines.visible(Array(text.utf8.prefix(bounds.logLine))))
+            AddonLog.level(entry["level"]?.string), name,
+            text.utf8.count <= bounds.logLine
+                ? text : String(decoding: text.utf8.prefix(bounds.logLine), as: UTF8.self) + "…")
     }
 
     /// Sends an event of the proxy's own life, if the worker wants it. On the worker's loop, after the handshake.

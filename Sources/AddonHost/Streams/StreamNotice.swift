@@ -19,6 +19,12 @@ enum StreamNotice: Sendable, Equatable {
     /// The stream that a notification is about; nil if it names none.
     static func number(_ params: JSON) -> Int? { params["s"]?.int }
 
+    /// About how many bytes of a body it brings.
+    static func length(_ params: JSON) -> Int {
+        guard let data = params["data"] else { return 0 }
+        return (data.string ?? data["b64"]?.string ?? "").utf8.count
+    }
+
     /// Nil for a notification that this version does not know: later ones may have more.
     init?(_ method: String, _ params: JSON) throws(StateRefusal) {
         guard let object = params.object else { throw .expected("an object", at: "params", found: params) }

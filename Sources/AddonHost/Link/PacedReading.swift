@@ -1,0 +1,90 @@
+import NIOCore
+
+/// Hands on what a worker sends in small pieces, no faster than its `ReadingPace` allows; what is not read stays in its socket. Confined to
+/// its loop; the first handler of a worker's channel.
+final class PacedReading: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Small lines of so many bytes take half a millisecond.
+    private static let piece = 4096
+    /// After that long the loop's other channels have their turn.
+    private static let turn: Int64 = 500_000
+
+    private var pace: ReadingPace
+    private var unread = ByteBuffer()
+    private var rests = false
+    /// Somebody wanted to read meanwhile.
+    private var isAsked = false
+    private var alarm: Scheduled<Void>?
+
+    init(share: Double) { pace = ReadingPace(share: share, now: Self.now) }
+
+    private static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
+
+    /// So many nanoseconds of what is read next were asked for.
+    func allow(_ time: Int64) { pace.allow(time) }
+
+    /// Runs work that a worker has asked for, as a part of reading from it.
+    func charge<Result>(_ work: () -> Result) -> Result {
+        let began = Self.now
+        defer { _ = pace.spent(Self.now - began, now: Self.now) }
+        return work()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if unread.readableBytes == 0 { unread = bytes } else { unread.writeBuffer(&bytes) }
+        handOn(context)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if rests { isAsked = true } else { context.read() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        handOnAll(context)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        handOnAll(context)
+        context.fireErrorCaught(error)
+    }
+
+    private func handOn(_ context: ChannelHandlerContext) {
+        let began = Self.now
+        while !rests, let piece = unread.readSlice(length: min(Self.piece, unread.readableBytes)), piece.readableBytes > 0 {
+            let before = Self.now
+            context.fireChannelRead(wrapInboundOut(piece))
+            let now = Self.now
+            let pause = pace.spent(now - before, now: now)
+            let isLong = unread.readableBytes > 0 && now - began > Self.turn
+            if pause > 0 || isLong { rest(pause, context) }
+        }
+    }
+
+    private func rest(_ time: Int64, _ context: ChannelHandlerContext) {
+        rests = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        alarm = context.eventLoop.scheduleTask(in: .nanoseconds(time)) {
+            let (reading, context) = bound.value
+            reading.rests = false
+            reading.handOn(context)
+            guard !reading.rests, reading.isAsked else { return }
+            reading.isAsked = false
+            context.read()
+        }
+    }
+
+    /// Nothing more will come.
+    private func handOnAll(_ context: ChannelHandlerContext) {
+        alarm?.cancel()
+        guard unread.readableBytes > 0 else { return }
+        let rest = unread
+        unread = ByteBuffer()
+        context.fireChannelRead(wrapInboundOut(rest))
+    }
+}
