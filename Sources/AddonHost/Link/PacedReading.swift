@@ -10,8 +10,9 @@ final class PacedReading: ChannelDuplexHandler {
 
     /// Small lines of so many bytes take half a millisecond.
     private static let piece = 4096
-    /// After that long the loop's other channels have their turn.
+    /// After that long the loop's other channels have their turn; what was scheduled for at once would come before them.
     private static let turn: Int64 = 500_000
+    private static let shortestRest: Int64 = 100_000
 
     private var pace: ReadingPace
     private var unread = ByteBuffer()
@@ -69,7 +70,7 @@ final class PacedReading: ChannelDuplexHandler {
     private func rest(_ time: Int64, _ context: ChannelHandlerContext) {
         rests = true
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        alarm = context.eventLoop.scheduleTask(in: .nanoseconds(time)) {
+        alarm = context.eventLoop.scheduleTask(in: .nanoseconds(max(time, Self.shortestRest))) {
             let (reading, context) = bound.value
             reading.rests = false
             reading.handOn(context)

@@ -5,6 +5,8 @@
 struct ReadingPace: Sendable {
     /// What a worker may take at once.
     static let burst: Int64 = 50_000_000
+    /// For a body of 2 GiB that is read by calls.
+    private static let largestAllowance: Int64 = 90_000_000_000
 
     private let share: Double
     private var left = Self.burst
@@ -18,7 +20,7 @@ struct ReadingPace: Sendable {
     }
 
     /// So much of what is read next was asked for.
-    mutating func allow(_ time: Int64) { allowance = min(allowance + time, 600_000_000_000) }
+    mutating func allow(_ time: Int64) { allowance = min(allowance + time, Self.largestAllowance) }
 
     /// Counts work that was done; returns for how long nothing more may be read, 0 if it may go on.
     mutating func spent(_ time: Int64, now: Int64) -> Int64 {

@@ -25,7 +25,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     typealias OutboundOut = ByteBuffer
 
     /// What an answer may cost, and a byte of a body, before a worker's reading is slowed; nanoseconds, several times what they do cost.
-    private static let timePerAnswer: Int64 = 1_000_000
+    private static let timePerAnswer: Int64 = 100_000
     private static let timePerByte: Int64 = 40
 
     let loop: any EventLoop
@@ -74,6 +74,8 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         }
         switch core.event(message, timeout: timeout, isLast: isLast, now: MonotonicClock.now) {
         case .accepted(let id):
+            // An answer is often as long as its event.
+            reading.allow(Self.timePerAnswer + Self.timePerByte * Int64(message.bytes.count))
             ticket.id = id
             tickets[id] = ticket
             afterwards()
@@ -226,7 +228,6 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             switch action {
             case .initialized(let result): owner?.initialized(self, result)
             case .answered(let id, let result):
-                reading.allow(Self.timePerAnswer)
                 guard let ticket = tickets.removeValue(forKey: id) else { break }
                 if carrier.socket != nil { ticket.received = carrier.receive(ReturnedBodies.numbers(in: result)) }
                 complete(ticket, .success(result))
