@@ -30,6 +30,8 @@ final class Addon: Sendable {
     let isOperator: Bool
     let settings: Settings
     let bounds: AddonBounds
+    /// Nil if clients share its workers.
+    let clients: ClientWorkers?
     private let state = Mutex(State())
 
     init(name: String, place: Int, form: Form, file: String?, isOperator: Bool, settings: Settings) {
@@ -40,6 +42,7 @@ final class Addon: Sendable {
         self.file = file
         self.settings = settings
         bounds = AddonBounds(settings)
+        clients = bounds.clients > 0 ? ClientWorkers() : nil
     }
 
     /// All its workers, those of a generation that ends too.

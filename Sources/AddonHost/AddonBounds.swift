@@ -24,7 +24,10 @@ struct AddonBounds: Sendable {
     let level: AddonLevel
     let overload: OverloadPolicy
     private let permissions: Set<String>
+    /// Processes that are started at first.
     let workers: Int
+    /// Processes for as many clients, at most; 0 if clients share them.
+    let clients: Int
     let watches: Bool
     let retirement: Int64
 
@@ -60,7 +63,8 @@ struct AddonBounds: Sendable {
         level = AddonLevel(rawValue: settings[options.level]) ?? .untrusted
         overload = OverloadPolicy(rawValue: settings[options.overload]) ?? .wait
         permissions = Set(settings[options.permissions])
-        workers = settings[options.workers]
+        clients = settings[options.clients]
+        workers = clients > 0 ? 1 : settings[options.workers]
         watches = settings[options.watches]
         retirement = milliseconds(options.retirement, atLeast: 0)
         // What does not wait has no queue to stand in.

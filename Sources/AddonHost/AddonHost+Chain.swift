@@ -42,6 +42,8 @@ extension AddonHost {
         updateTick()
     }
 
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
     /// All workers, in the order of their addons.
     var workers: [Worker] { addons.flatMap(\.workers) }
 

@@ -30,6 +30,7 @@ extension AddonHost {
         }
         for worker in old { try? await worker.loop.submit { worker.isRetiring = true }.get() }
         addon.endReload(succeeded: true)
+        addon.clients?.forget(old)
         for worker in new { try? await worker.loop.submit { worker.enlist() }.get() }
         // Every port has its chain when this returns.
         for loop in loops { try? await loop.submit {}.get() }
@@ -48,7 +49,7 @@ extension AddonHost {
     }
 
     /// Ends a worker of an old generation with its last flow.
-    private func retire(_ worker: Worker) {
+    func retire(_ worker: Worker) {
         let ports = state.withLock { $0.ports }
         let timeout = worker.bounds.retirement
         let counts = ports.map { $0.vacate(worker, timeout: timeout) }
@@ -60,6 +61,7 @@ extension AddonHost {
                 .flatMap { worker.tell(LifecycleHooks.table.done, EmptyEvent(), isLast: true).recover { _ in } }
                 .flatMap { worker.stop() }
         }.whenComplete { [self] _ in
+            worker.addon.clients?.forget([worker])
             forget(worker)
             log.line(.debug, worker.name, "generation \(worker.generation) has ended")
         }

@@ -44,6 +44,10 @@ package struct AddonOptions: OptionTable {
     )
     package let workers = Option<Int>(
         "addon_workers", 1, objection: outside(1...64), "Processes of an addon that share its flows.")
+    package let clients = Option<Int>(
+        "addon_per_client", 0, objection: outside(0...1024),
+        "Above 0, each client has a process of the addon of its own, at most so many at a time; clients are told apart by their addresses. `addon_workers` counts for nothing then."
+    )
     package let overload = Option<String>(
         "addon_on_overload", "wait", choices: OverloadPolicy.allCases.map(\.rawValue),
         "What an event does that a worker has no room for: it waits its turn, goes on without the worker, or fails its flow.")

@@ -33,7 +33,8 @@ package struct TerminalLog: LogHandler {
         let now = WallClock.now
         tap.pass(LogEntry(level: Self.word(event.level), message: "\(event.message)", timestamp: now))
         if isQuiet, event.level < .error { return }
-        let line = "[\(Self.time(now))] \(event.level >= .warning ? Self.word(event.level) + ": " : "")\(FlowPrinter.safe("\(event.message)"))\n"
+        let line =
+            "[\(Self.time(now))] \(event.level >= .warning ? Self.word(event.level) + ": " : "")\(FlowPrinter.safe("\(event.message)"))\n"
         Terminal.write(line, to: STDERR_FILENO)
     }
 

@@ -8,8 +8,8 @@ package protocol HookPayload: Record {
     var flow: HTTPFlow? { get set }
     /// The flow of any type that it carries, if any: what filters look at.
     var anyFlow: AnyFlow? { get }
-    /// The client's connection that it is about, if any: its id.
-    var clientID: String? { get }
+    /// The client's connection that it is about, if any.
+    var anyClient: Client? { get }
     /// The bodies of that flow that are still on their way.
     var bodies: FlowBodies? { get }
     /// Leaves out the messages of the flow that the event is not about: for workers that did not ask for contents.
@@ -22,7 +22,8 @@ extension HookPayload {
         set {}
     }
     package var bodies: FlowBodies? { nil }
-    package var clientID: String? { anyFlow?.record.client.value.id }
+    package var anyClient: Client? { anyFlow?.record.client.value }
+    package var clientID: String? { anyClient?.id }
     package var anyFlow: AnyFlow? { flow.map { .http($0) } }
     package mutating func leaveOutMessages() {}
 }

@@ -16,7 +16,7 @@ package struct SOCKSAuthEvent: HookPayload {
         self.isValid = isValid
     }
 
-    package var clientID: String? { client.value.id }
+    package var anyClient: Client? { client.value }
 
     package static let name = "SOCKSAuthEvent"
     package static let doc = "The name and password of a SOCKS client."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -159,12 +160,12 @@ class Load:
 def test_an_addon_is_loaded_anew_under_load_without_a_lost_or_a_shared_flow(weir, addon, origin, tmp_path):
     server = origin()
     worker = addon(HOOKS, TELLS)
-    socket = str(tmp_path / "addons")
-    proxy = weir("--set", "addon_workers=2", "--addon-socket", socket, addons=[worker])
+    place = str(tmp_path / "addons")
+    proxy = weir("--set", "addon_workers=2", "--addon-socket", place, addons=[worker])
     load = Load(proxy, server)
     for count in range(1, 21):
         eventually(lambda: len(load.ends) >= 30 * count, 20, "traffic")
-        assert command("addon", "reload", "worker", "--socket", socket) == f"generation {count + 1}\n"
+        assert command("addon", "reload", "worker", "--socket", place) == f"generation {count + 1}\n"
     eventually(lambda: len(load.ends) >= 30 * 22, 20, "traffic")
     load.stop()
     assert {status for status, _ in load.ends} == {200}
@@ -179,13 +180,13 @@ def test_an_addon_is_loaded_anew_under_load_without_a_lost_or_a_shared_flow(weir
 def test_a_held_flow_ends_with_the_process_that_it_began_with(weir, addon, origin, tmp_path):
     server = origin()
     worker = addon(HOOKS, TELLS + "\nworker.on('requestheaders')(lambda message: (tell(message), time.sleep(1.5) if path(message) == '/slow' else None)[0])")
-    socket = str(tmp_path / "addons")
-    proxy = weir("--addon-socket", socket, addons=[worker])
+    place = str(tmp_path / "addons")
+    proxy = weir("--addon-socket", place, addons=[worker])
     slow = proxy.connect()
     slow.send(f"GET {server.url('/slow')} HTTP/1.1\r\nHost: {server.authority}\r\n\r\n".encode())
     worker.wait("requestheaders")
     old = worker.pids("initialize")[0]
-    command("addon", "reload", "worker", "--socket", socket)
+    command("addon", "reload", "worker", "--socket", place)
     new = dict(proxy.get(server.url()).headers)[b"x-worker"]
     assert int(new) != old
     assert int(dict(slow.response("GET").headers)[b"x-worker"]) == old
@@ -209,23 +210,73 @@ def test_a_new_version_that_does_not_start_leaves_the_old_one_at_work(weir, addo
 
 def test_a_worker_that_was_left_alone_starts_when_it_is_reset(weir, addon, origin, tmp_path):
     server = origin()
-    socket, gate = str(tmp_path / "addons"), tmp_path / "gate"
+    place, gate = str(tmp_path / "addons"), tmp_path / "gate"
     gate.touch()
     worker = addon([{"name": "request", "on_failure": "kill"}], f"worker.on('running')(lambda message: None)\nif os.path.exists({str(gate)!r}): sys.exit(1)")
     gate.unlink()
-    proxy = weir("--addon-socket", socket, "--set", "addon_breaker_failures=2", "--set", "addon_restart_delay=0.01", addons=[worker])
+    proxy = weir("--addon-socket", place, "--set", "addon_breaker_failures=2", "--set", "addon_restart_delay=0.01", addons=[worker])
     gate.touch()
     os.kill(worker.pids("initialize")[0], 9)
     proxy.wait_log(r"\[worker\] did not start: .* it failed too often and is left alone")
     assert refused(proxy, server.url())
     gate.unlink()
-    assert command("addon", "reset", "worker", "--socket", socket) == "started 1\n"
+    assert command("addon", "reset", "worker", "--socket", place) == "started 1\n"
     proxy.wait_log(r"\[worker\] is back after")
     assert proxy.get(server.url()).status == 200
 
 
 def test_an_addon_that_does_not_exist_is_named(weir, tmp_path):
-    socket = str(tmp_path / "addons")
-    weir("--addon-socket", socket)
-    run = subprocess.run([BINARY, "addon", "reload", "nobody", "--socket", socket], capture_output=True, text=True, timeout=30)
+    place = str(tmp_path / "addons")
+    weir("--addon-socket", place)
+    run = subprocess.run([BINARY, "addon", "reload", "nobody", "--socket", place], capture_output=True, text=True, timeout=30)
     assert (run.returncode, run.stderr) == (1, "weir: there is no addon 'nobody'\n")
+
+
+REMEMBERS = """
+seen = []
+@worker.on("request")
+def remember(message):
+    client = message["params"]["flow"]["client_conn"]["peername"][0]
+    worker.note(client=client)
+    seen.append(client)
+    return {"flow": {"response": {"status_code": 200, "reason": "OK", "http_version": "HTTP/1.1", "timestamp_start": 1.0, "headers": [], "trailers": None, "content": json.dumps(seen)}}}
+"""
+
+
+def asked_from(address, proxy, server):
+    """What a client at that address is answered."""
+    with socket.create_connection(("127.0.0.1", proxy.port), 10, (address, 0)) as sock:
+        sock.sendall(f"GET {server.url()} HTTP/1.1\r\nHost: {server.authority}\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while data := sock.recv(65536):
+            answer += data
+    return json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+def test_what_one_client_has_shown_an_addon_another_does_not_meet(weir, addon, origin):
+    server = origin()
+    worker = addon(["request", "running"], REMEMBERS)
+    shared = weir(addons=[worker])
+    assert asked_from("127.0.0.1", shared, server) == ["127.0.0.1"]
+    assert asked_from("127.0.0.2", shared, server) == ["127.0.0.1", "127.0.0.2"], "one process sees all clients"
+    own = addon(["request", "running"], REMEMBERS, name="own")
+    proxy = weir("--set", "addons.own.per_client=3", addons=[own])
+    for count in (1, 2, 3):
+        for host in (1, 2, 3):
+            assert asked_from(f"127.0.0.{host}", proxy, server) == [f"127.0.0.{host}"] * count
+    processes = {}
+    for record in own.records():
+        if "client" in record:
+            processes.setdefault(record["client"], set()).add(record["pid"])
+    assert len(set.union(*processes.values())) == 3 and all(len(pids) == 1 for pids in processes.values())
+
+
+def test_a_client_for_whom_there_is_no_process_meets_the_overload_policy(weir, addon, origin):
+    server = origin()
+    worker = addon([{"name": "request", "on_failure": "kill", "timeout_ms": 300}], REMEMBERS)
+    proxy = weir("--set", "addons.worker.per_client=1", addons=[worker])
+    assert asked_from("127.0.0.1", proxy, server) == ["127.0.0.1"]
+    with pytest.raises(json.JSONDecodeError):
+        asked_from("127.0.0.2", proxy, server)
+    proxy.wait_log(r"no process became free for the client within 300 ms \(overload\)")
+    assert asked_from("127.0.0.1", proxy, server) == ["127.0.0.1"] * 2

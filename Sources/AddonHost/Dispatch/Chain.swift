@@ -37,6 +37,9 @@ struct Chain: Sendable {
     /// Workers that are up.
     private(set) var present: Set<ObjectIdentifier> = []
 
+    /// Whether an addon has a process for each client.
+    private(set) var hasClientWorkers = false
+
     init() {}
 
     /// `listeners` are those of each worker, in the order of the addons and of their workers.
@@ -50,6 +53,7 @@ struct Chain: Sendable {
         var groups: [Key: [Listener]] = [:]
         var keys: [Key] = []
         for (worker, listeners) in listeners {
+            if worker.addon.clients != nil { hasClientWorkers = true }
             var counts: [Int: Int] = [:]
             for listener in listeners {
                 let hook = listener.subscription.hook.index

@@ -57,9 +57,26 @@ final class LoopPort: HookPort, @unchecked Sendable {
     private func seat(
         _ entry: ChainEntry, flow: @autoclosure () -> String?, client: @autoclosure () -> String?
     ) -> Listener? {
-        guard entry.listeners.count > 1 || !seating.isEmpty else { return entry.listeners.first }
+        guard entry.addon.clients == nil, entry.listeners.count > 1 || !seating.isEmpty else { return entry.listeners.first }
         if seating.isCrowded { sweep() }
         return seating.listener(entry, chain, flow: flow(), client: client())
+    }
+
+    func seatedWorker(of flow: String, at place: Int) -> Worker? { seating.worker(of: flow, at: place, chain) }
+    func keep(_ flow: String, with worker: Worker) {
+        if seating.isCrowded { sweep() }
+        seating.seat(flow, with: worker)
+    }
+
+    /// The worker's own wish of an entry, as the chain has it now; nil if it does not listen.
+    func listener(of worker: Worker, in entry: ChainEntry) -> Listener? {
+        let name = entry.listeners.first?.subscription.name
+        for entry in chain[entry.listeners.first?.subscription.hook.index ?? 0] where entry.addon === worker.addon {
+            if let own = entry.listeners.first(where: { $0.subscription.worker === worker && $0.subscription.name == name }) {
+                return own
+            }
+        }
+        return nil
     }
 
     private func sweep() { seating.sweep { [host] in host.flows.find($0)?.isLive ?? false } }
@@ -84,14 +101,19 @@ final class LoopPort: HookPort, @unchecked Sendable {
     @specialized(where Payload == FlowEvent)
     func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload) {
         for entry in chain[hook.index] {
-            guard let listener = seat(entry, flow: payload.anyFlow?.id, client: payload.clientID),
-                listener.subscription.admits(payload.anyFlow)
+            let seated =
+                if let clients = entry.addon.clients, let client = payload.anyClient {
+                    clients.worker(of: client.peername.host).flatMap { listener(of: $0, in: entry) }
+                } else {
+                    seat(entry, flow: payload.anyFlow?.id, client: payload.clientID)
+                }
+            guard let listener = seated, listener.subscription.admits(payload.anyFlow)
             else { continue }
             tell(listener, payload)
         }
-        if seating.hasClients, hook.index == ConnectionHooks.table.clientDisconnected.index, let client = payload.clientID {
-            seating.left(client)
-        }
+        guard hook.index == ConnectionHooks.table.clientDisconnected.index, let client = payload.anyClient else { return }
+        if seating.hasClients { seating.left(client.id) }
+        if chain.hasClientWorkers { host.clientLeft(client) }
     }
 
     @specialized(where Payload == FlowEvent)
@@ -102,9 +124,13 @@ final class LoopPort: HookPort, @unchecked Sendable {
         var working = payload
         let entries = chain[hook.index]
         for (index, entry) in entries.enumerated() {
-            guard let listener = seat(entry, flow: working.anyFlow?.id, client: working.clientID),
-                listener.subscription.admits(working.anyFlow)
-            else { continue }
+            let seated =
+                if let clients = entry.addon.clients, let client = working.anyClient {
+                    try await own(clients, entry, client, working.anyFlow?.id, waiter, isolation: isolation)
+                } else {
+                    seat(entry, flow: working.anyFlow?.id, client: working.clientID)
+                }
+            guard let listener = seated, listener.subscription.admits(working.anyFlow) else { continue }
             guard !listener.subscription.observes else {
                 tell(listener, working)
                 continue
@@ -139,6 +165,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         var held: [Change<Payload>] = []
         let began = MonotonicClock.now
         let worker = first.subscription.worker
+        var deaths = 0
         for attempt in 1...2 {
             let subscription = listener.subscription
             let reply: Reply<Payload>
@@ -156,11 +183,12 @@ final class LoopPort: HookPort, @unchecked Sendable {
             case .killed: return ([], .killed("addon '\(worker.name)' killed the flow in '\(subscription.name)'"))
             case .failed(let failure, let kept):
                 held += kept
+                if failure.cause == .crash, listener.link != nil { deaths += 1 }
                 for change in kept { change.apply(&payload) }
                 switch worker.bounds.resolution(of: failure.cause, subscription.policy, attempt: attempt) {
                 case .goOn: return (held, nil)
                 case .fail:
-                    if attempt == 2, failure.cause == .crash { host.poisoned(subscription, shown(payload, .none, subscription)) }
+                    if deaths == 2 { host.poisoned(subscription, shown(payload, subscription.content, subscription)) }
                     return ([], Self.failure(of: worker, subscription, failure))
                 case .tryAgain:
                     let left = subscription.timeout - (MonotonicClock.now - began)
@@ -264,7 +292,11 @@ final class LoopPort: HookPort, @unchecked Sendable {
             }
         }
         let (flow, client) = (payload.anyFlow?.id, payload.clientID)
-        if let entry = entry(), let sibling = seating.sibling(of: worker, entry, flow: flow, client: client) { return sibling }
+        if worker.addon.clients == nil, let entry = entry(),
+            let sibling = seating.sibling(of: worker, entry, flow: flow, client: client)
+        {
+            return sibling
+        }
         let pending = Pending<Bool>(on: loop)
         worker.comesBack(within: timeout).whenComplete { pending.resume((try? $0.get()) ?? false) }
         guard try await pending.wait(as: waiter, isolation: isolation) else { return nil }

@@ -36,6 +36,15 @@ struct Seating {
         return listener
     }
 
+    /// The worker that the flow has, if it is up.
+    func worker(of flow: String, at place: Int, _ chain: Chain) -> Worker? {
+        guard let seat = flows[flow]?[place], chain.present.contains(ObjectIdentifier(seat)) else { return nil }
+        return seat
+    }
+
+    /// Gives a flow its worker.
+    mutating func seat(_ flow: String, with worker: Worker) { seat(worker, at: worker.addon.place, flow: flow, client: nil) }
+
     /// Another worker of the entry than one that has just failed, which gets the flow from now on.
     mutating func sibling(of worker: Worker, _ entry: ChainEntry, flow: String?, client: String?) -> Listener? {
         let others = entry.listeners.filter {

@@ -50,7 +50,7 @@ final class Worker: @unchecked Sendable {
         self.serial = serial
         self.seat = seat
         self.generation = generation
-        name = addon.bounds.workers > 1 ? "\(addon.name)#\(seat)" : addon.name
+        name = addon.bounds.workers > 1 || addon.clients != nil ? "\(addon.name)#\(seat)" : addon.name
         self.loop = loop
         self.host = host
         supervision = Supervision(bounds: addon.bounds.supervision)
@@ -119,6 +119,7 @@ final class Worker: @unchecked Sendable {
         supervision.ready(now: MonotonicClock.now)
         isUp.store(true, ordering: .relaxed)
         host.publish(self, life.subscriptions.map { Listener($0, link: link, limits: link.core.limits) })
+        if let clients = addon.clients, clients.ready(self) { host.startSpare(of: addon) }
         hopeful.forEach { $0.succeed(true) }
         hopeful = []
         if let diedAt { host.log.line(.info, name, "is back after \(seconds(MonotonicClock.now - diedAt))") }

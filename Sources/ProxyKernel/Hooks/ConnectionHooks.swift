@@ -7,7 +7,7 @@ package struct ClientEvent: HookPayload {
 
     package init(client: Client) { self.client = client }
 
-    package var clientID: String? { client.id }
+    package var anyClient: Client? { client }
 
     package static let name = "ClientEvent"
     package static let doc = "A client's connection."
@@ -25,7 +25,7 @@ package struct ServerEvent: HookPayload {
         self.client = client
     }
 
-    package var clientID: String? { client.value.id }
+    package var anyClient: Client? { client.value }
 
     package static let name = "ServerEvent"
     package static let doc = "A connection to a server."

@@ -15,7 +15,7 @@ package struct NextLayerEvent: HookPayload {
         self.layer = layer
     }
 
-    package var clientID: String? { client.value.id }
+    package var anyClient: Client? { client.value }
 
     package static let name = "NextLayerEvent"
     package static let doc = "The first bytes of a connection whose protocol is being decided."

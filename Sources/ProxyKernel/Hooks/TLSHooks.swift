@@ -37,7 +37,7 @@ package struct ClientHelloEvent: HookPayload {
         self.server = server
     }
 
-    package var clientID: String? { client.value.id }
+    package var anyClient: Client? { client.value }
 
     package static let name = "ClientHelloEvent"
     package static let doc = "A ClientHello, and what to do about it."
@@ -61,7 +61,7 @@ package struct TLSEvent: HookPayload {
         self.server = server
     }
 
-    package var clientID: String? { client.value.id }
+    package var anyClient: Client? { client.value }
 
     package static let name = "TLSEvent"
     package static let doc = "Both connections of a TLS handshake."
