@@ -32,9 +32,13 @@ final class Addon: Sendable {
     let bounds: AddonBounds
     /// Nil if clients share its workers.
     let clients: ClientWorkers?
+    let grants: Grants
     private let state = Mutex(State())
 
-    init(name: String, place: Int, form: Form, file: String?, isOperator: Bool, settings: Settings) {
+    /// Throws with the option whose value is wrong. `hooks` are all that there are.
+    init(
+        name: String, place: Int, form: Form, file: String?, isOperator: Bool, settings: Settings, hooks: [any AnyHook]
+    ) throws(AddonFailure) {
         self.isOperator = isOperator
         self.name = name
         self.place = place
@@ -43,6 +47,11 @@ final class Addon: Sendable {
         self.settings = settings
         bounds = AddonBounds(settings)
         clients = bounds.clients > 0 ? ClientWorkers() : nil
+        do throws(AddonFailure) {
+            grants = try Grants(Grants.Words(settings, isOperator: isOperator), hooks: hooks)
+        } catch {
+            throw AddonFailure("addon '\(name)': \(error)")
+        }
     }
 
     /// All its workers, those of a generation that ends too.

@@ -23,7 +23,6 @@ struct AddonBounds: Sendable {
     let logLine: Int
     let level: AddonLevel
     let overload: OverloadPolicy
-    private let permissions: Set<String>
     /// Processes that are started at first.
     let workers: Int
     /// Processes for as many clients, at most; 0 if clients share them.
@@ -62,21 +61,12 @@ struct AddonBounds: Sendable {
         logLine = max(16, settings[options.logLine])
         level = AddonLevel(rawValue: settings[options.level]) ?? .untrusted
         overload = OverloadPolicy(rawValue: settings[options.overload]) ?? .wait
-        permissions = Set(settings[options.permissions])
         clients = settings[options.clients]
         workers = clients > 0 ? 1 : settings[options.workers]
         watches = settings[options.watches]
         retirement = milliseconds(options.retirement, atLeast: 0)
         // What does not wait has no queue to stand in.
         if overload != .wait { link.queueLength = 0 }
-    }
-
-    /// Whether a worker is granted a call that it asks for; `isOperator` of one that our own user or root attached.
-    func allows(_ call: String, isOperator: Bool) -> Bool {
-        if permissions.contains("all") || permissions.contains(call) { return true }
-        guard permissions.contains("standard") else { return false }
-        if level == .untrusted { return ["metrics.add", "body.read"].contains(call) }
-        return isOperator || !(call.hasPrefix("addon.") || call.hasPrefix("core."))
     }
 
     /// What becomes of a flow: its hook's policy, but for what the addon has no room for.

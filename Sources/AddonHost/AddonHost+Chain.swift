@@ -8,7 +8,8 @@ extension AddonHost {
     func initialize(_ worker: Worker) -> LinkMessage {
         InitializeRequest(
             coreName: Self.coreName, coreVersion: Self.coreVersion, workerID: worker.id,
-            workerName: worker.addon.name, limits: worker.bounds.link, options: .object(options.json),
+            workerName: worker.addon.name, limits: worker.bounds.link,
+            options: .object(OptionView(of: worker.grants, options).shown(options.json)),
             capabilities: Capability.allCases.filter { offers($0, to: worker) }
         ).message
     }

@@ -29,6 +29,7 @@ package final class AddonHost: Sendable {
     let reconfiguration: Reconfiguration
     let state: Mutex<State>
     let troubles: TroubleLog
+    let violations: Violations
 
     struct State {
         var ports: [LoopPort] = []
@@ -59,6 +60,7 @@ package final class AddonHost: Sendable {
         log = AddonLog(logger: logger)
         poison = Poison(folder: HomePath.expanded(settings[ProxyOptions.table.confdir]) + "/transcripts")
         troubles = TroubleLog(log: log)
+        violations = Violations(log: log, counters: counters)
         reconfiguration = Reconfiguration(options: options, loop: loops[0])
         state = Mutex(State())
         let ports = loops.map { LoopPort(loop: $0, host: self) }
@@ -68,7 +70,9 @@ package final class AddonHost: Sendable {
     /// Starts every addon and makes the handshakes: what they declare is known then. If one fails, those that were started are
     /// stopped, and the error names it and the reason.
     package func launch(_ addons: [AddonSpec]) async throws(AddonFailure) {
-        let workers = addons.compactMap { add($0) }.flatMap { addon in
+        var taken: [Addon] = []
+        for addon in addons { if let addon = try add(addon) { taken.append(addon) } }
+        let workers = taken.flatMap { addon in
             (0..<addon.bounds.workers).map { _ in addon.add(on: { self.loops[$0 % self.loops.count] }, host: self) }
         }
         do {
@@ -162,23 +166,15 @@ package final class AddonHost: Sendable {
         case .fd:
             // Descriptors go to a process of our own alone, beside its connection.
             guard case .spawn = worker.addon.form else { return false }
-            return worker.bounds.allows(capability.rawValue, isOperator: false)
+            return worker.grants.grants(capability)
         }
     }
 
     /// Where bodies are held that are too long for memory.
     var bodies: BodyStore { BodyStore(options.settings) }
 
-    /// Those of the wanted permissions that the operator allows; the refusal names one that does not exist.
-    func permissions(_ wanted: [String], of addon: Addon) throws(StateRefusal) -> [String] {
-        for (index, word) in wanted.enumerated() where CoreCall.named(word) == nil {
-            throw StateRefusal(.badState, at: "permissions[\(index)]", "there is no permission '\(word)'")
-        }
-        return wanted.filter { addon.bounds.allows($0, isOperator: addon.isOperator) }
-    }
-
     /// Nil for one whose workers come by themselves.
-    private func add(_ spec: AddonSpec) -> Addon? {
+    private func add(_ spec: AddonSpec) throws(AddonFailure) -> Addon? {
         let form: Addon.Form =
             switch spec.form {
             case .spawn(let command, let isStdio): .spawn(command, isStdio: isStdio)
@@ -186,21 +182,23 @@ package final class AddonHost: Sendable {
             case .attach: .attached
             }
         if case .attached = form { return nil }
-        return add(spec.name, form, file: spec.file)
+        return try add(spec.name, form, file: spec.file)
     }
 
     /// Takes in an addon under a name of its own, with the settings that were given for that name.
-    func add(_ name: String, _ form: Addon.Form, file: String? = nil, isOperator: Bool = false) -> Addon {
-        state.withLock { state in
+    func add(
+        _ name: String, _ form: Addon.Form, file: String? = nil, isOperator: Bool = false
+    ) throws(AddonFailure) -> Addon {
+        try state.withLock { (state) throws(AddonFailure) in
             var unique = name
             var number = 2
             while state.addons.contains(where: { $0.name == unique }) {
                 unique = "\(name)-\(number)"
                 number += 1
             }
-            let addon = Addon(
+            let addon = try Addon(
                 name: unique, place: state.nextPlace, form: form, file: file, isOperator: isOperator,
-                settings: options.settings(of: unique))
+                settings: options.settings(of: unique), hooks: hooks)
             state.nextPlace += 1
             state.addons.append(addon)
             return addon

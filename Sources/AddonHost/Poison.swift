@@ -77,8 +77,7 @@ extension AddonHost {
     /// An event ended two processes, and a third is not to meet it: says so by name, and keeps it. From any loop.
     func poisoned<Payload: HookPayload>(_ subscription: Subscription, _ shown: Payload) {
         let worker = subscription.worker
-        let event = EventLine.event(
-            subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: 3)
+        let event = EventLine.event(shown, subscription, timeout: subscription.timeout, attempt: 3)
         let flow = shown.anyFlow?.id
         let subject = flow.map { "of flow \($0) " } ?? ""
         let text = "'\(subscription.name)' \(subject)has ended two of its processes and is not sent again"

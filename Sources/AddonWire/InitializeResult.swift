@@ -70,19 +70,30 @@ package struct InitializeResult: Sendable {
         }
     }
 
+    /// A hook as it was asked for, with what was granted in its place.
+    package typealias GrantedHook = (hook: HookRequest, content: ContentMode, timeout: Int64, policy: FailurePolicy)
+
     /// The notification that ends the handshake: what was granted.
+    ///
+    /// `refused` are the names of hooks that were not, `redacted` says what is hidden from the worker.
     package static func initialized(
-        _ granted: [(hook: HookRequest, timeout: Int64, policy: FailurePolicy)], permissions: [String]
+        _ granted: [GrantedHook], refused: [String], permissions: [String], redacted: [String]
     ) -> LinkMessage {
         LinkMessage("initialized", capacity: 512) { writer in
             writer.key("hooks")
             writer.beginArray()
-            for grant in granted { grant.hook.write(to: &writer, timeout: grant.timeout, policy: grant.policy) }
+            for grant in granted {
+                var hook = grant.hook
+                hook.content = grant.content
+                hook.write(to: &writer, timeout: grant.timeout, policy: grant.policy)
+            }
             writer.endArray()
+            writer.key("refused")
+            writer.value(.array(refused.map { .string($0) }))
             writer.key("permissions")
             writer.value(.array(permissions.map { .string($0) }))
             writer.key("redacted")
-            writer.value([])
+            writer.value(.array(redacted.map { .string($0) }))
         }
     }
 }

@@ -44,14 +44,17 @@ extension FlowRecord {
 
     /// Makes of the flow what a worker's state says, the state before the first change being remembered; all or nothing.
     ///
-    /// `isWhole` says that it is the whole state and no changes of it. Holding a flow is nothing to be taken back.
-    package mutating func edit(_ state: JSON, isWhole: Bool) throws(StateRefusal) {
+    /// `isWhole` says that it is the whole state and no changes of it. Holding a flow is nothing to be taken back. The result are the paths
+    /// that were changed, as in an answer.
+    @discardableResult
+    package mutating func edit(_ state: JSON, isWhole: Bool) throws(StateRefusal) -> [String] {
         let changes =
             isWhole
             ? try Self.changes(from: self, toWhole: state, at: "state")
             : try Self.changes(from: self, to: state, at: "flow", access: .writable)
         if changes.contains(where: { !$0.path.hasSuffix(".intercepted") }) { keepBackup() }
         for change in changes { change.apply(&self) }
+        return changes.map { isWhole ? "flow\($0.path.dropFirst("state".count))" : $0.path }
     }
 
     /// About how many bytes of memory the flow takes.

@@ -122,7 +122,7 @@ package struct ProxyOptions: OptionTable {
     package let trustedConfdir = Option<String?>(
         "ssl_verify_upstream_trusted_confdir", nil, "Folder of such authorities, hashed as OpenSSL does.")
     package let certs = Option<[String]>("certs", [], "Certificates of your own, `[domain=]path`: PEM with certificate and key.")
-    package let certPassphrase = Option<String?>("cert_passphrase", nil, "Passphrase of the keys in `certs`.")
+    package let certPassphrase = Option<String?>("cert_passphrase", nil, isSecret: true, "Passphrase of the keys in `certs`.")
     package let clientCerts = Option<String?>(
         "client_certs", nil, "Client certificate (PEM with key), or a folder of `<server name>.pem`.")
     package let requestClientCert = Option<Bool>("request_client_cert", false, "Ask clients for a certificate.")

@@ -10,7 +10,7 @@ package struct RuleOptions: OptionTable {
         "anticache", false, "Takes out the request's fields that let a server answer 304: If-Modified-Since and If-None-Match.")
     package let antiComp = Option<Bool>("anticomp", false, "Asks servers for bodies without content codings.")
     package let proxyAuth = Option<String?>(
-        "proxyauth", nil, "Asks clients for a name and a password, \(ProxyAuth.grammar).")
+        "proxyauth", nil, isSecret: true, "Asks clients for a name and a password, \(ProxyAuth.grammar).")
 
     package let serverReplay = Option<[String]>(
         "server_replay", [], "Files of flows: requests like theirs get the responses in them, not the server's.")
@@ -55,7 +55,7 @@ package struct RuleOptions: OptionTable {
     package let stickyCookie = Option<String?>(
         "stickycookie", nil, "Filter: requests that match get the cookies that were set before, by whichever client's requests.")
     package let upstreamAuth = Option<String?>(
-        "upstream_auth", nil,
+        "upstream_auth", nil, isSecret: true,
         "Credentials, \(UpstreamAuth.grammar): for the upstream proxy, or for the server of a reverse proxy.")
 
     package init() {}

@@ -9,6 +9,8 @@ public protocol AnyOption: AnyObject, Sendable {
     var choices: [String] { get }
     var typeName: String { get }
     var reading: OptionReading { get }
+    /// The value is nobody's business but the core's: workers that are not trusted are shown the default instead.
+    var isSecret: Bool { get }
     var defaultText: String { get }
     var index: Int { get }
     var defaultJSON: JSON { get }
@@ -41,6 +43,7 @@ public final class Option<Value: OptionValue>: AnyOption {
     public let doc: String
     public let choices: [String]
     public let reading: OptionReading
+    public let isSecret: Bool
     public let defaultValue: Value
     public let index: Int
     /// Says what is wrong with a value of the right type, if something is.
@@ -48,12 +51,14 @@ public final class Option<Value: OptionValue>: AnyOption {
 
     public init(
         _ name: String, _ defaultValue: Value, choices: [String] = [], read reading: OptionReading = .atStart,
+        isSecret: Bool = false,
         objection: @escaping @Sendable (Value) -> String? = { _ in nil }, _ doc: String
     ) {
         self.name = name
         self.doc = doc
         self.choices = choices
         self.reading = reading
+        self.isSecret = isSecret
         self.defaultValue = defaultValue
         self.objection = objection
         index = OptionCounter.next.add(1, ordering: .relaxed).oldValue

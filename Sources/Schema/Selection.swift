@@ -51,3 +51,34 @@ extension Shape {
         }
     }
 }
+
+extension Selection {
+    /// What both select.
+    public func intersection(_ other: Selection) -> Selection {
+        var result = Selection()
+        for (index, nested) in rows {
+            guard let match = other.rows.first(where: { $0.index == index }) else { continue }
+            switch (nested, match.nested) {
+            case (let mine?, let theirs?): result.rows.append((index, mine.intersection(theirs)))
+            case (let mine, let theirs): result.rows.append((index, mine ?? theirs))
+            }
+        }
+        return result
+    }
+
+    /// The members of a record's whole JSON that are selected.
+    public func select(_ json: JSON, of record: RecordShape) -> JSON {
+        guard let object = json.object else { return json }
+        let fields = record.fields()
+        var result = JSONObject()
+        for (index, nested) in rows {
+            guard let value = object[fields[index].name] else { continue }
+            if let nested, let inner = fields[index].shape.record {
+                result[fields[index].name] = nested.select(value, of: inner)
+            } else {
+                result[fields[index].name] = value
+            }
+        }
+        return .object(result)
+    }
+}

@@ -179,10 +179,12 @@ struct DialoguePlay {
         do throws(StateRefusal) {
             let result = try InitializeResult(json, hooks: Hooks().hooks)
             hooks = Set(result.hooks.map(\.name))
-            let granted = result.hooks.map { (hook: $0, timeout: $0.timeout ?? 5000, policy: $0.policy ?? .continue) }
+            let granted = result.hooks.map {
+                (hook: $0, content: $0.content, timeout: $0.timeout ?? 5000, policy: $0.policy ?? .continue)
+            }
             link.core.accept(
-                InitializeResult.initialized(granted, permissions: []), workerLine: result.maximumLine,
-                maximumInFlight: result.maximumInFlight, now: link.now)
+                InitializeResult.initialized(granted, refused: [], permissions: [], redacted: []),
+                workerLine: result.maximumLine, maximumInFlight: result.maximumInFlight, now: link.now)
         } catch {
             actions = link.core.close(.handshake("\(error)"))
         }

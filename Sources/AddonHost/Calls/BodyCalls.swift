@@ -32,8 +32,16 @@ enum BodyCalls {
             guard let side = MessageSide(rawValue: word) else {
                 throw .missing("part: expected 'request' or 'response', found '\(word)'")
             }
+            guard worker.grants.mayRead("flow.\(word).content"), worker.grants.redaction?.rules.concernBodies != true else {
+                worker.host.violations.report(worker.addon.name, .call, at: "\(read.method) \(word)", "bodies are hidden from it")
+                throw .denied(read.method)
+            }
             let flow = try FlowCalls.named(params, worker)
-            content = flow.loop.submit { Self.body(side, of: flow.anyFlow) }.hop(to: worker.loop)
+            content = flow.loop.submit {
+                let id = flow.anyFlow.id
+                guard worker.grants.admits(flow.anyFlow) else { throw CallFailure.noFlow(id) }
+                return Self.body(side, of: flow.anyFlow)
+            }.hop(to: worker.loop)
         }
         return content.flatMapThrowing { content in
             guard content.isHeld || content.size == 0, let size = content.size else {

@@ -25,6 +25,7 @@ enum FlowCalls {
             method: "flow.resume", params: "`id`", doc: "Lets an intercepted flow go on; `conflict` if it does not stand still.",
             answer: { (params, worker) throws(CallFailure) in
                 try onFlow(params, worker) { (flow) throws(CallFailure) in
+                    try worker.mayChange("flow.intercepted")
                     guard flow.resume() else { throw .conflict("the flow is not intercepted") }
                     return [:]
                 }
@@ -37,6 +38,7 @@ enum FlowCalls {
             doc: "Ends a live flow wherever it stands; `conflict` if it is ending or has ended.",
             answer: { (params, worker) throws(CallFailure) in
                 try onFlow(params, worker) { (flow) throws(CallFailure) in
+                    try worker.mayChange(ChangeRules.kill)
                     guard flow.kill() else { throw .conflict(flow.isLive ? "the flow is ending" : "the flow has ended") }
                     return [:]
                 }
@@ -51,14 +53,14 @@ enum FlowCalls {
         let flows = worker.host.flows
         let states = flows.all.map { flow in flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.anyFlow : nil } }
         return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
-            let admitted = states.compactMap { $0 }.filter { filter?.matches(FilteredFlow($0)) ?? true }
+            let admitted = states.compactMap { $0 }.filter { worker.grants.admits($0, filter) }
                 .map { (place: Place($0), flow: $0) }.filter { entry in after.map { $0 < entry.place } ?? true }
                 .sorted { $0.place < $1.place }
             // What the answer has besides the flows, the worker's own id included.
             var room = worker.lineLimit - 1024
             var result: [JSON] = []
             for (_, flow) in admitted {
-                let bytes = encoded(flow, .none, selections[flow.kind])
+                let bytes = worker.grants.encoded(flow, .none, selections[flow.kind])
                 room -= bytes.count + 1
                 guard room >= 0 || result.isEmpty else { break }
                 result.append(parsed(bytes))
@@ -95,27 +97,33 @@ enum FlowCalls {
             throw .parameters(error)
         }
         return try onFlow(params, worker) { flow in
-            var result = standing(flow)
+            var result = standing(flow, for: worker)
             if case .http(let http) = flow.anyFlow, let socket = http.websocket {
                 result["messages_before"] = .int(mode == .none ? socket.wrappedValue.kept.count : socket.wrappedValue.kept.first)
             }
-            result["flow"] = parsed(encoded(flow.anyFlow, mode, nil))
+            result["flow"] = parsed(worker.grants.encoded(flow.anyFlow, mode, nil))
             return .object(result)
         }
     }
 
     private static let wait: CoreCall.Answer = { (params, worker) throws(CallFailure) in
         let flow = try named(params, worker)
-        return flow.loop.flatSubmit { flow.whenResumed() }.flatMap {
+        return flow.loop.flatSubmit {
+            worker.grants.admits(flow.anyFlow)
+                ? flow.whenResumed() : flow.loop.makeFailedFuture(CallFailure.noFlow(flow.anyFlow.id))
+        }.flatMap {
             // It may have ended meanwhile, and another stands for it then.
             let present = worker.host.flows.find(flow.anyFlow.id) ?? flow
-            return present.loop.submit { .object(standing(present)) }
+            return present.loop.submit { .object(standing(present, for: worker)) }
         }
     }
 
     /// What is true of a flow besides its state.
-    private static func standing(_ flow: any TrackedFlow) -> JSONObject {
-        ["live": .bool(flow.isLive), "killable": .bool(flow.isKillable), "modified": .bool(flow.anyFlow.record.isModified)]
+    private static func standing(_ flow: any TrackedFlow, for worker: Worker) -> JSONObject {
+        let record = flow.anyFlow.record
+        // Whether a value is what it was before tells who must not see it when he has guessed it.
+        let isModified = worker.grants.redaction == nil ? record.isModified : record.hasBackup
+        return ["live": .bool(flow.isLive), "killable": .bool(flow.isKillable), "modified": .bool(isModified)]
     }
 
     /// The flow that `params` names.
@@ -130,7 +138,11 @@ enum FlowCalls {
         _ params: JSON, _ worker: Worker, _ body: @escaping @Sendable (any TrackedFlow) throws(CallFailure) -> JSON
     ) throws(CallFailure) -> EventLoopFuture<JSON> {
         let flow = try named(params, worker)
-        return flow.loop.submit { try body(flow) }
+        return flow.loop.submit {
+            let id = flow.anyFlow.id
+            guard worker.grants.admits(flow.anyFlow) else { throw CallFailure.noFlow(id) }
+            return try body(flow)
+        }
     }
 
     static func required<Value: WireValue>(_ params: JSON, _ name: String, _ what: String) throws(CallFailure) -> Value {
@@ -178,12 +190,6 @@ enum FlowCalls {
         } catch {
             throw .parameters(error)
         }
-    }
-
-    private static func encoded(_ flow: AnyFlow, _ mode: ContentMode, _ selection: Selection?) -> [UInt8] {
-        var writer = JSONWriter()
-        ContentView.shown(flow, mode).record.write(selection, to: &writer)
-        return writer.bytes
     }
 
     /// What the writer writes, the reader reads: it is the one form that workers know.

@@ -44,6 +44,7 @@ enum FlowEdits {
                 "Goes back to the state that was remembered, and forgets it; `conflict` if there is none. A live flow keeps its connections and a response that came since.",
             answer: { (params, worker) throws(CallFailure) in
                 try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
+                    try worker.mayChange("flow")
                     guard flow.anyFlow.record.hasBackup else { throw .conflict("no earlier state of the flow is remembered") }
                     flow.edit { $0.record.revert(isLive: flow.isLive) }
                     return [:]
@@ -102,9 +103,14 @@ enum FlowEdits {
         try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
             var edited = flow.anyFlow
             do throws(StateRefusal) {
-                try edited.record.edit(state, isWhole: isWhole)
+                let state = try worker.grants.restored(state, of: flow.anyFlow, isWhole: isWhole)
+                // As if something had changed, for the same reason as in `standing`.
+                if worker.grants.redaction != nil { edited.record.keepBackup() }
+                let paths = try edited.record.edit(state, isWhole: isWhole)
+                try worker.grants.check(paths, from: flow.anyFlow, to: edited)
                 if flow.isLive { try StreamedBodies.check(flow.anyFlow, edited) }
             } catch {
+                if error.word == .denied { worker.violated(at: error) }
                 throw .parameters(error)
             }
             flow.edit { $0 = edited }

@@ -4,18 +4,20 @@ import Schema
 
 /// The calls that count things.
 enum MetricCalls {
+    static let add = CoreCall(
+        method: "metrics.add",
+        params: "`metrics`: a list of `{\"name\": …, \"value\": …, \"labels\": {name: text, …}}`; the value is 1 without it",
+        doc:
+            "Adds to counters: `{\"dropped\": n}`, with the number of entries that were not counted. Also a notification, and the member `metrics` of a reply.",
+        answer: { (params, worker) throws(CallFailure) in
+            guard let entries = params["metrics"]?.array else {
+                throw .missing("metrics: expected a list, found \(params["metrics"]?.kind ?? "nothing")")
+            }
+            return worker.loop.makeSucceededFuture(["dropped": .int(worker.count(entries))])
+        })
+
     static let table: [CoreCall] = [
-        CoreCall(
-            method: "metrics.add",
-            params: "`metrics`: a list of `{\"name\": …, \"value\": …, \"labels\": {name: text, …}}`; the value is 1 without it",
-            doc:
-                "Adds to counters: `{\"dropped\": n}`, with the number of entries that were not counted. Also a notification, and the member `metrics` of a reply.",
-            answer: { (params, worker) throws(CallFailure) in
-                guard let entries = params["metrics"]?.array else {
-                    throw .missing("metrics: expected a list, found \(params["metrics"]?.kind ?? "nothing")")
-                }
-                return worker.loop.makeSucceededFuture(["dropped": .int(worker.count(entries))])
-            }),
+        add,
         CoreCall(
             method: "metrics.get", params: "none",
             doc:

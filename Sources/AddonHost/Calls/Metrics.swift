@@ -69,7 +69,9 @@ final class Metrics: Sendable {
                 return ["name": .string(series.name), "labels": .object(labels), "value": number]
             }
             let own = counters.all.map { series, value -> JSON in
-                ["name": .string(series.name), "labels": ["kind": .string(series.kind)], "value": .int(value)]
+                var labels: JSONObject = ["kind": .string(series.kind)]
+                labels["addon"] = series.addon.map { .string($0) }
+                return ["name": .string(series.name), "labels": .object(labels), "value": .int(value)]
             }
             return ["metrics": .array(own + metrics), "dropped": .int(state.dropped)]
         }

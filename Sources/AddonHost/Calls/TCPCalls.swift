@@ -19,6 +19,7 @@ enum TCPCalls {
         let content: ByteString = try FlowCalls.required(params, "content", "a byte string")
         guard !content.isEmpty else { throw .missing("content: expected at least one byte, found none") }
         let message = Injection(toClient: toClient, content: content, isText: false)
+        try worker.mayChange("flow.messages")
         return try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
             guard case .tcp = flow.anyFlow else { throw .conflict("the flow is no TCP connection") }
             do throws(InjectionRefusal) {

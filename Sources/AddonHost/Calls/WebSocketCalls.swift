@@ -20,6 +20,7 @@ enum WebSocketCalls {
         let content: ByteString = try FlowCalls.required(params, "content", "a byte string")
         let isText: Bool = params["is_text"] == nil ? true : try FlowCalls.required(params, "is_text", "a boolean")
         let message = Injection(toClient: toClient, content: content, isText: isText)
+        try worker.mayChange("flow.websocket.messages")
         return try FlowCalls.onFlow(params, worker) { (flow) throws(CallFailure) in
             do throws(InjectionRefusal) {
                 try flow.inject(message)

@@ -37,7 +37,7 @@ extension LoopPort {
         do throws(BodyFileFailure) { prepared = try made.get() } catch {
             return (.failure(LinkFailure(.tooLarge, "its body cannot be shown: \(error)")), ticket)
         }
-        let (name, selection, timeout) = (subscription.name, subscription.selection, subscription.timeout)
+        let timeout = subscription.timeout
         link.submit(prepared, timeout: timeout, ticket) { references in
             var contents: [(side: MessageSide, content: Content)] = []
             for (body, reference) in zip(prepared, references) {
@@ -46,7 +46,7 @@ extension LoopPort {
             }
             var payload = shown
             payload.flow = payload.flow?.placing(contents)
-            return EventLine.event(name, payload, selection, timeout: timeout, attempt: attempt)
+            return EventLine.event(payload, subscription, timeout: timeout, attempt: attempt)
         }
         return (try await answer(pending, ticket, of: link, waiter, isolation: isolation), ticket)
     }

@@ -44,7 +44,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             guard need < .bytes,
                 let subscription = seat(entry, flow: flow.id, client: flow.client.value.id)?.subscription
             else { continue }
-            if let filter = subscription.filter, filter.needsRequestContent || filter.needsResponseContent { return .bytes }
+            if subscription.filtersContent { return .bytes }
             guard subscription.content.isWhole, subscription.admits(.http(flow)) else { continue }
             let takesFiles =
                 subscription.content == .whole && subscription.delivery.takesDescriptors && !subscription.observes
@@ -150,8 +150,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
     private func tell<Payload: HookPayload>(_ listener: Listener, _ payload: Payload) {
         guard let link = listener.link else { return }
         var shown = shown(payload, listener.subscription.content, listener.subscription)
+        listener.subscription.worker.grants.cap(&shown)
         if listener.subscription.content.isWhole { leaveOutLarge(&shown, listener.subscription) }
-        link.notify(EventLine.notification(listener.subscription.name, shown, listener.subscription.selection))
+        link.notify(EventLine.notification(shown, listener.subscription))
     }
 
     /// Asks one worker, twice if its hook wants that and it died.
@@ -229,6 +230,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             if event.mode.isPart, let side = subscription.side, case .omitted(0) = shown.flow?.content(of: side) {
                 shown.flow?.set(.bytes(ByteBuffer()), of: side)
             }
+            subscription.worker.grants.cap(&shown)
             let large = event.mode.isWhole ? subscription.delivery.large(in: shown.flow) : []
             let (answer, ticket) =
                 large.isEmpty
@@ -259,8 +261,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
         let message = EventLine.event(
-            subscription.name, shown, subscription.selection, timeout: subscription.timeout, attempt: attempt,
-            capacity: lastSize + 512)
+            shown, subscription, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
         lastSize = min(message.bytes.count, 1 << 16)
         let pending = Pending<LinkAnswer>(on: loop)
         let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
@@ -323,8 +324,10 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
         do throws(StateRefusal) {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
-            var changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
+            let restored = try EventLine.restored(result, shown, subscription)
+            var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
             changes += taken.contents.map { body in Self.content(body.side) { $0.set(body.content, of: body.side) } }
+            try subscription.worker.grants.check(changes, of: shown)
             try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if let entries = result["metrics"]?.array {
@@ -333,7 +336,10 @@ final class LoopPort: HookPort, @unchecked Sendable {
             }
             if let kill = result["kill"] {
                 guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
-                if kills { return .killed }
+                if kills {
+                    try subscription.worker.grants.checkKill()
+                    return .killed
+                }
             }
             let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
             guard mayKill else { return .changes(changes) }
@@ -342,6 +348,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             if answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
             return .changes(changes)
         } catch {
+            if error.word == .denied { subscription.worker.violated(at: error) }
             return refused("\(error)", subscription)
         }
     }

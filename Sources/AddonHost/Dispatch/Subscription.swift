@@ -30,7 +30,6 @@ final class Subscription: Sendable {
     ) throws(StateRefusal) {
         hook = request.hook
         name = request.name
-        content = request.content
         observes = request.observes || !request.hook.pauses
         // A worker may not hold a flow for longer than the operator would let it ask for.
         timeout = min(request.timeout ?? bounds.eventTimeout, max(bounds.eventTimeout, bounds.link.maximumExtension))
@@ -38,7 +37,9 @@ final class Subscription: Sendable {
         order = request.order
         self.worker = worker
         self.delivery = delivery
-        side = Self.side(of: request.hook)
+        let side = Self.side(of: request.hook)
+        self.side = side
+        content = worker.grants.granted(request.content, of: side)
         if request.content.isPart {
             guard side != nil else {
                 throw StateRefusal(.badState, at: "\(path).content", "'\(name)' has no body that could come in parts")
@@ -47,7 +48,7 @@ final class Subscription: Sendable {
                 throw StateRefusal(.badState, at: "\(path).observe", "a body that comes in parts needs an answer")
             }
         }
-        selection = try Self.selection(request, at: path)
+        selection = worker.grants.selection(try Self.selection(request, at: path), of: request.hook.payload)
         guard let text = request.filter else {
             filter = nil
             return
@@ -86,8 +87,16 @@ final class Subscription: Sendable {
     }
 
     func admits(_ flow: @autoclosure () -> AnyFlow?) -> Bool {
+        let grants = worker.grants
+        guard filter != nil || grants.filter != nil else { return true }
+        guard let flow = flow() else { return filter == nil }
+        guard grants.admits(flow) else { return false }
         guard let filter else { return true }
-        guard let flow = flow() else { return false }
-        return filter.matches(FilteredFlow(flow))
+        return grants.shownToFilter(flow).map { filter.matches(FilteredFlow($0)) } ?? false
+    }
+
+    /// Whether a filter looks at bodies, so that they have to be there before it is asked.
+    var filtersContent: Bool {
+        [filter, worker.grants.filter].contains { $0.map { $0.needsRequestContent || $0.needsResponseContent } ?? false }
     }
 }

@@ -96,7 +96,7 @@ struct AttachedSocket: Sendable {
                 )
                 throw AddonFailure(who)
             }
-            let addon = host.add(name ?? "attached-\(peer.pid)", .attached, isOperator: isOurs && name == nil)
+            let addon = try host.add(name ?? "attached-\(peer.pid)", .attached, isOperator: isOurs && name == nil)
             let worker = addon.add(on: { _ in loop }, host: host)
             host.log.line(.info, worker.name, "attached: process \(peer.pid) of user \(peer.uid)")
             try worker.adopt(channel).flatMap { host.greet(worker) }.whenComplete { result in

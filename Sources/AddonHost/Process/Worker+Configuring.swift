@@ -25,7 +25,7 @@ extension Worker {
         }
         life.openConfigures += 1
         let bound = NIOLoopBound(life, eventLoop: loop)
-        return ask(LifecycleHooks.table.configure, event).map { [self] failures in
+        return ask(LifecycleHooks.table.configure, OptionView(of: grants, host.options).shown(event)).map { [self] failures in
             bound.value.openConfigures -= 1
             for (subscription, failure) in failures {
                 let text = "'\(subscription.name)' failed: \(failure.note)"

@@ -58,6 +58,7 @@ final class Worker: @unchecked Sendable {
     }
 
     var bounds: AddonBounds { addon.bounds }
+    var grants: Grants { addon.grants }
     /// Unique among all workers of the core.
     var id: String { "\(addon.name).\(addon.place).\(serial)" }
 
@@ -92,7 +93,7 @@ final class Worker: @unchecked Sendable {
         let answers = life.subscriptions.filter { $0.hook.index == hook.index }.map { subscription in
             let promise = loop.makePromise(of: (Subscription, LinkFailure)?.self)
             guard !subscription.observes else {
-                link.notify(EventLine.notification(subscription.name, payload, subscription.selection))
+                link.notify(EventLine.notification(payload, subscription))
                 promise.succeed(nil)
                 return promise.futureResult
             }
@@ -101,7 +102,7 @@ final class Worker: @unchecked Sendable {
                 if case .failure(let failure) = answer { promise.succeed((subscription, failure)) } else { promise.succeed(nil) }
             }
             link.submit(
-                EventLine.event(subscription.name, payload, subscription.selection, timeout: timeout, attempt: 1),
+                EventLine.event(payload, subscription, timeout: timeout, attempt: 1),
                 timeout: timeout, isLast: isLast, ticket)
             return promise.futureResult
         }
@@ -145,7 +146,7 @@ extension Worker: LinkOwner {
         guard let life, life.link === link else { return }
         do throws(StateRefusal) {
             let result = try InitializeResult(result, hooks: host.hooks)
-            life.permissions = try host.permissions(result.permissions, of: addon)
+            life.permissions = try permitted(result.permissions)
             let descriptors = result.capabilities.contains(.fd) ? life.descriptors : nil
             life.descriptors = nil
             let limits = bounds.link
@@ -153,10 +154,12 @@ extension Worker: LinkOwner {
                 takesDescriptors: descriptors != nil, readsBodies: life.permissions.contains(BodyCalls.read.method),
                 line: result.maximumLine.map { min($0, limits.ownLine) } ?? limits.workerLine)
             var subscriptions: [Subscription] = []
-            for (index, request) in result.hooks.enumerated() {
-                subscriptions.append(
-                    try Subscription(
-                        request, at: "hooks[\(index)]", worker: self, bounds: bounds, delivery: delivery))
+            var granted: [InitializeResult.GrantedHook] = []
+            for (index, request) in result.hooks.enumerated() where grants.grants(request.hook) {
+                let subscription = try Subscription(
+                    request, at: "hooks[\(index)]", worker: self, bounds: bounds, delivery: delivery)
+                subscriptions.append(subscription)
+                granted.append((request, subscription.content, subscription.timeout, subscription.policy))
             }
             life.subscriptions = subscriptions
             life.commands = result.commands
@@ -164,9 +167,11 @@ extension Worker: LinkOwner {
             try host.options.declare(result.options.map(\.option), by: addon.name)
             life.readReport()
             life.isReady = true
-            let granted = zip(result.hooks, subscriptions).map { (hook: $0, timeout: $1.timeout, policy: $1.policy) }
+            let refused = result.hooks.filter { !grants.grants($0.hook) }.map(\.name)
             link.accept(
-                result, InitializeResult.initialized(granted, permissions: life.permissions),
+                result,
+                InitializeResult.initialized(
+                    granted, refused: refused, permissions: life.permissions, redacted: grants.redacted),
                 descriptors: descriptors)
             launched?.succeed()
             launched = nil
@@ -189,7 +194,10 @@ extension Worker: LinkOwner {
     func called(_ link: WorkerLink, _ id: JSON, method: String, params: JSON) {
         guard let life, life.link === link, life.isReady else { return link.answer(id, .failure(.notReady)) }
         guard let call = CoreCall.named(method) else { return link.answer(id, .failure(.unknown(method))) }
-        guard life.permissions.contains(method) else { return link.answer(id, .failure(.denied(method))) }
+        guard life.permissions.contains(method) else {
+            host.violations.report(addon.name, .call, at: method, "it was not granted this call")
+            return link.answer(id, .failure(.denied(method)))
+        }
         do throws(CallFailure) {
             try call.answer(params, self).whenComplete { result in
                 link.answer(id, result.mapError { $0 as? CallFailure ?? .conflict("\($0)") })

@@ -24,6 +24,8 @@ final class WorkerStream: BodyStage, @unchecked Sendable {
     private var tookBody = true
     /// The beginning of a character whose end has not come yet.
     private var carried = ByteBuffer()
+    /// What is hidden of the trailers that the worker was shown.
+    private var hidden: Placeholders?
     private var alarm: (time: Int64, scheduled: Scheduled<Void>)?
 
     init(to link: WorkerLink, _ subscription: Subscription, on loop: any EventLoop, limits: LinkLimits) {
@@ -54,7 +56,12 @@ final class WorkerStream: BodyStage, @unchecked Sendable {
     /// From any loop.
     func received(_ method: String, _ params: JSON) {
         guard loop.inEventLoop else { return loop.execute { self.received(method, params) } }
-        perform(core.received(method, params, now: MonotonicClock.now))
+        do throws(StateRefusal) {
+            perform(core.received(method, try restored(params), now: MonotonicClock.now))
+        } catch {
+            subscription.worker.violated(at: error)
+            perform(core.broken("\(method): \(error)"))
+        }
     }
 
     /// The connection is over; from any loop.
@@ -83,7 +90,7 @@ final class WorkerStream: BodyStage, @unchecked Sendable {
                 sendCarried()
                 post("stream.end") { writer in
                     writer.key(isDetached ? "detached" : "trailers")
-                    if isDetached { writer.bool(true) } else { trailers.write(to: &writer) }
+                    if isDetached { writer.bool(true) } else { writer.value(shown(trailers)) }
                 }
             case .sendReset(let why):
                 post("stream.reset") {
@@ -100,6 +107,22 @@ final class WorkerStream: BodyStage, @unchecked Sendable {
             }
         }
         followUp()
+    }
+
+    private func shown(_ trailers: Headers?) -> JSON {
+        guard let redaction = subscription.worker.grants.redaction, let side = subscription.side else { return trailers.wireJSON }
+        let (shown, hidden) = redaction.hide(trailers: trailers, of: side, name: "stream \(number)")
+        self.hidden = hidden
+        return shown
+    }
+
+    /// What the worker says with the true values in the trailers that it names.
+    private func restored(_ params: JSON) throws(StateRefusal) -> JSON {
+        guard let redaction = subscription.worker.grants.redaction, let side = subscription.side, let hidden,
+            var object = params.object, let trailers = object["trailers"]
+        else { return params }
+        object["trailers"] = try redaction.restore(trailers: trailers, of: side, hidden)
+        return .object(object)
     }
 
     private func failure(_ note: String) -> ProxyFailure {
