@@ -22,12 +22,12 @@ from support.wire import Closed
 
 MIB = 1 << 20
 SETTINGS = [
-    *("--set", "flow_detail=0", "--set", "store_flows=20", "--set", "addon_kill_delay=0.1", "--set", "addon_drain_timeout=0.1"),
+    *("--set", "flow_detail=0", "--set", "store_flows=200", "--set", "addon_kill_delay=0.1", "--set", "addon_drain_timeout=0.1"),
     *("--set", "addon_breaker_failures=1000", "--set", "addon_restart_delay=0.05", "--set", "addon_restart_delay_max=0.05"),
 ]
-# Of 20 comparisons of two proxies that nobody attacked, medians differed by 0.05 ms at most and 90th percentiles by 1.1 ms, with other
-# work on both processors. One slice of a worker's lines is 0.5 ms.
-FLOOR = (0.15e-3, 2.5e-3)
+# Beyond 20 %, of the median and of the 90th percentile. In 40 comparisons of two proxies that nobody attacked, with compilers on both
+# processors, 0.04 and 0.06 ms were the most; a piece of a worker's lines, behind which one request in ten may have to wait, is 0.5 ms of work.
+FLOOR = (0.1e-3, 1e-3)
 MEMORY = 160 * MIB
 
 ALL_FAIL = "all fail"  # by the policy of each
@@ -97,6 +97,7 @@ ATTACKS = {
     "a print without an end": Attack("def begin():\n    while True:\n        os.write(1, b'x' * 65536)\n", ALL_STAND),
     "calls that are denied": flood(CALL % ("flow.kill", '{"id":"x"}')),
     "calls that list all flows": flood(CALL % ("flow.list", "{}"), result={"permissions": ["flow.list"]}),
+    "calls that list all flows, and are read": flood(CALL % ("flow.list", "{}"), result={"permissions": ["flow.list"], "limits": {"max_line": 1 << 20}}),
     "calls whose filter takes long": flood(CALL % ("flow.list", '{"filter":"~u (.*)*(.*)*x$"}'), result={"permissions": ["flow.list"]}),
     "answers to nothing": flood("""b'{"jsonrpc":"2.0","id":%d,"result":{}}' % (1 << 52)"""),
     "answers to another worker's events": flood(
@@ -202,7 +203,7 @@ def test_an_attack_costs_its_own_events_alone(stand, weir, tmp_path, name):
         for path in ("/free", "/good"):
             # Harm lasts as long as the attack does; what else this machine does, does not.
             beyond = [delay(stand.calm, run, path)]
-            while beyond[-1] > 0 and len(beyond) < 4:
+            while beyond[-1] > 0 and len(beyond) < 6:
                 beyond.append(delay(stand.calm, run, path))
             assert beyond[-1] <= 0, f"{path}: {beyond} s more than is allowed"
         eventually(lambda: kept.outcomes and killed.outcomes, 10, "a flow of each")

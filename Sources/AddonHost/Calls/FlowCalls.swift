@@ -52,7 +52,7 @@ enum FlowCalls {
         let after = try (optional(params, "after") as String?).map { text throws(CallFailure) in try Place(text) }
         let flows = worker.host.flows
         let states = flows.all.map { flow in flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.anyFlow : nil } }
-        return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
+        @Sendable func listed(_ states: [AnyFlow?]) -> JSON {
             let admitted = states.compactMap { $0 }.filter { worker.grants.admits($0, filter) }
                 .map { (place: Place($0), flow: $0) }.filter { entry in after.map { $0 < entry.place } ?? true }
                 .sorted { $0.place < $1.place }
@@ -68,6 +68,9 @@ enum FlowCalls {
             var answer: JSONObject = ["flows": .array(result), "evicted": .int(flows.evicted)]
             if result.count < admitted.count { answer["next"] = .string(admitted[result.count - 1].place.text) }
             return .object(answer)
+        }
+        return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
+            worker.life?.link?.reading.charge { listed(states) } ?? .null
         }
     }
 

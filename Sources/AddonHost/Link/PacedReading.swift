@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 
 /// Hands on what a worker sends in small pieces, no faster than its `ReadingPace` allows; what is not read stays in its socket. Confined to
@@ -17,6 +18,7 @@ final class PacedReading: ChannelDuplexHandler {
     private var pace: ReadingPace
     private var unread = ByteBuffer()
     private var rests = false
+    private var isHandingOn = false
     /// Somebody wanted to read meanwhile.
     private var isAsked = false
     private var alarm: Scheduled<Void>?
@@ -25,14 +27,24 @@ final class PacedReading: ChannelDuplexHandler {
 
     private static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
+    /// Of the processor: that others have it meanwhile is not the worker's doing.
+    private static var work: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
     /// So many nanoseconds of what is read next were asked for.
     func allow(_ time: Int64) { pace.allow(time) }
 
-    /// Runs work that a worker has asked for, as a part of reading from it.
-    func charge<Result>(_ work: () -> Result) -> Result {
-        let began = Self.now
-        defer { _ = pace.spent(Self.now - began, now: Self.now) }
-        return work()
+    /// Does something that the worker has asked for, as a part of reading from it.
+    func charge<Result>(_ body: () -> Result) -> Result {
+        // What is done while reading is counted there.
+        guard !isHandingOn else { return body() }
+        let before = Self.work
+        // The pause that this may need comes with what is read next.
+        defer { _ = pace.spent(Self.work - before, now: Self.now) }
+        return body()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -58,10 +70,12 @@ final class PacedReading: ChannelDuplexHandler {
     private func handOn(_ context: ChannelHandlerContext) {
         let began = Self.now
         while !rests, let piece = unread.readSlice(length: min(Self.piece, unread.readableBytes)), piece.readableBytes > 0 {
-            let before = Self.now
+            let before = Self.work
+            isHandingOn = true
             context.fireChannelRead(wrapInboundOut(piece))
+            isHandingOn = false
             let now = Self.now
-            let pause = pace.spent(now - before, now: now)
+            let pause = pace.spent(Self.work - before, now: now)
             let isLong = unread.readableBytes > 0 && now - began > Self.turn
             if pause > 0 || isLong { rest(pause, context) }
         }

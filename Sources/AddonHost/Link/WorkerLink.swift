@@ -139,7 +139,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         guard loop.inEventLoop else { return loop.execute { self.answer(id, result) } }
         openCalls -= 1
         switch result {
-        case .success(let json): perform(core.answer(id, json))
+        case .success(let json): perform(reading.charge { core.answer(id, json) })
         case .failure(let failure):
             perform(core.refuse(id, code: failure.code, kind: failure.kind, failure.message, path: failure.path))
         }
