@@ -230,7 +230,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 worker.on("done", "shutdown", "drain")(lambda message: time.sleep(60))
 """
     worker = addon(["running", "done"], code)
-    proxy = weir(addons=[worker])
+    proxy = weir("--set", "addon_timeout=1", "--set", "addon_kill_delay=0.5", addons=[worker])
     worker.wait("running")
     pid = worker.pids()[0]
     proxy.stop(seconds=12)
