@@ -54,7 +54,7 @@ let package = Package(
                 "WebSocket",
                 "AddonHost",
                 "Rules",
-                "Control", "FlowExport", "CoreClient",
+                "Control", "FlowExport", "CoreClient", "Systemd", "CLinux",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -71,7 +71,9 @@ let package = Package(
                 "Schema", "FlowModel", "TLSEngine", "Codings", "ProxyKernel", "HTTPExchange", "SOCKS", "CCrypt", nio, posix,
                 logging,
             ]),
-        layer("Control", ["Schema", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
+        layer(
+            "Control",
+            ["Schema", "Systemd", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
         // Row 4: one folder a protocol.
         spoken("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         spoken("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
@@ -94,8 +96,10 @@ let package = Package(
         layer("FlowModel", ["Schema", "CPCRE2", nio]),
         layer("Codings", ["CZlib", "CBrotli", "CZstd"]),
         layer("AddonWire", ["Schema"]),
-        // Row 0: tables and JSON; system libraries.
+        // Row 0: tables and JSON; the service manager's protocols; system libraries.
         layer("Schema", ["CJSON"]),
+        layer("Systemd", ["CLinux"]),
+        .systemLibrary(name: "CLinux"),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CJSON", pkgConfig: "json-c", apt: "libjson-c-dev"),
         library("CNghttp2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
@@ -106,6 +110,7 @@ let package = Package(
         library("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
 
         tests("Schema", []),
+        tests("Systemd", []),
         tests("FlowModel", ["Schema", nio]),
         tests("FlowFiles", ["Schema", "FlowModel", nio]),
         tests("Codings", []),

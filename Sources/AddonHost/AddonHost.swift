@@ -42,6 +42,7 @@ package final class AddonHost: Sendable {
         var tick: RepeatedTask?
         var watching: RepeatedTask?
         var attachments: AttachedSocket?
+        var isReplaced = false
         var replays: (any FlowReplays)?
     }
 
@@ -86,16 +87,24 @@ package final class AddonHost: Sendable {
 
     /// Sends `start` and `configure` to the addons that were launched, in their order. If one fails or refuses the options, all
     /// are stopped, and the error names it and the reason.
-    package func start(attachedSocket: String? = nil, replays: (any FlowReplays)? = nil) async throws(AddonFailure) {
+    ///
+    /// Workers attach themselves at the path `attachedSocket`, or at the socket that others have opened: then the path, if there is one,
+    /// is the socket's, and is ours to take away in the end.
+    package func start(
+        attachedSocket: String? = nil, opened: CInt? = nil, replays: (any FlowReplays)? = nil
+    ) async throws(AddonFailure) {
         state.withLock { $0.replays = replays }
         let workers = workers
         do {
             for worker in workers { try await worker.onLoop { $0.tell(LifecycleHooks.table.start, EmptyEvent()) } }
             for worker in workers { try await worker.onLoop { $0.configureFirst() } }
-            if let attachedSocket {
-                let attachments = try await AttachedSocket.open(attachedSocket, loop: loops[0], host: self)
-                state.withLock { $0.attachments = attachments }
-            }
+            let attachments: AttachedSocket? =
+                if let opened {
+                    try await AttachedSocket.adopt(opened, path: attachedSocket, loop: loops[0], host: self)
+                } else if let attachedSocket {
+                    try await AttachedSocket.open(attachedSocket, loop: loops[0], host: self)
+                } else { nil }
+            state.withLock { $0.attachments = attachments }
             for worker in workers { try await worker.loop.submit { worker.enlist() }.get() }
             // Every port has its table when this returns.
             for loop in loops { try await loop.submit {}.get() }
@@ -122,16 +131,24 @@ package final class AddonHost: Sendable {
         watch()
     }
 
+    /// The socket at which workers attach themselves, and whether its file is ours; nil if there is none.
+    package var attachedSocket: (descriptor: CInt, isOwn: Bool)? {
+        get async { await state.withLock { $0.attachments }?.handover() }
+    }
+
+    /// Another process takes workers from now on, at the same socket.
+    package func replaced() { state.withLock { $0.isReplaced = true } }
+
     /// Lets events end, sends `done` as the last one, and ends every process.
     package func shutdown() async {
-        let (timers, attachments) = state.withLock { state in
+        let (timers, attachments, isReplaced) = state.withLock { state in
             state.isStopping = true
             defer { (state.tick, state.watching, state.attachments) = (nil, nil, nil) }
-            return ([state.tick, state.watching], state.attachments)
+            return ([state.tick, state.watching], state.attachments, state.isReplaced)
         }
         for timer in timers { timer?.cancel() }
         let workers = workers
-        await attachments?.close()
+        await attachments?.close(isHandedOver: isReplaced)
         let drains = workers.map { worker in worker.loop.flatSubmit { worker.drain(timeout: worker.bounds.drainTimeout) } }
         for drain in drains { try? await drain.get() }
         for worker in workers {

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import ProxyKernel
 import Synchronization
+import Systemd
 
 /// Writes the log to standard error, and passes each line to whoever wants the *log* event.
 package struct TerminalLog: LogHandler {
@@ -17,8 +18,11 @@ package struct TerminalLog: LogHandler {
     package var metadata: Logger.Metadata = [:]
     private let isQuiet: Bool
     private let tap: Tap
+    private let journal: JournalSocket?
 
-    package init(level: Logger.Level, isQuiet: Bool, tap: Tap) {
+    /// `journal` takes the lines in place of the standard error, if that is the journal's anyway.
+    package init(level: Logger.Level, isQuiet: Bool, tap: Tap, journal: JournalSocket? = nil) {
+        self.journal = journal
         logLevel = level
         self.isQuiet = isQuiet
         self.tap = tap
@@ -33,6 +37,7 @@ package struct TerminalLog: LogHandler {
         let now = WallClock.now
         tap.pass(LogEntry(level: Self.word(event.level), message: "\(event.message)", timestamp: now))
         if isQuiet, event.level < .error { return }
+        if let journal, journal.send(JournalEntry.fields(event)) { return }
         let line =
             "[\(Self.time(now))] \(event.level >= .warning ? Self.word(event.level) + ": " : "")\(FlowPrinter.safe("\(event.message)"))\n"
         Terminal.write(line, to: STDERR_FILENO)

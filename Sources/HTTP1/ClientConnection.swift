@@ -145,6 +145,9 @@ final class ClientConnection: ByteConsumer {
         return true
     }
 
+    /// Whether a response may promise that the connection goes on.
+    var mayPersist: Bool { session.assumeIsolated { !$0.isDraining } }
+
     /// The stream has sent the last byte of its response.
     func responseEnded(persists: Bool, _ peer: Peer) {
         guard persists, peer.isOpen else { return peer.close() }
@@ -168,7 +171,6 @@ final class ClientConnection: ByteConsumer {
         self.stream = nil
         clientLeft = nil
         session.openExchanges -= 1
-        if session.isDraining { return session.client.close() }
         session.client.setReading(true)
     }
 

@@ -58,6 +58,7 @@ final class ClientHTTP1Stream: ClientStream {
         // Who was promised a 100 and gets a final answer may or may not send the body: the connection cannot go on.
         persists =
             wantsPersistence && framing != .untilClose && !owesContinue && !response.headers.hasToken("close", in: "Connection")
+            && connection?.mayPersist != false
         if !isTunnel { Persistence.apply(to: &head.headers, persists: persists, peer: version) }
         write(head)
     }

@@ -8,11 +8,13 @@ import ProxyKernel
 final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsumer, @unchecked Sendable {
     private let parts: HTTPParts
     private var streams: [Int32: ClientHTTP2Stream] = [:]
+    private var isDraining = false
 
     init(_ session: isolated Session, _ parts: HTTPParts) {
         self.parts = parts
         super.init(.server, session.client, session)
         engine.events = self
+        if session.isDraining { drain() }
     }
 
     override var name: String { session.assumeIsolated { "client \($0.clientRecord.peername)" } }
@@ -122,7 +124,6 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
     private func exchangeEnded() {
         session.assumeIsolated { session in
             session.openExchanges -= 1
-            if session.isDraining, session.openExchanges == 0 { session.client.close() }
         }
     }
 
@@ -135,15 +136,25 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
         }
     }
 
+    /// The client is told that the end comes, and named the last stream when it must have read this (RFC 9113 6.8): streams that it
+    /// has begun meanwhile are served. nghttp2 has enough when all are over.
     func drain() {
-        engine.goAway()
+        guard !isDraining else { return }
+        isDraining = true
+        engine.giveNotice()
+        engine.ping()
         for stream in streams.values { stream.drain() }
+        peer.sendSoon()
+    }
+
+    func pong() {
+        guard isDraining else { return }
+        engine.goAway()
         peer.sendSoon()
     }
 
     func settingsChanged() {}
     func goneAway(lastStream: Int32, code: UInt32) {}
-    func pong() {}
 
     func received(_ priority: nghttp2_priority_spec, on stream: Int32) {
         streams[stream]?.priority = StreamPriority(weight: Int(priority.weight))

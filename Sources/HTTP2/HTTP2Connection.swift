@@ -39,7 +39,7 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
         if !goesOn { end() }
     }
 
-    func inputClosed(on session: isolated Session) { end() }
+    func inputClosed(on session: isolated Session) { if isOver { peer.close() } else { end() } }
     func becameWritable(on session: isolated Session) { peer.sendSoon() }
 
     func closed(on session: isolated Session) {
@@ -84,7 +84,13 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
             session.log(.info, "\(name): HTTP/2: \(complaint)")
         }
         lost(engine.complaint)
-        peer.close()
+        // A socket that is closed before all was read from it is reset, and the other side may never see why.
+        let lingers = session.assumeIsolated { $0.isDraining && $0.client === peer && !peer.inputIsClosed }
+        if lingers, engine.complaint == nil {
+            peer.closeOutput()
+        } else {
+            peer.close()
+        }
     }
 
     /// The connection is gone; every stream ends with it.

@@ -24,6 +24,10 @@ package struct ProxyOptions: OptionTable {
     package let tcpTimeout = Option<Int>(
         "tcp_timeout", 600, read: .whenUsed, objection: outside(1...31_536_000),
         "Seconds until an idle client connection is closed.")
+    package let drainTimeout = Option<Double>(
+        "drain_timeout", 5, read: .whenUsed, objection: outside(0...86_400),
+        "Seconds that exchanges have to end when the proxy stops or is replaced. A connection is idle after a thirtieth of it, at most a second."
+    )
     package let udpTimeout = Option<Int>(
         "udp_timeout", 20, read: .whenUsed, objection: outside(1...31_536_000),
         "Seconds without a datagram either way until those between a client's address and port and a server count as over.")

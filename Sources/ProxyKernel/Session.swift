@@ -245,10 +245,24 @@ package actor Session {
         client.close()
     }
 
-    func drain() {
+    /// Begins the end: each exchange is the last of its connection from now on, as far as the protocol can say so. What a client is
+    /// just sending is still served; the session ends when nothing has passed for `silence` and no exchange is open.
+    func drain(silence: TimeAmount) {
+        guard !isDraining else { return }
         isDraining = true
         (client.consumer as? any DrainingConsumer)?.drain()
-        if openExchanges == 0 { end(.stopping) }
+        endWhenSilent(silence)
+    }
+
+    private func endWhenSilent(_ silence: TimeAmount) {
+        guard !isEnded else { return }
+        let now = NIODeadline.now()
+        if openExchanges == 0, lastActivity + silence <= now { return end(.stopping) }
+        // With an exchange open, it is asked again.
+        let next = (openExchanges == 0 ? lastActivity : now) + silence
+        loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
+            self?.assumeIsolated { $0.endWhenSilent(silence) }
+        }
     }
 
     // MARK: Servers

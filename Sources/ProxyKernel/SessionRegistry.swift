@@ -1,25 +1,40 @@
+import NIOCore
 import Synchronization
 
 /// All sessions that are open, for the end of the program.
 package final class SessionRegistry: Sendable {
-    private let sessions = Mutex<[ObjectIdentifier: Session]>([:])
+    private struct State {
+        var sessions: [ObjectIdentifier: Session] = [:]
+        /// Set when no further session is to live long.
+        var silence: TimeAmount?
+    }
+
+    private let state = Mutex(State())
 
     package init() {}
 
-    func add(_ session: Session) { sessions.withLock { $0[ObjectIdentifier(session)] = session } }
-    func remove(_ session: Session) { _ = sessions.withLock { $0.removeValue(forKey: ObjectIdentifier(session)) } }
+    func add(_ session: Session) {
+        let silence = state.withLock { state in
+            state.sessions[ObjectIdentifier(session)] = session
+            return state.silence
+        }
+        // One that was accepted just before the sockets were closed.
+        if let silence { session.loop.execute { session.assumeIsolated { $0.drain(silence: silence) } } }
+    }
 
-    package var count: Int { sessions.withLock { $0.count } }
+    func remove(_ session: Session) { _ = state.withLock { $0.sessions.removeValue(forKey: ObjectIdentifier(session)) } }
 
-    /// Closes idle sessions now and the others when their present exchange is over.
-    package func drain() {
-        for session in sessions.withLock({ Array($0.values) }) { session.loop.execute { session.assumeIsolated { $0.drain() } } }
+    package var count: Int { state.withLock { $0.sessions.count } }
+    private var all: [Session] { state.withLock { Array($0.sessions.values) } }
+
+    /// Has every session end when its present exchanges are over and nothing has passed for `silence`; so with those that come.
+    package func drain(silence: TimeAmount) {
+        state.withLock { $0.silence = silence }
+        for session in all { session.loop.execute { session.assumeIsolated { $0.drain(silence: silence) } } }
     }
 
     /// Closes all sessions now.
     package func close() {
-        for session in sessions.withLock({ Array($0.values) }) {
-            session.loop.execute { session.assumeIsolated { $0.end(.stopping) } }
-        }
+        for session in all { session.loop.execute { session.assumeIsolated { $0.end(.stopping) } } }
     }
 }

@@ -1,18 +1,24 @@
 import FlowModel
+import Glibc
 import NIOCore
 import NIOPosix
 import ProxyKernel
 import Schema
 
-/// The proxy's listening sockets.
+/// The proxy's listening sockets at work.
 final class Listener {
+    /// Connections that wait to be accepted, at most.
+    private static let backlog: CInt = 4096
+
     private let group: MultiThreadedEventLoopGroup
     private let services: Services
     private let port: @Sendable (any EventLoop) -> any HookPort
     /// What takes datagrams, by the modes.
     private let datagramLayers: [DatagramLayer]
     private var channels: [any Channel] = []
-    private var datagramPorts: [DatagramPort] = []
+    private var datagramPorts: [(port: DatagramPort, isInherited: Bool)] = []
+    /// Those that are open, for a successor.
+    private(set) var sockets: [ListeningSocket] = []
 
     init(
         group: MultiThreadedEventLoopGroup, services: Services, datagramLayers: [DatagramLayer],
@@ -24,39 +30,32 @@ final class Listener {
         self.port = port
     }
 
-    /// Why a port cannot be opened: a sentence for people.
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+    /// Takes clients on a mode's sockets, and owns these from then on; the result is the first one's address as the system gave it.
+    func open(
+        _ mode: ModeSpec, _ sockets: [ListeningSocket], _ settings: Settings
+    ) async throws(ListeningSockets.Failure) -> Address {
+        do { return try await open(mode, sockets) } catch { throw ListeningSockets.refusal(mode, settings, error) }
     }
 
-    /// Opens the mode's sockets, all on one port; the result is their address as the system gave it.
-    func open(_ mode: ModeSpec, settings: Settings) async throws(Failure) -> Address {
-        let host = mode.listenHost ?? settings[ProxyOptions.table.listenHost]
-        let number = mode.listenPort ?? settings[ProxyOptions.table.listenPort] ?? mode.kind.defaultPort
-        do {
-            var address: Address?
-            for transport in mode.kind.transports {
-                let port = address?.port ?? number
-                let channel =
-                    switch transport {
-                    case .tcp: try await openStreams(mode, host, port)
-                    case .udp: try await openDatagrams(mode, host, port)
-                    }
-                address = Address(channel.localAddress)
-                services.ownAddresses.add(Address(channel.localAddress), transport)
-            }
-            return address ?? Address(host: host, port: number)
-        } catch {
-            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
-            throw Failure(description: "cannot listen at \(host.isEmpty ? "*" : host):\(number) for mode \(mode): \(reason)")
+    private func open(_ mode: ModeSpec, _ sockets: [ListeningSocket]) async throws -> Address {
+        var address: Address?
+        for socket in sockets {
+            let channel =
+                switch socket.transport {
+                case .tcp: try await openStreams(mode, socket)
+                case .udp: try await openDatagrams(mode, socket)
+                }
+            let place = Address(channel.localAddress)
+            address = address ?? place
+            services.ownAddresses.add(place, socket.transport)
+            self.sockets.append(socket)
         }
+        return address ?? Address(host: "", port: 0)
     }
 
-    private func openStreams(_ mode: ModeSpec, _ host: String, _ number: Int) async throws -> any Channel {
+    private func openStreams(_ mode: ModeSpec, _ socket: ListeningSocket) async throws -> any Channel {
         let executors = Dictionary(uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor($0)) })
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 4096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             // What is received first is small; the allocator keeps buffers of this size for an idle connection.
@@ -68,15 +67,16 @@ final class Listener {
                         channel, mode: mode, services: services, hooks: port(channel.eventLoop), executor: executor)
                 }
             }
-        let channel = try await bind(host) { try await bootstrap.bind(host: $0, port: number).get() }
+        if !socket.isInherited, listen(socket.number, Self.backlog) != 0 { throw IOError(errnoCode: errno, reason: "listen") }
+        let channel = try await bootstrap.withBoundSocket(socket.number).get()
         channels.append(channel)
         return channel
     }
 
     /// One socket, on one loop: all datagrams of a client are taken there.
-    private func openDatagrams(_ mode: ModeSpec, _ host: String, _ number: Int) async throws -> any Channel {
+    private func openDatagrams(_ mode: ModeSpec, _ socket: ListeningSocket) async throws -> any Channel {
         guard let layer = datagramLayers.first(where: { $0.claims(mode.kind) }) else {
-            throw Failure(description: "nothing takes its datagrams")
+            throw IOError(errnoCode: EPROTONOSUPPORT, reason: "nothing takes its datagrams")
         }
         let loop = group.next()
         let port = DatagramPort(
@@ -89,41 +89,48 @@ final class Listener {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(port) }
             }
-        let channel = try await bind(host) { try await bootstrap.bind(host: $0, port: number).get() }
-        datagramPorts.append(port)
+        let channel = try await bootstrap.withBoundSocket(socket.number).get()
+        datagramPorts.append((port, socket.isInherited))
         return channel
-    }
-
-    /// No host means all addresses: both families where there is IPv6, else IPv4.
-    private func bind(_ host: String, _ body: (String) async throws -> any Channel) async throws -> any Channel {
-        guard host.isEmpty else { return try await body(host) }
-        do {
-            return try await body("::")
-        } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
-            return try await body("0.0.0.0")
-        }
     }
 
     /// Accepts no more connections; UDP ports stay open for what is under way, see `drain`.
     func close() async {
         for channel in channels { try? await channel.close().get() }
         channels = []
+        sockets = []
     }
 
-    /// Lets present exchanges end, for at most five seconds, then closes what is left.
-    func drain() async {
-        services.sessions.drain()
-        for port in datagramPorts { port.loop.execute { port.drain() } }
-        await waitUntilQuiet(.seconds(5))
+    /// Lets present exchanges end, for as long as `patience` says, then closes what is left. `isReplaced` says that another process
+    /// takes the clients of all sockets from now on. `waiting` is told now and then how many sessions are left.
+    func drain(_ patience: Duration, isReplaced: Bool, waiting: (Int) -> Void) async {
+        services.sessions.drain(silence: Self.silence(patience))
+        for (port, isInherited) in datagramPorts {
+            port.loop.execute { port.drain(leavesRest: isReplaced || isInherited) }
+        }
+        await waitUntilQuiet(patience, waiting)
         services.sessions.close()
-        for port in datagramPorts { port.loop.execute { port.close() } }
-        await waitUntilQuiet(.seconds(1))
+        for (port, _) in datagramPorts { port.loop.execute { port.close() } }
+        await waitUntilQuiet(.seconds(1), waiting)
     }
 
-    private func waitUntilQuiet(_ patience: Duration) async {
-        let end = ContinuousClock.now + patience
-        while !isQuiet, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
+    /// How long a connection must have been idle to be closed: its client may be sending a request just now.
+    static func silence(_ patience: Duration) -> TimeAmount {
+        let part = patience / 30
+        let nanoseconds = part.components.seconds * 1_000_000_000 + part.components.attoseconds / 1_000_000_000
+        return .nanoseconds(max(1_000_000, min(1_000_000_000, nanoseconds)))
     }
 
-    private var isQuiet: Bool { services.sessions.count == 0 && datagramPorts.allSatisfy(\.isQuiet) }
+    private func waitUntilQuiet(_ patience: Duration, _ waiting: (Int) -> Void) async {
+        let begin = ContinuousClock.now
+        var told = begin
+        while !isQuiet, ContinuousClock.now < begin + patience {
+            try? await Task.sleep(for: .milliseconds(10))
+            guard ContinuousClock.now >= told + .seconds(1) else { continue }
+            told = .now
+            waiting(services.sessions.count)
+        }
+    }
+
+    private var isQuiet: Bool { services.sessions.count == 0 && datagramPorts.allSatisfy(\.port.isQuiet) }
 }

@@ -16,6 +16,7 @@ import RawTCP
 import RawUDP
 import Rules
 import Schema
+import Systemd
 import TLSEngine
 
 /// The parts of the program, each made from its settings or refused with what is wrong with them.
@@ -51,7 +52,23 @@ extension Program {
         }.joined(separator: "\n")
     }
 
-    func modes(_ settings: Settings) throws(Refusal) -> [ModeSpec] {
+    func environment() throws(Refusal) -> ServiceEnvironment {
+        do throws(ListenDescriptors.Failure) { return try ServiceEnvironment.take() } catch {
+            throw Refusal(status: 2, text: error.description)
+        }
+    }
+
+    func inheritance(
+        _ environment: ServiceEnvironment, _ modes: [ModeSpec], _ settings: Settings
+    ) throws(Refusal) -> Inheritance {
+        let listening = settings[FlowFileOptions.table.server] ? modes : []
+        do throws(ListeningSockets.Failure) { return try Inheritance(environment, listening, settings) } catch {
+            throw Refusal(status: 1, text: error.description)
+        }
+    }
+
+    /// Those that `descriptors` bring sockets for need no address of their own.
+    func modes(_ settings: Settings, _ descriptors: ListenDescriptors) throws(Refusal) -> [ModeSpec] {
         var modes: [ModeSpec] = []
         for text in settings[ProxyOptions.table.mode] {
             do throws(ModeSpec.Failure) {
@@ -61,7 +78,8 @@ extension Program {
             }
         }
         let (host, port) = (settings[ProxyOptions.table.listenHost], settings[ProxyOptions.table.listenPort])
-        if let (one, other, place) = ListenPlace.clash(of: modes, host: host, port: port) {
+        let binding = ListeningSockets.binding(modes, descriptors)
+        if let (one, other, place) = ListenPlace.clash(of: binding, host: host, port: port) {
             throw Refusal(
                 status: 2,
                 text: "modes '\(one)' and '\(other)' would both listen on the same address, \(place.transport) port \(place.port)"
@@ -154,8 +172,8 @@ extension Program {
         }
     }
 
-    /// What writes flows to the file that `save_stream_file` names.
-    func file(_ settings: Settings) throws(Refusal) -> FlowFileRecorder? {
+    /// What writes flows to the file that `save_stream_file` names; `appends` if a predecessor writes to it as well.
+    func file(_ settings: Settings, appends: Bool) throws(Refusal) -> FlowFileRecorder? {
         let options = FlowFileOptions.table
         let isWritten = try filter(settings[options.saveFilter], "option save_stream_filter: ")
         guard let path = settings[options.saveFile] else { return nil }
@@ -163,7 +181,7 @@ extension Program {
             throw Refusal(status: 2, text: "\(source) cannot be read from and written to at a time")
         }
         do throws(FlowFileTrouble) {
-            return FlowFileRecorder(try FlowFileWriter(path), isWritten: isWritten)
+            return FlowFileRecorder(try FlowFileWriter(appends && !path.hasPrefix("+") ? "+\(path)" : path), isWritten: isWritten)
         } catch {
             throw Refusal(status: 1, text: "\(error)")
         }

@@ -17,6 +17,7 @@ import RawUDP
 import Rules
 import SOCKS
 import Schema
+import Systemd
 import TLSEngine
 import WebSocket
 
@@ -71,12 +72,10 @@ struct Program {
 
     /// Runs until a signal; the result is the exit status.
     func run() async -> Int32 {
-        signal(SIGPIPE, SIG_IGN)
-        // A file that may not grow any more is a failed write.
-        signal(SIGXFSZ, SIG_IGN)
+        Posture.harden()
         Descriptors.raise()
         do throws(Refusal) {
-            try await serve()
+            try await serve(try environment())
             return 0
         } catch {
             Terminal.write("weir: \(error.text)\n", to: STDERR_FILENO)
@@ -84,23 +83,27 @@ struct Program {
         }
     }
 
-    private func serve() async throws(Refusal) {
+    private func serve(_ environment: ServiceEnvironment) async throws(Refusal) {
         let signals = Signals()
         let options = try options()
         let settings = options.settings
-        let modes = try modes(settings)
+        let modes = try modes(settings, environment.descriptors)
         let addons = try addons(options)
         let printer = try printer(settings)
-        let file = isListing ? nil : try file(settings)
-        let saved = isListing ? nil : try savedFlows(settings)
-        let replayed = try replayedFlows(settings)
+        let inheritance = try isListing ? Inheritance(environment) : inheritance(environment, modes, settings)
+        let isSuccessor = environment.predecessor != nil
+        let file = isListing ? nil : try file(settings, appends: isSuccessor)
+        // What was read and sent once is not read and sent by each successor.
+        let saved = isListing || isSuccessor ? nil : try savedFlows(settings)
+        let replayed = try replayedFlows(isSuccessor ? Settings() : settings)
         let tap = TerminalLog.Tap()
         let level = Self.level(settings[TerminalOptions.table.verbosity])
-        let isQuiet = command.quiet
-        let logger = Logger(label: "weir") { _ in TerminalLog(level: level, isQuiet: isQuiet, tap: tap) }
+        let (isQuiet, journal) = (command.quiet, environment.journal)
+        let logger = Logger(label: "weir") { _ in TerminalLog(level: level, isQuiet: isQuiet, tap: tap, journal: journal) }
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings[ProxyOptions.table.threads]))
         let loops = Array(group.makeIterator())
+        let life = Life(environment, loops, logger)
         let rules = try rules(settings, logger)
         let archive = isListing ? nil : try archive(settings, logger)
         defer { archive?.finish() }
@@ -116,35 +119,48 @@ struct Program {
             loop: loops[0], services: services, hooks: port(loops[0]), parts: Self.parts)
         do {
             try await host.launch(addons)
-            try options.settle(expectingMore: command.addonSocket != nil)
+            try options.settle(expectingMore: command.addonSocket != nil || inheritance.addons != nil)
             if isListing {
                 Terminal.write(listing(options, host), to: STDOUT_FILENO)
                 await host.abandon()
                 return
             }
             for name in options.waiting { logger.warning("option \(name): no addon has declared it yet") }
-            try await host.start(attachedSocket: command.addonSocket, replays: replay)
+            try await host.start(
+                attachedSocket: inheritance.addonPath(command.addonSocket), opened: inheritance.addons?.number, replays: replay)
         } catch {
             await host.abandon()
             throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
         let listener = Listener(
             group: group, services: services, datagramLayers: [RawUDPLayer.registration, dns.datagrams], port: port)
-        do {
-            var addresses: [Address] = []
-            for mode in modes where settings[FlowFileOptions.table.server] {
-                addresses.append(try await listener.open(mode, settings: settings))
+        do throws(ListeningSockets.Failure) {
+            var places: [String] = []
+            for (mode, sockets) in zip(modes, inheritance.sockets) {
+                places.append("\(mode) proxy listening at \(try await listener.open(mode, sockets, settings))")
             }
-            for (mode, address) in zip(modes, addresses) { logger.info("\(mode) proxy listening at \(address)") }
+            for place in places { logger.info("\(place)") }
+            await host.running()
+            life.ready(places.joined(separator: "; "), inheritance.ready)
         } catch {
             await listener.close()
             await host.shutdown()
-            throw Refusal(status: 1, text: "\(error)")
+            throw Refusal(status: 1, text: error.description)
         }
-        await host.running()
 
+        let succession = Succession(
+            life: life, listener: listener, host: host, logger: logger, obstacle: Succession.obstacle(settings))
         let stage = SavedFlowStage(loop: loops[0], hooks: port(loops[0]))
-        let trouble = await signals.meanwhile(endsAfterwards: !settings[FlowFileOptions.table.server]) {
+        let reload = Reload(command: command, options: options, host: host, logger: logger)
+        let trouble = await signals.meanwhile(
+            endsAfterwards: !settings[FlowFileOptions.table.server],
+            act: { number in
+                if number == SIGUSR2 { return !(await succession.happens()) }
+                await life.reloading { await reload.run() }
+                return true
+            },
+            refuse: { logger.warning("\($0 == SIGUSR2 ? "upgrade" : "reload") refused: the proxy is stopping") }
+        ) {
             let trouble = await saved?.run(stage, services, logger) { (flow) throws(FlowFileTrouble) in
                 try file?.record(flow)
                 printer.record(flow)
@@ -152,15 +168,18 @@ struct Program {
             }
             return await replayed.run(replay, settings, logger) ?? trouble
         }
+        if !succession.hasHappened { life.stopping() }
         logger.info("shutting down")
         await listener.close()
         try? await replay.stop().get()
-        await listener.drain()
+        let patience = Duration.seconds(options.settings[ProxyOptions.table.drainTimeout])
+        await listener.drain(patience, isReplaced: succession.hasHappened) { life.draining($0) }
         for flow in services.flows.all {
             // On the flow's loop, where it cannot end meanwhile and be written a second time.
             try? await flow.loop.submit { if flow.isLive { file?.recordActive(flow.anyFlow) } }.get()
         }
         await host.shutdown()
+        life.ended()
         try? await group.shutdownGracefully()
         if let trouble { throw Refusal(status: 1, text: "\(trouble)") }
     }

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support.addon import Addon
 from support.calls import ALL
 from support.certificates import Authority
+from support.manager import Manager
 from support.nginx import Nginx
 from support.origin import OK, Origin, answering
 from support.proxy import BINARY, Weir, free_port
@@ -53,11 +54,11 @@ class Launcher:
     def __init__(self, folder: Path, authority: Path | None):
         self.folder, self.authority, self.runs = folder, authority, []
 
-    def __call__(self, *arguments: str, addons=(), modes=("regular",), ports=(), confdir: Path | None = None, env=None, wait=True, within=(), level="trusted") -> Weir:
+    def __call__(self, *arguments: str, addons=(), modes=("regular",), ports=(), confdir: Path | None = None, env=None, wait=True, within=(), descriptors=(), level="trusted") -> Weir:
         """Runs `weir -p PORT --listen-host 127.0.0.1 --mode … --confdir … --addon … ARGUMENTS` and waits until it listens.
 
         `ports` names further ports to wait for; a mode of the form `mode@port` needs none from us. `within` is a command that ends by
-        becoming the one behind it. Workers of the tests write records where a cage would not let them: `level` None says nothing.
+        becoming the one behind it; it inherits `descriptors`. Workers of the tests write records where a cage would not let them: `level` None says nothing.
         """
         folder = self.folder / f"run{len(self.runs)}"
         folder.mkdir()
@@ -76,7 +77,7 @@ class Launcher:
             command += ["--mode", mode]
         for addon in addons:
             command += ["--addon", addon if isinstance(addon, str) else addon.spec]
-        run = Weir(folder, confdir, command + list(arguments), port, env, within)
+        run = Weir(folder, confdir, command + list(arguments), port, env, within, descriptors)
         self.runs.append(run)
         awaited = [*ports] if modes and all("@" in mode for mode in modes) else [port, *ports]
         return run.wait_ready(awaited) if wait else run
@@ -114,6 +115,14 @@ def module_weir(tmp_path_factory, own_authority):
     launcher = Launcher(tmp_path_factory.mktemp("module"), own_authority)
     yield launcher
     launcher.stop()
+
+
+@pytest.fixture
+def manager(weir, tmp_path):
+    """A service manager that starts proxies with sockets of its own, see support/manager.py."""
+    one = Manager(weir, tmp_path)
+    yield one
+    one.close()
 
 
 @pytest.fixture

@@ -5,16 +5,25 @@ import NIOPosix
 /// The socket at which workers attach themselves.
 struct AttachedSocket: Sendable {
     private let channel: any Channel
-    private let path: String
+    /// Of a file that is taken away in the end; nil if that is somebody else's business.
+    private let path: String?
+
+    /// Listens at a socket that others have opened. `path` is taken away in the end, if there is one.
+    static func adopt(_ descriptor: CInt, path: String?, loop: any EventLoop, host: AddonHost) async throws -> AttachedSocket {
+        do {
+            let channel = try await bootstrap(loop, host).withBoundSocket(descriptor).get()
+            return AttachedSocket(channel: channel, path: path)
+        } catch {
+            throw AddonFailure("addon socket (descriptor \(descriptor)): \(AddonFailure.reason(error))")
+        }
+    }
 
     /// Listens at `path`, mode 0660. A socket file that nobody answers at is taken away first.
     static func open(_ path: String, loop: any EventLoop, host: AddonHost) async throws -> AttachedSocket {
         try check(path)
         let channel: any Channel
         do {
-            channel = try await ServerBootstrap(group: loop)
-                .childChannelInitializer { channel in admit(channel, loop: loop, host: host) }
-                .bind(unixDomainSocketPath: path).get()
+            channel = try await bootstrap(loop, host).bind(unixDomainSocketPath: path).get()
         } catch {
             throw AddonFailure("addon socket '\(path)': \(AddonFailure.reason(error))")
         }
@@ -26,9 +35,23 @@ struct AttachedSocket: Sendable {
         return AttachedSocket(channel: channel, path: path)
     }
 
-    func close() async {
+    private static func bootstrap(_ loop: any EventLoop, _ host: AddonHost) -> ServerBootstrap {
+        ServerBootstrap(group: loop).childChannelInitializer { channel in admit(channel, loop: loop, host: host) }
+    }
+
+    /// `isHandedOver` says that another process listens there from now on.
+    func close(isHandedOver: Bool) async {
         try? await channel.close()
-        unlink(path)
+        if let path, !isHandedOver { unlink(path) }
+    }
+
+    /// The socket's number and whether its file is ours, for a successor.
+    func handover() async -> (descriptor: CInt, isOwn: Bool)? {
+        let channel = channel
+        let number = try? await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (number: NIOBSDSocket.Handle) in number }
+        }.get()
+        return (number ?? nil).map { ($0, path != nil) }
     }
 
     /// Refuses folders where others could put their own socket in our place, and sockets that are in use.

@@ -186,6 +186,9 @@ final class Engine {
 
     func ping() { nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil) }
 
+    /// Says that no more streams will be taken soon, and takes those that come until `goAway`.
+    func giveNotice() { nghttp2_submit_shutdown_notice(session) }
+
     /// Takes no more streams: those that are there go on.
     func goAway() {
         let last = nghttp2_session_get_last_proc_stream_id(session)

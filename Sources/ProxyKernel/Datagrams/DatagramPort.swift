@@ -148,9 +148,11 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: The end
 
-    /// Takes no further clients, and ends each association as soon as it is idle.
-    package func drain() {
+    /// Takes no further clients, and ends each association as soon as it is idle. `leavesRest` leaves what comes to another process
+    /// that has the socket.
+    package func drain(leavesRest: Bool) {
         isDraining = true
+        if leavesRest { try? channel?.syncOptions?.setOption(.autoRead, value: false) }
         while let first = idle.first { forget(first, .shutdown) }
     }
 

@@ -61,10 +61,12 @@ def peak(process) -> int:
 class Weir:
     """One run of the proxy."""
 
-    def __init__(self, folder: Path, confdir: Path, arguments: list[str], port: int, env: dict[str, str] | None = None, within=()):
+    def __init__(self, folder: Path, confdir: Path, arguments: list[str], port: int, env: dict[str, str] | None = None, within=(), descriptors=()):
         self.confdir, self.port = confdir, port
         self.out, self.err = folder / "stdout", folder / "stderr"
         self.stopped = False
+        # A second SIGTERM would end it at once.
+        self.told = False
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
                 [*within, BINARY, *arguments],
@@ -73,6 +75,7 @@ class Weir:
                 stderr=err,
                 env={**os.environ, "NO_PROXY": "", "no_proxy": "", **(env or {})},
                 cwd=folder,
+                pass_fds=descriptors,
             )
 
     def wait_ready(self, ports: list[int], seconds: float = 15) -> "Weir":
@@ -140,7 +143,8 @@ class Weir:
         return subprocess.run(command, capture_output=True, timeout=seconds + 5)
 
     def terminate(self) -> None:
-        if self.process.poll() is None:
+        if self.process.poll() is None and not self.told:
+            self.told = True
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self, seconds: float = 10) -> None:
@@ -148,7 +152,7 @@ class Weir:
         if self.stopped:
             return
         self.stopped = True
-        early = self.process.poll()
+        early = None if self.told else self.process.poll()
         self.terminate()
         try:
             status = self.process.wait(seconds)
