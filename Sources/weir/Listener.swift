@@ -16,6 +16,7 @@ final class Listener {
     /// What takes datagrams, by the modes.
     private let datagramLayers: [DatagramLayer]
     private var channels: [any Channel] = []
+    private var datagramChannels: [any Channel] = []
     private var datagramPorts: [(port: DatagramPort, isInherited: Bool)] = []
     /// Those that are open, for a successor.
     private(set) var sockets: [ListeningSocket] = []
@@ -90,8 +91,14 @@ final class Listener {
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(port) }
             }
         let channel = try await bootstrap.withBoundSocket(socket.number).get()
+        datagramChannels.append(channel)
         datagramPorts.append((port, socket.isInherited))
         return channel
+    }
+
+    /// Leaves what comes to another process that has the sockets, or takes it again.
+    func setAccepting(_ accepts: Bool) async {
+        for channel in channels + datagramChannels { try? await channel.setOption(.autoRead, value: accepts).get() }
     }
 
     /// Accepts no more connections; UDP ports stay open for what is under way, see `drain`.

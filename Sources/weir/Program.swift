@@ -134,6 +134,7 @@ struct Program {
         }
         let listener = Listener(
             group: group, services: services, datagramLayers: [RawUDPLayer.registration, dns.datagrams], port: port)
+        await inheritance.predecessor?.takeOver()
         do throws(ListeningSockets.Failure) {
             var places: [String] = []
             for (mode, sockets) in zip(modes, inheritance.sockets) {
@@ -141,7 +142,7 @@ struct Program {
             }
             for place in places { logger.info("\(place)") }
             await host.running()
-            life.ready(places.joined(separator: "; "), inheritance.ready)
+            life.ready(places.joined(separator: "; "), inheritance.predecessor)
         } catch {
             await listener.close()
             await host.shutdown()

@@ -9,19 +9,20 @@ struct Inheritance {
     let sockets: [[ListeningSocket]]
     /// Where workers attach themselves, if that was handed to us, and whether its file was made by a predecessor.
     let addons: (number: CInt, isOwn: Bool)?
-    /// By which a predecessor is told that we are ready.
-    let ready: CInt?
+    /// To the process whose place we take, if there is one.
+    let predecessor: HandoverLine?
 
     /// The names of the socket for workers: one that the manager made, and one that a predecessor made at `--addon-socket`.
     static let addonsName = "addons", ownAddonsName = "addons-own"
 
     /// Nothing at all: for runs that serve nobody.
-    init(_ environment: ServiceEnvironment) { (sockets, addons, ready) = ([], nil, nil) }
+    init(_ environment: ServiceEnvironment) { (sockets, addons, predecessor) = ([], nil, nil) }
 
     /// Refuses descriptors that nobody wants.
     init(_ environment: ServiceEnvironment, _ modes: [ModeSpec], _ settings: Settings) throws(ListeningSockets.Failure) {
         var descriptors = environment.descriptors
-        ready = environment.predecessor == nil ? nil : descriptors.take(named: Successor.readyName)
+        let line = environment.predecessor == nil ? nil : descriptors.take(named: HandoverLine.name)
+        predecessor = line.map { HandoverLine($0) }
         let isLocal: (CInt) -> Bool = { DescriptorKind($0) == .local }
         let theirs = descriptors.take(named: Self.addonsName, where: isLocal)
         addons = (theirs ?? descriptors.take(named: Self.ownAddonsName, where: isLocal)).map { ($0, theirs == nil) }

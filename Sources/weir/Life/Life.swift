@@ -19,9 +19,9 @@ final class Life: Sendable {
         self.logger = logger
     }
 
-    /// The proxy serves clients; `status` is a line for people. `predecessor` is the descriptor by which one is told.
-    func ready(_ status: String, _ predecessor: CInt?) {
-        if let predecessor { Successor.tellReady(predecessor) }
+    /// The proxy serves clients; `status` is a line for people.
+    func ready(_ status: String, _ predecessor: HandoverLine?) {
+        predecessor?.serving()
         // A predecessor introduces us to the manager itself, which listens to the main process alone.
         if environment.predecessor == nil { environment.notify?.send([.ready, .status(status)]) }
         watch()

@@ -40,6 +40,11 @@ final class Succession {
             logger.info("upgrade: starting \(Successor.program ?? "nothing")")
             let successor = try Successor(descriptors, life.environment)
             try await successor.ready(within: Self.patience)
+            await listener.setAccepting(false)
+            do throws(Successor.Failure) { try await successor.serves(within: Self.patience) } catch {
+                await listener.setAccepting(true)
+                throw error
+            }
             logger.info("upgrade: process \(successor.pid) serves clients now")
             life.replaced(by: successor.pid)
             host.replaced()

@@ -4,17 +4,12 @@ import Systemd
 
 /// A new process of the program, perhaps of a newer file, that takes the place of this one.
 ///
-/// It is started with the same words, finds the listening sockets as a service finds those of its manager, and says by a pipe when it
-/// serves clients.
+/// It is started with the same words, and finds the listening sockets as a service finds those of its manager.
 struct Successor {
     /// Why there is none: a sentence for people.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
-
-    /// The name of the pipe's end by which a successor says that it is ready.
-    static let readyName = "ready"
-    private static let readyWord = UInt8(ascii: "1")
 
     /// The path of the program's file, as it was started; a newer one may be there by now. Nil if it was not found.
     static let program: String? = {
@@ -31,43 +26,39 @@ struct Successor {
     }
 
     let pid: pid_t
-    private let pipe: CInt
+    private let line: HandoverLine
 
     /// Starts one that has copies of the descriptors.
     init(_ descriptors: [(name: String, number: CInt)], _ environment: ServiceEnvironment) throws(Failure) {
         guard let program = Self.program else { throw Failure(description: "the program's file is not known") }
-        var ends: [CInt] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { throw Failure.system("no pipe") }
-        defer { close(ends[1]) }
-        let handed = descriptors + [(Self.readyName, ends[1])]
+        guard let (ours, theirs) = HandoverLine.pair() else { throw Failure.system("no pair of sockets") }
+        defer { theirs.close() }
+        let handed = descriptors + [(HandoverLine.name, theirs.number)]
         do throws(Failure) {
             let variables = environment.successorVariables(processID: getpid(), names: handed.map(\.name))
             pid = try Self.spawn(program, handed.map(\.number), variables)
-            pipe = ends[0]
+            line = ours
         } catch {
-            close(ends[0])
+            ours.close()
             throw error
         }
     }
 
-    /// Says to a predecessor that this process serves clients.
-    static func tellReady(_ descriptor: CInt) {
-        var word = readyWord
-        _ = write(descriptor, &word, 1)
-        close(descriptor)
+    /// Returns when it could serve clients. If it ends before or takes too long, it is gone when this throws.
+    func ready(within patience: Duration) async throws(Failure) { try await hears(.ready, within: patience) }
+
+    /// Lets it serve clients, and returns when it does; the line is over then.
+    func serves(within patience: Duration) async throws(Failure) {
+        line.say(.goOn)
+        try await hears(.serving, within: patience)
+        line.close()
     }
 
-    /// Returns when it serves clients. If it ends before or takes too long, it is gone when this throws.
-    func ready(within patience: Duration) async throws(Failure) {
-        defer { close(pipe) }
-        let end = ContinuousClock.now + patience
-        while ContinuousClock.now < end {
-            var word: UInt8 = 0
-            let count = read(pipe, &word, 1)
-            if count == 1, word == Self.readyWord { return }
-            if count == 0 { throw Failure(description: "process \(pid) \(ended()) before it was ready") }
-            try? await Task.sleep(for: .milliseconds(10))
-        }
+    private func hears(_ word: HandoverLine.Word, within patience: Duration) async throws(Failure) {
+        let heard = await line.hear(within: patience)
+        guard heard != word else { return }
+        line.close()
+        guard heard == nil else { throw Failure(description: "process \(pid) \(ended()) before it was ready") }
         kill(pid, SIGKILL)
         _ = ended()
         throw Failure(description: "process \(pid) was not ready after \(patience.components.seconds) seconds")

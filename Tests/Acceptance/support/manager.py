@@ -2,10 +2,14 @@
 and hears what the proxy notifies."""
 
 import os
+import select
+import signal
 import socket
 import sys
 import time
 from pathlib import Path
+
+from .proxy import CRASH
 
 # Moves the descriptors to where they belong and becomes the command: the process number is known only there.
 PLACE = """
@@ -26,6 +30,7 @@ class Manager:
         self.path = str(folder / "notify")
         self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifications.bind(self.path)
+        self.replaced: list[Replaced] = []
         self.sockets: list[tuple[str, socket.socket]] = []
         # Everything that was heard, in order.
         self.heard: list[dict[str, str]] = []
@@ -70,7 +75,40 @@ class Manager:
             if name in one:
                 return one
 
+    def upgrade(self, proxy, running=None) -> "Replaced":
+        """Has the proxy, or the process that runs in its place, start its successor; returns when that serves clients."""
+        pid = running.pid if running else proxy.process.pid
+        os.kill(pid, signal.SIGUSR2)
+        told = self.wait("MAINPID", proxy=proxy if running is None else None)
+        assert told["READY"] == "1"
+        self.replaced.append(Replaced(proxy, int(told["MAINPID"])))
+        return self.replaced[-1]
+
     def close(self) -> None:
+        for one in self.replaced:
+            one.stop()
         for _, sock in self.sockets:
             sock.close()
         self.notifications.close()
+
+
+class Replaced:
+    """The process that has taken a proxy's place, whose parent is gone when it has ended."""
+
+    def __init__(self, proxy, pid: int):
+        self.proxy, self.pid = proxy, pid
+        self.handle = os.pidfd_open(pid)
+
+    @property
+    def has_ended(self) -> bool:
+        return bool(select.select([self.handle], [], [], 0)[0])
+
+    def signal(self, number: int) -> None:
+        signal.pidfd_send_signal(self.handle, number)
+
+    def stop(self, seconds: float = 15) -> None:
+        if not self.has_ended:
+            self.signal(signal.SIGTERM)
+            assert select.select([self.handle], [], [], seconds)[0], f"process {self.pid} did not end:\n{self.proxy.log}"
+        os.close(self.handle)
+        assert not CRASH.search(self.proxy.log), self.proxy.log
