@@ -7,7 +7,7 @@ enum JournalEntry {
     static func fields(_ event: LogEvent) -> [JournalField] {
         let known = (event.metadata ?? [:]).sorted { $0.key < $1.key }
         let fields = [
-            ("MESSAGE", "\(event.message)"), ("PRIORITY", priority(event.level)), ("SYSLOG_IDENTIFIER", "weir"),
+            ("MESSAGE", FlowPrinter.safe("\(event.message)")), ("PRIORITY", priority(event.level)), ("SYSLOG_IDENTIFIER", "weir"),
         ]
         return (fields + known.map { ("WEIR_\($0.key.uppercased())", "\($0.value)") }).compactMap { JournalField($0.0, $0.1) }
     }

@@ -28,6 +28,7 @@ package final class Peer: Conduit {
 
     func attach(_ handler: PeerHandler) throws {
         try channel?.pipeline.syncOperations.addHandler(handler)
+        channel?.closeOnExec()
         self.handler = handler
     }
 

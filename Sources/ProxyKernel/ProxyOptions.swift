@@ -24,6 +24,9 @@ package struct ProxyOptions: OptionTable {
     package let tcpTimeout = Option<Int>(
         "tcp_timeout", 600, read: .whenUsed, objection: outside(1...31_536_000),
         "Seconds until an idle client connection is closed.")
+    package let user = Option<String?>(
+        "user", nil,
+        "User to become when root has opened the sockets, the keys and the files to write; addons are started as that user.")
     package let drainTimeout = Option<Double>(
         "drain_timeout", 5, read: .whenUsed, objection: outside(0...86_400),
         "Seconds that exchanges have to end when the proxy stops or is replaced. A connection is idle after a thirtieth of it, at most a second."
@@ -126,7 +129,9 @@ package struct ProxyOptions: OptionTable {
     package let trustedConfdir = Option<String?>(
         "ssl_verify_upstream_trusted_confdir", nil, "Folder of such authorities, hashed as OpenSSL does.")
     package let certs = Option<[String]>("certs", [], "Certificates of your own, `[domain=]path`: PEM with certificate and key.")
-    package let certPassphrase = Option<String?>("cert_passphrase", nil, isSecret: true, "Passphrase of the keys in `certs`.")
+    package let certPassphrase = Option<String?>(
+        "cert_passphrase", nil, isSecret: true,
+        "Passphrase of the keys in `certs`, or `@` and the path of a file whose first line is that.")
     package let clientCerts = Option<String?>(
         "client_certs", nil, "Client certificate (PEM with key), or a folder of `<server name>.pem`.")
     package let requestClientCert = Option<Bool>("request_client_cert", false, "Ask clients for a certificate.")

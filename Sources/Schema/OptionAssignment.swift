@@ -10,6 +10,9 @@ public struct OptionAssignment: Sendable {
     public let source: String
     let value: Value
 
+    /// The value, if it came with a type.
+    public var json: JSON? { if case .json(let json) = value { json } else { nil } }
+
     public init(_ name: String, texts: [String], source: String) {
         (self.name, self.source, value) = (name, source, .texts(texts))
     }

@@ -12,13 +12,23 @@ package final class CertificateAuthority: Sendable {
     /// What stands beside the certificate in its file: the authorities above it.
     package let chain: [Certificate]
 
-    init(_ leaf: Leaf, named path: String) throws(TLSFailure) {
+    /// The file that it was read from; nil if it was made just now.
+    private let path: String?
+
+    init(_ leaf: Leaf, named path: String, isFile: Bool = true) throws(TLSFailure) {
         guard leaf.certificate.isAuthority else {
             throw TLSFailure(.configuration, reason: "the certificate in \(path) is not a certificate authority")
         }
         certificate = leaf.certificate
         key = leaf.key
         chain = leaf.chain
+        self.path = isFile ? path : nil
+    }
+
+    /// Files with the key that the group or others may read.
+    package var sharedFiles: [String] {
+        guard let path, let mode = FileContents.mode(of: path), mode & 0o077 != 0 else { return [] }
+        return [path]
     }
 
     /// Makes an authority that exists in memory only.
@@ -31,7 +41,7 @@ package final class CertificateAuthority: Sendable {
                 (NID_key_usage, "critical,keyCertSign,cRLSign"), (NID_subject_key_identifier, "hash"),
             ])
         let certificate = try draft.signed(subjectKey: key, issuerKey: key)
-        return try CertificateAuthority(Leaf(certificate: certificate, key: key, chain: []), named: "memory")
+        return try CertificateAuthority(Leaf(certificate: certificate, key: key, chain: []), named: "memory", isFile: false)
     }
 
     /// Loads the authority of a folder, or makes it there.
@@ -62,8 +72,21 @@ package final class CertificateAuthority: Sendable {
         }
     }
 
+    /// Loads the authority of a file that the service manager keeps: with key and certificate, as mitmproxy's. Its certificate is put into the
+    /// folder for clients, if that can be written; the key is not.
+    package static func load(credential path: String, directory: String, basename: String = "weir") throws(TLSFailure)
+        -> CertificateAuthority
+    {
+        let authority = try CertificateAuthority(Leaf.load(path: path), named: path)
+        try? FileContents.makeDirectory(directory)
+        try? FileContents.locking(directory) { () throws(TLSFailure) in
+            try authority.writeCopies("\(directory)/\(basename)-ca", name: basename, withKey: false)
+        }
+        return authority
+    }
+
     /// Writes the files made from the authority unless they are there and show its certificate.
-    private func writeCopies(_ prefix: String, name: String) throws(TLSFailure) {
+    private func writeCopies(_ prefix: String, name: String, withKey: Bool = true) throws(TLSFailure) {
         let pem = Array(certificate.pem.utf8)
         let isStale = (try? FileContents.read("\(prefix)-cert.pem")) != pem
         let copies: [(suffix: String, mode: mode_t, contents: () throws(TLSFailure) -> [UInt8])] = [
@@ -73,7 +96,7 @@ package final class CertificateAuthority: Sendable {
             // The one that is compared comes last, so that an interrupted start is made good by the next.
             ("-cert.pem", 0o644, { pem }),
         ]
-        for copy in copies where isStale || !FileContents.exists(prefix + copy.suffix) {
+        for copy in copies where (withKey || copy.mode == 0o644) && (isStale || !FileContents.exists(prefix + copy.suffix)) {
             try FileContents.replace(prefix + copy.suffix, with: copy.contents(), mode: copy.mode)
         }
     }

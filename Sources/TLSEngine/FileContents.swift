@@ -7,6 +7,12 @@ package enum FileContents {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// The file's permissions; nil if it is not there.
+    static func mode(of path: String) -> mode_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
+    }
+
     package static func read(_ path: String) throws(TLSFailure) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw failure("cannot open \(path)") }

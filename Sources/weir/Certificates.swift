@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import ProxyKernel
 import Schema
 import TLSEngine
@@ -10,12 +11,22 @@ struct Certificates {
     let clientFacing: ClientFacingSettings
     let upstream: UpstreamSettings
 
-    /// Reads the system's authorities, so it takes some 40 ms.
-    init(_ settings: Settings) throws(TLSFailure) {
+    /// Reads the system's authorities, so it takes some 40 ms. `credential` is the path of the authority's file, if the service manager
+    /// has one for us; else it is in `confdir`.
+    init(_ settings: Settings, credential: String?, _ logger: Logger) throws(TLSFailure) {
         let table = ProxyOptions.table
         let directory = HomePath.expanded(settings[table.confdir])
-        let authority = try CertificateAuthority.load(directory: directory)
-        leaves = try LeafCache(authority: authority, custom: settings[table.certs], passphrase: settings[table.certPassphrase])
+        let authority =
+            if let credential {
+                try CertificateAuthority.load(credential: credential, directory: directory)
+            } else {
+                try CertificateAuthority.load(directory: directory)
+            }
+        for path in authority.sharedFiles {
+            logger.warning("\(path) holds the authority's key and others may read it: chmod 600")
+        }
+        let passphrase = try settings[table.certPassphrase].map { (text) throws(TLSFailure) in try Self.secret(text) }
+        leaves = try LeafCache(authority: authority, custom: settings[table.certs], passphrase: passphrase)
         let keyLog = getenv("SSLKEYLOGFILE").map { String(cString: $0) }
         contexts = TLSContexts(keyLog: keyLog == nil || keyLog == "" ? nil : try KeyLog(path: keyLog ?? ""))
         clientFacing = ClientFacingSettings(
@@ -30,6 +41,13 @@ struct Certificates {
             maxVersion: Self.version(settings[table.versionServerMax]),
             ciphers: settings[table.ciphersServer], curve: settings[table.curveServer])
         try contexts.prepare(upstream)
+    }
+
+    /// What stands in the first line of a file that is named by `@PATH`, or the text itself.
+    private static func secret(_ text: String) throws(TLSFailure) -> String {
+        guard text.hasPrefix("@") else { return text }
+        let contents = try FileContents.read(HomePath.expanded(String(text.dropFirst())))
+        return String(decoding: contents.prefix { $0 != 0x0A && $0 != 0x0D }, as: UTF8.self)
     }
 
     /// The option's choices are the type's own names.

@@ -111,9 +111,10 @@ final class Listener {
     /// Lets present exchanges end, for as long as `patience` says, then closes what is left. `isReplaced` says that another process
     /// takes the clients of all sockets from now on. `waiting` is told now and then how many sessions are left.
     func drain(_ patience: Duration, isReplaced: Bool, waiting: (Int) -> Void) async {
-        services.sessions.drain(silence: Self.silence(patience))
+        let silence = Self.silence(patience)
+        services.sessions.drain(silence: silence)
         for (port, isInherited) in datagramPorts {
-            port.loop.execute { port.drain(leavesRest: isReplaced || isInherited) }
+            port.loop.execute { port.drain(silence: silence, leavesRest: isReplaced || isInherited) }
         }
         await waitUntilQuiet(patience, waiting)
         services.sessions.close()

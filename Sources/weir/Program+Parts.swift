@@ -26,12 +26,11 @@ extension Program {
         let options = OptionStore(Self.options, scope: AddonOptions.scope)
         do throws(OptionFailure) {
             // The folder of the file is an option too, which only the command line can give.
-            let flags = OptionAssignment.grouped(command.flagAssignments, source: "command line")
-            let sets = OptionAssignment.grouped(command.assignments, source: "--set")
+            let given = command.givenOptions
             let folder = OptionStore(Self.options, scope: AddonOptions.scope)
-            try folder.assign((flags + sets).filter { $0.name == ProxyOptions.table.confdir.name })
+            try folder.assign(given.filter { $0.name == ProxyOptions.table.confdir.name })
             let confdir = HomePath.expanded(folder.settings[ProxyOptions.table.confdir])
-            try options.assign(try ConfigFile.load(directory: confdir) + flags + sets)
+            try options.assign(try ConfigFile.load(directory: confdir) + given)
         } catch {
             throw Refusal(status: 2, text: "\(error)")
         }
@@ -210,13 +209,13 @@ extension Program {
         }
     }
 
-    func services(_ options: OptionStore, _ dns: DNSLayer, _ logger: Logger, _ recorder: FlowRecorders) throws(Refusal)
-        -> Services
-    {
+    func services(
+        _ options: OptionStore, _ credential: String?, _ dns: DNSLayer, _ logger: Logger, _ recorder: FlowRecorders
+    ) throws(Refusal) -> Services {
         let settings = options.settings
         let passthrough = try passthrough(settings)
         do throws(TLSFailure) {
-            let certificates = try Certificates(settings)
+            let certificates = try Certificates(settings, credential: credential, logger)
             return Services(
                 options: options, logger: logger, contexts: certificates.contexts, leaves: certificates.leaves,
                 clientFacing: certificates.clientFacing, upstream: certificates.upstream,

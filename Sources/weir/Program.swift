@@ -109,15 +109,18 @@ struct Program {
         defer { archive?.finish() }
         let takers: [(any FlowRecorder)?] = [file, printer, archive]
         let dns = try dns(modes, settings)
-        let services = try services(options, dns, logger, FlowRecorders(takers.compactMap { $0 }))
+        let services = try services(
+            options, environment.credential("ca.pem"), dns, logger, FlowRecorders(takers.compactMap { $0 }))
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows,
             counters: services.counters)
+        let reload = Reload(command, options, host, logger)
         tap.connect { host.logged($0) }
         let port: @Sendable (any EventLoop) -> any HookPort = { rules.port(around: host.port(on: $0), on: $0) }
         let replay = ClientReplay(
             loop: loops[0], services: services, hooks: port(loops[0]), parts: Self.parts)
         do {
+            try Privileges.drop(settings)
             try await host.launch(addons)
             try options.settle(expectingMore: command.addonSocket != nil || inheritance.addons != nil)
             if isListing {
@@ -141,6 +144,7 @@ struct Program {
                 places.append("\(mode) proxy listening at \(try await listener.open(mode, sockets, settings))")
             }
             for place in places { logger.info("\(place)") }
+            Posture.closeOnExec()
             await host.running()
             life.ready(places.joined(separator: "; "), inheritance.predecessor)
         } catch {
@@ -152,7 +156,6 @@ struct Program {
         let succession = Succession(
             life: life, listener: listener, host: host, logger: logger, obstacle: Succession.obstacle(settings))
         let stage = SavedFlowStage(loop: loops[0], hooks: port(loops[0]))
-        let reload = Reload(command: command, options: options, host: host, logger: logger)
         let trouble = await signals.meanwhile(
             endsAfterwards: !settings[FlowFileOptions.table.server],
             act: { number in

@@ -250,7 +250,7 @@ def test_a_request_that_is_taken_back_is_an_error_of_its_flow(caller, origin):
 
 
 def test_a_proxy_that_stops_lets_streams_end(weir, origin):
-    """RFC 9113, 6.8: GOAWAY first, and what was begun is answered."""
+    """RFC 9113, 6.8: a GOAWAY that names no stream first, then one that names the last; what was begun until then is answered."""
     held, go = [], []
 
     def serve(wire, origin):
@@ -264,9 +264,15 @@ def test_a_proxy_that_stops_lets_streams_end(weir, origin):
         eventually(lambda: held, what="the request at the server")
         proxy.terminate()
         assert f.until(lambda got: got.kind == Kind.GOAWAY)
-        assert (f.goaway.code, f.goaway.last_stream) == (Code.NO_ERROR, 1)
+        assert (f.goaway.code, f.goaway.last_stream) == (Code.NO_ERROR, 2**31 - 1)
+        f.send(f.headers(3, *request()))
+        eventually(lambda: len(held) == 2, what="the request that was on its way")
+        asked = next(got for got in f.frames if got.kind == Kind.PING)
+        f.send(frame(Kind.PING, ACK, payload=asked.payload))
+        assert f.until(lambda got: got.kind == Kind.GOAWAY)
+        assert (f.goaway.code, f.goaway.last_stream) == (Code.NO_ERROR, 3)
         go.append(True)
-        assert bytes(f.answer(1).body) == b"ok"
+        assert bytes(f.answer(1).body) == bytes(f.answer(3).body) == b"ok"
         f.to_end()
     assert proxy.process.wait(10) == 0
     proxy.stopped = True

@@ -41,7 +41,7 @@ enum OptionCalls {
         guard worker.life?.openConfigures == 0 else {
             throw .conflict("the worker is to answer 'configure' before it changes options")
         }
-        return try worker.host.reconfiguration.change(values, by: worker).map { [:] }
+        return try worker.host.reconfiguration.change(values, by: worker, of: worker.host).map { [:] }
     }
 }
 

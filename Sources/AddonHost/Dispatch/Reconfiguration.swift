@@ -41,8 +41,10 @@ final class Reconfiguration: Sendable {
         return (ConfigureEvent(options: .object(values), updated: values.members.map(\.key)), revision)
     }
 
-    /// Changes options by their names, all or none. Fails with a `CallFailure`.
-    func change(_ values: JSONObject, by caller: Worker) throws(CallFailure) -> EventLoopFuture<Void> {
+    /// Changes options by their names, all or none, at a worker's wish or, without one, at the operator's. Fails with a `CallFailure`.
+    func change(
+        _ values: JSONObject, by caller: Worker? = nil, of host: AddonHost
+    ) throws(CallFailure) -> EventLoopFuture<Void> {
         let proposal: OptionProposal
         do throws(OptionRefusal) { proposal = try options.proposal(values) } catch { throw CallFailure.option(error) }
         guard !proposal.names.isEmpty else { return loop.makeSucceededVoidFuture() }
@@ -56,13 +58,13 @@ final class Reconfiguration: Sendable {
         var proposed = options.json
         for change in proposal.changes { proposed[change.option.name] = change.json }
         let event = ConfigureEvent(options: .object(proposed), updated: proposal.names)
-        let workers = caller.host.workers.filter { $0 !== caller }
+        let workers = host.workers.filter { $0 !== caller }
         return loop.flatSubmit { self.ask(workers[...], Round(), event, revision) }.flatMapThrowing { round in
             defer { self.state.withLock { $0.isBusy = false } }
             guard let veto = round.veto else {
                 self.options.commit(proposal)
                 self.state.withLock { $0.revision = revision }
-                self.tell(caller.host.workers, revision, proposal.names)
+                self.tell(host.workers, revision, proposal.names)
                 return
             }
             self.revert(round.told, proposal.names)

@@ -21,18 +21,29 @@ struct AttachedSocket: Sendable {
     /// Listens at `path`, mode 0660. A socket file that nobody answers at is taken away first.
     static func open(_ path: String, loop: any EventLoop, host: AddonHost) async throws -> AttachedSocket {
         try check(path)
-        let channel: any Channel
-        do {
-            channel = try await bootstrap(loop, host).bind(unixDomainSocketPath: path).get()
-        } catch {
-            throw AddonFailure("addon socket '\(path)': \(AddonFailure.reason(error))")
-        }
-        guard chmod(path, 0o660) == 0 else {
+        return try await adopt(bind(path), path: path, loop: loop, host: host)
+    }
+
+    /// A listening socket at the path. NIO would take the file away when it closes one of its own, also where a successor listens.
+    private static func bind(_ path: String) throws(AddonFailure) -> CInt {
+        let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        let isBound = withAddress(of: path) { address, length in number >= 0 && Glibc.bind(number, address, length) == 0 }
+        guard isBound, chmod(path, 0o660) == 0, listen(number, 128) == 0 else {
             let reason = String(cString: strerror(errno))
-            try? await channel.close()
-            throw AddonFailure("addon socket '\(path)': its mode cannot be set: \(reason)")
+            if isBound { unlink(path) }
+            if number >= 0 { Glibc.close(number) }
+            throw AddonFailure("addon socket '\(path)': \(reason)")
         }
-        return AttachedSocket(channel: channel, path: path)
+        return number
+    }
+
+    private static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
     }
 
     private static func bootstrap(_ loop: any EventLoop, _ host: AddonHost) -> ServerBootstrap {
@@ -80,14 +91,7 @@ struct AttachedSocket: Sendable {
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard probe >= 0 else { return true }
         defer { Glibc.close(probe) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let result = withAddress(of: path) { connect(probe, $0, $1) }
         return result == 0 || errno != ECONNREFUSED
     }
 

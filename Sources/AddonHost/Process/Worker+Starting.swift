@@ -1,6 +1,7 @@
 import AddonWire
 import NIOCore
 import NIOPosix
+import ProxyKernel
 
 extension Worker {
     /// Starts the process or makes the connection; the future succeeds when the handshake is done, and fails with an
@@ -76,6 +77,7 @@ extension Worker {
     }
 
     private func install(_ link: WorkerLink, in channel: any Channel) throws {
+        channel.closeOnExec()
         try channel.pipeline.syncOperations.addHandlers([link.reading, link])
     }
 

@@ -22,7 +22,9 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
     private var idle = IdleAssociations()
     private var sweep: Scheduled<Void>?
     private var flushIsDue = false
-    private var isDraining = false
+    private var isDraining: Bool { silence != nil }
+    /// Set when the port ends: how long an association must have been idle to be over, as an answer may be on its way.
+    private var silence: TimeAmount?
     /// Associations, and stories of such that are over.
     private let load = Atomic(0)
     private var drops: [Drop: DropCount] = [:]
@@ -120,7 +122,6 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
     func becameIdle(_ entry: AssociationEntry) {
         load.subtract(1, ordering: .relaxed)
         guard entry.association != nil else { return }
-        guard !isDraining else { return forget(entry, .shutdown) }
         list(entry)
     }
 
@@ -131,7 +132,7 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
 
     func touched(_ entry: AssociationEntry) { if entry.idleSince != nil { idle.append(entry, at: .now()) } }
 
-    private var timeout: TimeAmount { .seconds(Int64(services.settings[ProxyOptions.table.udpTimeout])) }
+    private var timeout: TimeAmount { silence ?? .seconds(Int64(services.settings[ProxyOptions.table.udpTimeout])) }
 
     /// All wait for the same time, so the first of the list is the next whose time is over.
     private func scheduleSweep() {
@@ -140,7 +141,7 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
             guard let self else { return }
             let now = NIODeadline.now()
             while let first = self.idle.first, let since = first.idleSince, since + self.timeout <= now {
-                self.forget(first, .idle)
+                self.forget(first, self.isDraining ? .shutdown : .idle)
             }
             self.scheduleSweep()
         }
@@ -148,12 +149,13 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: The end
 
-    /// Takes no further clients, and ends each association as soon as it is idle. `leavesRest` leaves what comes to another process
-    /// that has the socket.
-    package func drain(leavesRest: Bool) {
-        isDraining = true
+    /// Takes no further clients, and ends each association when it has been idle for `silence`. `leavesRest` leaves what comes to another
+    /// process that has the socket.
+    package func drain(silence: TimeAmount, leavesRest: Bool) {
+        self.silence = silence
         if leavesRest { try? channel?.syncOptions?.setOption(.autoRead, value: false) }
-        while let first = idle.first { forget(first, .shutdown) }
+        sweep?.cancel()
+        scheduleSweep()
     }
 
     /// Whether there is nothing left to be done; from any thread.
@@ -162,7 +164,7 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
     /// Ends all associations, whatever they do.
     package func close() {
         sweep?.cancel()
-        isDraining = true
+        silence = .zero
         for association in associations.values { forget(association.entry, .shutdown) }
         channel?.close(promise: nil)
     }

@@ -1,7 +1,5 @@
 import CLinux
 import Glibc
-import NIOCore
-import ProxyKernel
 
 /// What the process forbids others and itself, whoever has started it.
 enum Posture {
@@ -15,4 +13,10 @@ enum Posture {
         // A file that may not grow any more is a failed write.
         signal(SIGXFSZ, SIG_IGN)
     }
+
+    /// Keeps what is open now from programs that are started: libraries open some descriptors without the flag.
+    static func closeOnExec() { _ = close_range(UInt32(STDERR_FILENO) + 1, .max, closeOnExecFlag) }
+
+    /// From <linux/close_range.h>.
+    private static let closeOnExecFlag: CInt = 4
 }

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from .h2frames import ACK, Frames, Kind, frame
 from .wire import Closed, Wire
 
 
@@ -11,7 +12,7 @@ class Load:
     for each request; `pause` is how long it is idle between requests."""
 
     def __init__(self, port: int, target: str, body: bytes, reuses: bool, pause: float = 0):
-        self.port, self.body, self.reuses, self.pause = port, body, reuses, pause
+        self.port, self.target, self.body, self.reuses, self.pause = port, target, body, reuses, pause
         self.head = f"GET {target} HTTP/1.1\r\nHost: load\r\n".encode()
         self.served, self.connections, self.longest = 0, 0, 0.0
         self.failures: list[str] = []
@@ -46,3 +47,52 @@ class Load:
         self._thread.join(25)
         assert not self._thread.is_alive()
         return self
+
+    def __str__(self) -> str:
+        kind = ("keep-alive" if self.reuses else "new connections") + f", {self.pause} s between" * bool(self.pause)
+        return f"{kind}: {self.served} served on {self.connections} connections, longest wait {self.longest:.2f} s"
+
+
+class Answering(Frames):
+    """Answers PING, by which a server learns what its client has read."""
+
+    def _note(self, got):
+        super()._note(got)
+        if got.kind == Kind.PING and not got.flags & ACK:
+            self.send(frame(Kind.PING, ACK, payload=got.payload))
+
+
+class Http2Load(Load):
+    """One stream after the other on a connection that is kept until it goes away; a stream that the server has not taken is begun anew on
+    the next, as RFC 9113 6.8 has it."""
+
+    def __init__(self, port: int, target: str, body: bytes):
+        super().__init__(port, target, body, reuses=True)
+
+    def _run(self) -> None:
+        frames, stream = None, 1
+        while not self._over.is_set():
+            begin = time.monotonic()
+            try:
+                if frames is None:
+                    frames, stream = Answering.client(Wire.to(self.port, 20).sock, timeout=20), 1
+                    self.connections += 1
+                fields = ((":method", "GET"), (":scheme", "http"), (":authority", "load"), (":path", self.target))
+                frames.send(frames.headers(stream, *fields))
+                answer = frames.answer(stream)
+                if answer.ended:
+                    assert answer.status == 200 and answer.body == self.body, answer
+                    self.served += 1
+                elif not frames.goaway or frames.goaway.last_stream >= stream:
+                    raise AssertionError(f"stream {stream}: {answer}; {frames.goaway}")
+                stream += 2
+                if frames.goaway:
+                    frames.close()
+                    frames = None
+            except (OSError, AssertionError) as failure:
+                self.failures.append(f"request {self.served}: {failure!r}")
+                frames = None
+            self.longest = max(self.longest, time.monotonic() - begin)
+
+    def __str__(self) -> str:
+        return "HTTP/2, " + super().__str__()
