@@ -125,7 +125,7 @@ extension Session {
         ClientBootstrap(group: loop)
             .connectTimeout(.seconds(Int64(seconds)))
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connect(host: address.host, port: address.port)
             .whenComplete { result in
                 self.assumeIsolated { session in
