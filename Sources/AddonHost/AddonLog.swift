@@ -9,10 +9,12 @@ struct AddonLog: Sendable {
     /// Bytes of one line, at most. Much of it may be a worker's own words, which must not end the line, nor move a terminal's cursor.
     private static let maximumLength = 16_384
 
-    /// A line about a worker, or one that it wrote.
-    func line(_ level: Logger.Level, _ name: String, _ text: String) {
+    /// A line about a worker, or one that it wrote; the journal finds it by the worker's name and the flow.
+    func line(_ level: Logger.Level, _ name: String, _ text: String, flow: String? = nil) {
         let text = OutputLines.visible(Array(text.utf8.prefix(Self.maximumLength)))
-        Self.$isWriting.withValue(true) { logger.log(level: level, "[\(name)] \(text)") }
+        var known: Logger.Metadata = ["addon": "\(name)"]
+        if let flow { known["flow_id"] = "\(flow)" }
+        Self.$isWriting.withValue(true) { logger.log(level: level, "[\(name)] \(text)", metadata: known) }
     }
 
     /// The level that a worker's word stands for.

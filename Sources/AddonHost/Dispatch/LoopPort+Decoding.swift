@@ -40,6 +40,6 @@ extension LoopPort {
 
     /// Says in the log why a worker is not shown a body.
     func leftOut(of flow: HTTPFlow, _ subscription: Subscription, _ reason: String) {
-        host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)")
+        host.log.line(.debug, subscription.worker.name, "flow \(flow.id): \(reason)", flow: flow.id)
     }
 }

@@ -59,7 +59,7 @@ final class Reload {
         do throws(AddonFailure) {
             try await host.change([name: value ?? option.defaultJSON])
             followed[name] = value
-            logger.info("reload: \(name)=\(options.settings.text(option))")
+            logger.info("reload: \(name)=\(option.isSecret ? "…" : options.settings.text(option))")
         } catch {
             logger.error("reload: \(source): \(error); its value stays")
         }
