@@ -136,6 +136,9 @@ package final class AddonHost: Sendable {
         get async { await state.withLock { $0.attachments }?.handover() }
     }
 
+    /// Leaves workers that attach themselves to another process that has the socket, or takes them again.
+    package func setAttaching(_ attaches: Bool) async { await state.withLock { $0.attachments }?.setAccepting(attaches) }
+
     /// Another process takes workers from now on, at the same socket.
     package func replaced() { state.withLock { $0.isReplaced = true } }
 

@@ -56,6 +56,9 @@ struct AttachedSocket: Sendable {
         if let path, !isHandedOver { unlink(path) }
     }
 
+    /// Leaves workers that come to another process that has the socket, or takes them again.
+    func setAccepting(_ accepts: Bool) async { try? await channel.setOption(.autoRead, value: accepts).get() }
+
     /// The socket's number and whether its file is ours, for a successor.
     func handover() async -> (descriptor: CInt, isOwn: Bool)? {
         let channel = channel

@@ -38,6 +38,7 @@ final class Succession {
                 descriptors.append((name, addons.descriptor))
             }
             logger.info("upgrade: starting \(Successor.program ?? "nothing")")
+            await host.setAttaching(false)
             let successor = try Successor(descriptors, life.environment)
             try await successor.ready(within: Self.patience)
             await listener.setAccepting(false)
@@ -51,6 +52,7 @@ final class Succession {
             hasHappened = true
             return true
         } catch {
+            await host.setAttaching(true)
             logger.error("upgrade: \(error); this process goes on")
             return false
         }
