@@ -44,7 +44,7 @@ def test_nothing_but_the_standard_streams_is_left_to_programs_that_it_starts(wei
 def test_a_worker_has_its_sockets_and_nothing_else(weir, tmp_path):
     script = tmp_path / "bare.py"
     script.write_text("import os\nopened = os.listdir('/proc/self/fd')[:-1]\nprint('opened', sorted(map(int, opened)), os.environ['WEIR_ADDON_FDS'])\n")
-    proxy = weir("--set", "addon_level=trusted", addons=[f"exec:{sys.executable} -S {script}"], wait=False)
+    proxy = weir(addons=[f"exec:{sys.executable} -S {script}"], wait=False)
     proxy.wait_log(r"opened \[0, 1, 2, 3, 4\] 4")
     assert proxy.process.wait(10) == 1
     proxy.stopped = True

@@ -82,7 +82,7 @@ def test_a_successor_that_refuses_its_configuration_changes_nothing(weir, origin
 def test_a_successor_that_is_killed_changes_nothing(weir, origin, addon):
     """By its addon, so that it is not ready yet."""
     script = addon([], "if os.path.exists(__file__ + '.kills'):\n    os.kill(os.getppid(), 9)")
-    proxy = weir("--set", "addon_level=trusted", "--set", "addon_watch=false", addons=[script])
+    proxy = weir("--set", "addon_watch=false", addons=[script])
     script.script.with_suffix(".py.kills").touch()
     refused(proxy, r"process \d+ was killed by signal 9 before it was ready")
     assert proxy.get(origin(answering(OK)).url()).body == b"ok"
