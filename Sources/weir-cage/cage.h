@@ -142,7 +142,7 @@ noreturn void run_bwrap(struct cage *cage, size_t given);
 int make_temporary(struct cage *cage);
 
 // supervise.c
-/// SIGKILL for this process when its parent ends.
+/// The signal for this process when its parent ends.
 void end_with_parent(int signal);
 /// Runs `become_worker` in a child, and ends as it ended. Everything that it started ends with it.
 noreturn void supervise(struct cage *cage);

@@ -61,6 +61,9 @@ void become_worker(struct cage *cage) {
 
 int main(int argc, char **argv) {
     static struct cage cage;
+    pid_t parent = getppid();
+    end_with_parent(SIGKILL);
+    if (getppid() != parent) return STATUS_SYSTEM;
     read_options(&cage, argc, argv);
     close_descriptors(&cage);
     if (!cage.explain || *cage.argv) find_program(&cage);

@@ -1,7 +1,8 @@
 // Usage: evil TARGETS [NAME...]. Attacks what the file TARGETS names, prints `NAME denied` or `NAME BREACH` a line, and exits with 1
-// if there was a breach. Each line of the file is a name and a value: core, sibling (process numbers); key, flows, profile, movable, script
-// (files); state, addon (folders); tcp, udp (ports on 127.0.0.1); socket, datagram (paths); abstract (a name); setuid (a program);
-// variable (of the environment). Attacks whose target is missing count as denied.
+// if there was a breach. Each line of the file is a name and a value: core, sibling (process numbers); address (of a byte that the
+// core may read, in hex); key, flows, profile, movable, script (files); state, addon (folders); tcp, udp (ports on 127.0.0.1);
+// socket, datagram (paths); abstract (a name); setuid (a program); variable (of the environment). Attacks whose target is missing
+// count as denied.
 #define _GNU_SOURCE
 #include "evil.h"
 
