@@ -144,6 +144,9 @@ int make_temporary(struct cage *cage);
 // supervise.c
 /// The signal for this process when its parent ends.
 void end_with_parent(int signal);
+/// However many they are, the scheduler has them share what one process would have, where it groups processes by their sessions.
+/// While /proc is the machine's, since the worker's own is read-only.
+void share_one_turn(const struct cage *cage);
 /// Runs `become_worker` in a child, and ends as it ended. Everything that it started ends with it.
 noreturn void supervise(struct cage *cage);
 

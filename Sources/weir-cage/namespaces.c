@@ -81,6 +81,7 @@ pid_t fork_into_namespaces(struct cage *cage) {
         end_with_parent(SIGKILL);
         wait_for_maps(go[0]);
         cage->namespaces = got;
+        share_one_turn(cage);
         if (sethostname("weir", 4)) cage->namespaces &= ~(unsigned)NS_UTS;
         const char *what = enter_root(cage, &plan);
         if (what) {

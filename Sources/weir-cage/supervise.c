@@ -41,8 +41,7 @@ static void pass_on(int signal, siginfo_t *info, void *context) {
     if (info->si_code == SI_QUEUE && !info->si_pid && worker_of_init > 0) kill(worker_of_init, info->si_value.sival_int);
 }
 
-/// However many they are, the scheduler has them share what one process would have, where it groups processes by their sessions.
-static void share_one_turn(const struct cage *cage) {
+void share_one_turn(const struct cage *cage) {
     if (setsid() < 0 || cage->level != UNTRUSTED) return;
     int file = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
     if (file < 0) return;
@@ -55,7 +54,6 @@ static void share_one_turn(const struct cage *cage) {
 static noreturn void init(struct cage *cage, int ended) {
     struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
-    share_one_turn(cage);
     become_user(cage, NOBODY);
     drop_capabilities(cage);
     // The kernel forgets it when the user changes.

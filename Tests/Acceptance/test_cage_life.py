@@ -116,6 +116,20 @@ def test_a_signal_to_the_guard_reaches_the_worker(options, caged):
     assert process.wait(5) == 5
 
 
+def child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="a kernel whose scheduler does not group by sessions")
+def test_an_untrusted_worker_goes_last(caged):
+    process = caged(MODES["untrusted"], [PYTHON, "-c", "print('ready', flush=True); import signal; signal.pause()"])
+    assert process.stdout.readline() == b"ready\n"
+    worker = child_of(child_of(process.pid))
+    assert os.getpriority(os.PRIO_PROCESS, worker) == 10
+    group = Path(f"/proc/{worker}/autogroup").read_text().split()
+    assert group[1:] == ["nice", "10"] and group[0] != Path("/proc/self/autogroup").read_text().split()[0]
+
+
 @modes(**BWRAP)
 def test_everything_ends_with_the_group(options, caged):
     process = caged(options, [PYTHON, "-c", WAITS])
