@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import ProxyKernel
 
 /// The socket at which workers attach themselves.
 struct AttachedSocket: Sendable {
@@ -20,7 +21,7 @@ struct AttachedSocket: Sendable {
 
     /// Listens at `path`, mode 0660. A socket file that nobody answers at is taken away first.
     static func open(_ path: String, loop: any EventLoop, host: AddonHost) async throws -> AttachedSocket {
-        try check(path)
+        do throws(SocketFile.Failure) { try SocketFile.clear(path) } catch { throw AddonFailure("addon socket \(error)") }
         return try await adopt(bind(path), path: path, loop: loop, host: host)
     }
 
@@ -66,36 +67,6 @@ struct AttachedSocket: Sendable {
             try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (number: NIOBSDSocket.Handle) in number }
         }.get()
         return (number ?? nil).map { ($0, path != nil) }
-    }
-
-    /// Refuses folders where others could put their own socket in our place, and sockets that are in use.
-    private static func check(_ path: String) throws(AddonFailure) {
-        guard !path.isEmpty, path.utf8.count < 108 else {
-            throw AddonFailure("addon socket '\(path)': a socket's path has 1 to 107 bytes")
-        }
-        let slash = path.lastIndex(of: "/")
-        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        var status = stat()
-        guard stat(folder, &status) == 0 else {
-            throw AddonFailure("addon socket '\(path)': folder '\(folder)': \(String(cString: strerror(errno)))")
-        }
-        guard status.st_mode & S_IWOTH == 0 || status.st_mode & S_ISVTX != 0 else {
-            throw AddonFailure("addon socket '\(path)': anybody may replace files in folder '\(folder)'")
-        }
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw AddonFailure("addon socket '\(path)': there is a file that is no socket")
-        }
-        guard !answers(path) else { throw AddonFailure("addon socket '\(path)': another process listens there") }
-        unlink(path)
-    }
-
-    private static func answers(_ path: String) -> Bool {
-        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard probe >= 0 else { return true }
-        defer { Glibc.close(probe) }
-        let result = withAddress(of: path) { connect(probe, $0, $1) }
-        return result == 0 || errno != ECONNREFUSED
     }
 
     /// Who is at the other end, as the kernel says (`struct ucred`, which glibc's Swift module hides).
