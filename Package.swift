@@ -15,6 +15,7 @@ let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let posix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let instruments = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -40,6 +41,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -54,6 +56,7 @@ let package = Package(
                 "WebSocket",
                 "AddonHost",
                 "Rules",
+                "Observability",
                 "Control", "FlowExport", "CoreClient", "Systemd", "CLinux",
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -64,7 +67,12 @@ let package = Package(
             // Static and without Swift's start: there is no library where bubblewrap runs it, and it starts in half the time.
             linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"])]),
         // Row 5: addon processes; the operator's rules; what the operator sees and sets.
-        layer("AddonHost", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
+        layer(
+            "AddonHost",
+            [
+                "Schema", "FlowModel", "AddonWire", "Observability", "ProxyKernel", "HTTPExchange", "Codings", nio, posix,
+                logging,
+            ]),
         layer(
             "Rules",
             [
@@ -73,7 +81,10 @@ let package = Package(
             ]),
         layer(
             "Control",
-            ["Schema", "Systemd", "FlowModel", "FlowFiles", "FlowExport", "ProxyKernel", "HTTPExchange", nio, logging, yams]),
+            [
+                "Schema", "Systemd", "FlowModel", "FlowFiles", "FlowExport", "Observability", "ProxyKernel", "HTTPExchange", "HTTP1", nio,
+                posix, logging, yams,
+            ]),
         // Row 4: one folder a protocol.
         spoken("HTTP1", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", nio]),
         spoken("HTTP2", ["Schema", "FlowModel", "TLSEngine", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
@@ -88,14 +99,15 @@ let package = Package(
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
         layer("CoreClient", ["Schema", "AddonWire"]),
         // Row 2: sessions, detection, upstream connections, the hook port.
-        layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", nio, posix, logging]),
+        layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", "Observability", nio, posix, logging]),
         // Between: files of flows.
         layer("FlowFiles", ["Schema", "FlowModel", nio]),
-        // Row 1: TLS, flow records, content codings, the sans-io addon link.
+        // Row 1: TLS, flow records, content codings, the sans-io addon link, what is measured.
         layer("TLSEngine", ["COpenSSL", nio]),
         layer("FlowModel", ["Schema", "CPCRE2", nio]),
         layer("Codings", ["CZlib", "CBrotli", "CZstd"]),
         layer("AddonWire", ["Schema"]),
+        layer("Observability", [instruments]),
         // Row 0: tables and JSON; the service manager's protocols; system libraries.
         layer("Schema", ["CJSON"]),
         layer("Systemd", ["CLinux"]),
@@ -115,6 +127,7 @@ let package = Package(
         tests("FlowFiles", ["Schema", "FlowModel", nio]),
         tests("Codings", []),
         tests("AddonWire", ["Schema"]),
+        tests("Observability", [instruments]),
         tests("FlowExport", ["Schema", "FlowModel", nio]),
         tests("TLSEngine", ["COpenSSL", nio, embedded]),
         tests("ProxyKernel", ["Schema", "FlowModel", nio, embedded, posix]),
@@ -125,7 +138,7 @@ let package = Package(
         tests("HTTP2", ["FlowModel", "ProxyKernel", "HTTPExchange", "CNghttp2", nio]),
         tests("WebSocket", ["FlowModel", nio]),
         tests("DNS", ["FlowModel", nio]),
-        tests("Control", ["Schema"]),
+        tests("Control", ["Schema", "Observability", nio, embedded]),
         tests(
             "AddonHost",
             ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),

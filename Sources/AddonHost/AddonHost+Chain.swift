@@ -66,6 +66,7 @@ extension AddonHost {
         guard isLast else { return updateTick() }
         commands.forget(worker.addon)
         troubles.forget(worker.addon.place)
+        meters.registry.forget("addon", worker.addon.name)
         updateTick()
     }
 

@@ -26,6 +26,8 @@ package final class AddonHost: Sendable {
     let options: OptionStore
     let commands = CommandRegistry()
     let metrics: Metrics
+    let meters: ProxyMeters
+    let status: ProxyStatus
     let reconfiguration: Reconfiguration
     let state: Mutex<State>
     let troubles: TroubleLog
@@ -48,8 +50,11 @@ package final class AddonHost: Sendable {
 
     package init(
         loops: [any EventLoop], hooks: [any AnyHook], options: OptionStore, logger: Logger, flows: FlowRegistry,
-        counters: Counters = Counters()
+        counters: Counters = Counters(), meters: ProxyMeters = ProxyMeters(), status: ProxyStatus = ProxyStatus()
     ) {
+        meters.registry.declare(AddonInstruments.table)
+        self.meters = meters
+        self.status = status
         self.loops = loops
         self.options = options
         let settings = options.settings

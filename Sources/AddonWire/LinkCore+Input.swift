@@ -58,7 +58,7 @@ extension LinkCore {
         }
         // What is still in the queue cannot be answered: the worker has guessed the id.
         guard requests[id]?.end != nil, let request = remove(id) else {
-            counters.late += 1
+            if unanswered.remove(id) || requests[id] != nil { counters.late += 1 } else { counters.duplicate += 1 }
             return
         }
         switch (request.kind, result) {
@@ -131,6 +131,7 @@ extension LinkCore {
 
     private mutating func expire(_ id: Int, now: Int64, into actions: inout [Action]) {
         guard let request = remove(id) else { return }
+        if request.end != nil { unanswered.insert(id) }
         switch request.kind {
         case .initialize:
             actions += close(.handshake("no answer to initialize within \(request.timeout) ms"))

@@ -75,6 +75,8 @@ package struct LinkCore {
     var missedPings = 0
     /// Events that ran out of time since the worker was heard last.
     var silentTimeouts = 0
+    /// Requests that ended without an answer, which may still come; the oldest are forgotten.
+    var unanswered = RecentNumbers()
     var splitter: LineSplitter
     let reader: JSONReader
 
@@ -86,6 +88,10 @@ package struct LinkCore {
 
     /// Events that were accepted and have not ended.
     package var openEvents: Int { inFlight + queued }
+    /// Those of them that the worker has.
+    package var eventsInFlight: Int { inFlight }
+    /// Those of them that wait for others to end.
+    package var eventsQueued: Int { queued }
     /// Whether `takeOutput` has bytes.
     package var hasOutput: Bool { !output.isEmpty }
 
@@ -160,7 +166,10 @@ package struct LinkCore {
     package mutating func cancel(_ id: Int, why: String, now: Int64) -> [Action] {
         guard state != .closed, let request = remove(id), request.kind == .event else { return [] }
         counters.cancelled += 1
-        if request.end != nil { sendCancel(id, why: why) }
+        if request.end != nil {
+            unanswered.insert(id)
+            sendCancel(id, why: why)
+        }
         return pump(now: now)
     }
 

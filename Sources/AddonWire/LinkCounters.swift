@@ -8,8 +8,10 @@ package struct LinkCounters: Sendable, Equatable {
     package var notificationsSent = 0
     /// Notifications that were not sent because the worker does not keep up.
     package var notificationsDropped = 0
-    /// Answers to requests that had ended before, the second of two answers included.
+    /// Answers to requests that had ended without one.
     package var late = 0
+    /// Answers to requests that were answered before.
+    package var duplicate = 0
     /// Answers whose id was never given out, or is null.
     package var unknown = 0
     package var badLines = 0
@@ -19,7 +21,7 @@ package struct LinkCounters: Sendable, Equatable {
     package var missedPings = 0
 
     /// Answers that were dropped.
-    package var dropped: Int { late + unknown }
+    package var dropped: Int { late + duplicate + unknown }
 
     package init() {}
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Observability
 import Schema
 
 /// The generated part of `Protocol/`: what the tables of hooks, records and options say, for people and for machines.
@@ -11,7 +12,7 @@ package enum ProtocolPages {
         }
         let pages = [
             ("hooks.md", hooksPage(tables.hooks, tables.calls)), ("options.md", optionsPage(tables.options)),
-            ("schema.json", schema(tables.hooks)),
+            ("metrics.md", metricsPage(tables.instruments)), ("schema.json", schema(tables.hooks)),
         ]
         for (name, text) in pages {
             guard let file = fopen("\(arguments[1])/\(name)", "w") else {
@@ -30,10 +31,13 @@ package enum ProtocolPages {
         package let hooks: [any AnyHook]
         package let options: [any AnyOption]
         let calls: [(method: String, params: String, doc: String)]
+        let instruments: [Instrument]
 
         package init(
-            hooks: [any AnyHook], options: [any AnyOption], calls: [(method: String, params: String, doc: String)]
+            hooks: [any AnyHook], options: [any AnyOption], calls: [(method: String, params: String, doc: String)],
+            instruments: [Instrument]
         ) {
+            self.instruments = instruments
             self.hooks = hooks
             self.options = options
             self.calls = calls

@@ -78,7 +78,7 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
         guard !isOver else { return }
         isOver = true
         if let flood = engine.flood {
-            session.services.counters.add("weir_http2_floods", kind: flood.rawValue)
+            session.services.counters.add(ProxyInstruments.table.http2Floods, kind: flood.rawValue)
             session.log(.warning, "\(name): the HTTP/2 connection was ended, as it brought too many \(flood.frames)")
         } else if let complaint = engine.complaint {
             session.log(.info, "\(name): HTTP/2: \(complaint)")

@@ -46,6 +46,7 @@ package final class Exchange: @unchecked Sendable {
 
     package func run(on session: isolated Session) async {
         session.services.flows.add(self, id: flow.id)
+        session.services.meters.exchangeBegan()
         do throws(ProxyFailure) {
             beginRequestBody(on: session)
             try await fire(HTTPHooks.table.requestheaders, on: session)
@@ -276,6 +277,7 @@ package final class Exchange: @unchecked Sendable {
         heldRequest = nil
         dropMemoryFiles()
         let ended = AnyFlow.http(flow)
+        session.services.meters.exchangeEnded(flow)
         session.services.flows.finish(ended, on: loop)
         sizes.request = requestBody.size
         if let content = flow.response?.content, content.buffer != nil || content.isHeld {

@@ -14,6 +14,7 @@ package final class RefusedExchange {
     }
 
     package func run(on session: isolated Session) async {
+        session.services.meters.exchangeBegan()
         flow.error = FlowError(failure.note, at: WallClock.now)
         flow.request.method = ""
         flow.request.path = ""
@@ -23,6 +24,7 @@ package final class RefusedExchange {
             _ = try? await session.hooks.run(hook, &event, waiter: nil)
         }
         client.sendError(failure)
+        session.services.meters.exchangeEnded(flow)
         session.services.flows.finish(.http(flow), on: session.loop)
         session.services.recorder.record(.http(flow), sizes: BodySizes())
     }

@@ -1,3 +1,4 @@
+import Observability
 import Synchronization
 
 /// What the proxy counts of its peers' misbehaviour, beside the workers' own metrics. From any thread.
@@ -13,16 +14,26 @@ package final class Counters: Sendable {
         }
     }
 
-    private let values = Mutex<[Series: Int]>([:])
+    private let values = Mutex<[Series: (instrument: Instrument, count: Int)]>([:])
 
     package init() {}
 
-    /// `name` and `kind` come from tables of ours, `addon` from the configuration, never from a peer.
-    package func add(_ name: String, kind: String, addon: String? = nil) {
-        values.withLock { $0[Series(name: name, kind: kind, addon: addon), default: 0] += 1 }
+    /// `kind` comes from tables of ours, `addon` from the configuration, never from a peer.
+    package func add(_ instrument: Instrument, kind: String, addon: String? = nil) {
+        values.withLock {
+            $0[Series(name: instrument.name, kind: kind, addon: addon), default: (instrument, 0)].count += 1
+        }
+    }
+
+    /// Brings them up to date among what else is measured.
+    package func record(in registry: MetricRegistry) {
+        for (series, (instrument, count)) in values.withLock({ $0 }) {
+            let labels = instrument.labels.map { $0 == "kind" ? series.kind : series.addon ?? "" }
+            registry.record(instrument, labels, is: Double(count))
+        }
     }
 
     package var all: [(series: Series, value: Int)] {
-        values.withLock { $0.map { (series: $0.key, value: $0.value) } }.sorted { $0.series < $1.series }
+        values.withLock { $0.map { (series: $0.key, value: $0.value.count) } }.sorted { $0.series < $1.series }
     }
 }

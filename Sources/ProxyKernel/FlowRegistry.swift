@@ -44,6 +44,14 @@ package final class FlowRegistry: Sendable {
         all.filter { $0.loop === loop && $0.isLive }.map(\.anyFlow.id)
     }
 
+    /// How many flows there are, the bytes that the ended ones take, and how many ended ones had to go.
+    package var sizes: (live: Int, ended: Int, bytes: Int, evicted: Int) {
+        state.withLock { state in
+            let finished = state.finished
+            return (max(0, state.flows.count - finished.count), finished.count, finished.bytes, finished.evicted)
+        }
+    }
+
     /// How many ended flows had to go.
     package var evicted: Int { state.withLock { $0.finished.evicted } }
 

@@ -15,13 +15,16 @@ package final class Peer: Conduit {
     /// Who has more to send than is queued here, asked right before sending.
     package weak var outbox: (any Outbox)?
     private var isUnsent = false
+    /// Counts what is received and sent; nil for what stays within the proxy.
+    private let meters: ProxyMeters.SideMeters?
     private var isPaused = false
 
     /// The handler that reports to the session; TLS goes in front of it.
     private(set) var handler: PeerHandler?
 
-    init(_ channel: (any Channel)?, _ executor: LoopExecutor) {
+    init(_ channel: (any Channel)?, _ executor: LoopExecutor, _ meters: ProxyMeters.SideMeters? = nil) {
         self.channel = channel
+        self.meters = meters
         isOpen = channel != nil
         self.executor = executor
     }
@@ -44,6 +47,7 @@ package final class Peer: Conduit {
 
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }
+        meters?.sent.increment(by: Int64(bytes.readableBytes))
         channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
         sendSoon()
     }
@@ -110,6 +114,7 @@ package final class Peer: Conduit {
         return promise.futureResult
     }
 
+    func sawBytes(_ count: Int) { meters?.received.increment(by: Int64(count)) }
     func sawFailure() { isBroken = true }
     func sawInputClosed() { inputIsClosed = true }
     func sawClosed() {

@@ -22,6 +22,7 @@ package final class Services: Sendable {
     /// Our own listening addresses, to which no request is forwarded.
     package let ownAddresses: OwnAddresses
     package let counters: Counters
+    package let meters: ProxyMeters
     package let sessions = SessionRegistry()
     let pinned = PinnedHosts()
     package let flows: FlowRegistry
@@ -44,7 +45,8 @@ package final class Services: Sendable {
         upstream: UpstreamSettings, protocols: [ProtocolLayer], multiplex: MultiplexerFactory?,
         openTunnel: TunnelOpener?, recorder: any FlowRecorder,
         ownAddresses: OwnAddresses,
-        flows: FlowRegistry, counters: Counters, interception: @escaping @Sendable (Settings) -> Interception?,
+        flows: FlowRegistry, counters: Counters, meters: ProxyMeters,
+        interception: @escaping @Sendable (Settings) -> Interception?,
         passthrough: HostSelection?
     ) {
         self.logger = logger
@@ -59,6 +61,7 @@ package final class Services: Sendable {
         self.ownAddresses = ownAddresses
         self.flows = flows
         self.counters = counters
+        self.meters = meters
         self.passthrough = passthrough
         let settings = options.settings
         admission = ClientAdmission(settings)

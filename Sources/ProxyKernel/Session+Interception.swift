@@ -74,6 +74,7 @@ extension Session {
             client.consumer = sniffer
             try addTLS(tls, to: client, held: held, reportingTo: handshake)
             let agreed = try await handshake.wait(as: waiter)
+            services.meters.client.handshakes.increment()
             clientRecord.tls.fill(agreed)
             var established = TLSEvent(client: frozenClientRecord, server: targetRecord)
             try await hooks.run(TLSHooks.table.establishedClient, &established, waiter: waiter)
@@ -81,6 +82,7 @@ extension Session {
             sniffer.arm(on: self)
         } catch {
             guard error.what == .tls else { throw error }
+            services.meters.client.handshakeFailures.increment()
             if error.isRejection { rejected(hello) }
             clientRecord.error = error.note
             let name = hello.serverName ?? ground.target?.host ?? "this proxy"

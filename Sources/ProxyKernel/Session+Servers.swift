@@ -106,6 +106,7 @@ extension Session {
             try await hooks.run(ConnectionHooks.table.serverConnected, &connected, waiter: waiter)
             return server
         } catch {
+            services.meters.connectFailed(error)
             event.server.error = error.note
             event.server.timestampEnd = WallClock.now
             if error.what == .cancelled {
@@ -201,6 +202,7 @@ extension Session {
             } catch {
                 throw ProxyFailure(error.what, fault: .server, "TLS with \(server.key.address): \(error.note)")
             }
+            services.meters.server.handshakes.increment()
             server.record.tls.fill(agreed)
             server.upstreamCertificate = agreed.peerCertificates.first
             if server.record.tls.alpn == "h2", ground.admits != .raw, let multiplex = services.multiplex {
@@ -210,6 +212,7 @@ extension Session {
             }
             early.release(to: server.peer.consumer, on: self)
         } catch {
+            if error.what == .tls { services.meters.server.handshakeFailures.increment() }
             server.record.error = error.note
             var failed = TLSEvent(client: frozenClientRecord, server: server.frozenRecord)
             if error.what != .cancelled { try? await hooks.run(TLSHooks.table.failedServer, &failed, waiter: waiter) }

@@ -90,7 +90,7 @@ package actor Session {
         executor: LoopExecutor, isNested: Bool = false
     ) {
         loop = executor.loop
-        client = Peer(channel, executor)
+        client = Peer(channel, executor, isNested ? nil : services.meters.client)
         clientRecord = record
         self.ground = ground
         self.services = services
@@ -132,6 +132,8 @@ package actor Session {
 
     private func begin() throws {
         try join()
+        services.meters.clientConnections.increment()
+        services.meters.openClientConnections.increment()
         log(.debug, "\(clientRecord.peername): client connect")
         let sniffer = Sniffer(admits: ground.admits)
         client.consumer = sniffer
@@ -184,6 +186,7 @@ package actor Session {
     func received(_ bytes: ByteBuffer, from key: Int) {
         lastActivity = .now()
         guard let peer = peers[key] else { return }
+        peer.sawBytes(bytes.readableBytes)
         peer.consumer?.received(bytes, on: self)
     }
 
@@ -221,6 +224,7 @@ package actor Session {
         consumer?.closed(on: self)
         waiter.end(.clientGone)
         if !isNested {
+            services.meters.openClientConnections.decrement()
             log(.debug, "\(clientRecord.peername): client disconnect")
             hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))
         }
@@ -230,6 +234,7 @@ package actor Session {
 
     private func serverEnded(_ server: ServerConnection) {
         server.record.timestampEnd = WallClock.now
+        services.meters.openServerConnections.decrement()
         hooks.notify(ConnectionHooks.table.serverDisconnected, ServerEvent(server: server.record, client: frozenClientRecord))
     }
 
@@ -273,13 +278,15 @@ package actor Session {
             channel.close(promise: nil)
             return nil
         }
-        let peer = Peer(channel, executor)
+        let peer = Peer(channel, executor, services.meters.server)
         let peerKey = nextPeerKey
         nextPeerKey += 1
         try peer.attach(PeerHandler(session: self, key: peerKey))
         peers[peerKey] = peer
         let server = ServerConnection(peer: peer, peerKey: peerKey, key: key, record: record)
         servers.append(server)
+        services.meters.serverConnections.increment()
+        services.meters.openServerConnections.increment()
         return server
     }
 }

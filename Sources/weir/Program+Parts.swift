@@ -210,7 +210,8 @@ extension Program {
     }
 
     func services(
-        _ options: OptionStore, _ credential: String?, _ dns: DNSLayer, _ logger: Logger, _ recorder: FlowRecorders
+        _ options: OptionStore, _ credential: String?, _ dns: DNSLayer, _ logger: Logger, _ recorder: FlowRecorders,
+        _ meters: ProxyMeters
     ) throws(Refusal) -> Services {
         let settings = options.settings
         let passthrough = try passthrough(settings)
@@ -222,7 +223,7 @@ extension Program {
                 protocols: Self.protocols(settings) + [dns.streams],
                 multiplex: HTTP2Layer.multiplex, openTunnel: HTTP1Layer.openTunnel,
                 recorder: recorder, ownAddresses: OwnAddresses(), flows: flows(settings, logger), counters: Counters(),
-                interception: Self.interception, passthrough: passthrough)
+                meters: meters, interception: Self.interception, passthrough: passthrough)
         } catch {
             throw Refusal(status: 1, text: error.reason)
         }

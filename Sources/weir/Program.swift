@@ -11,6 +11,7 @@ import HTTPExchange
 import Logging
 import NIOCore
 import NIOPosix
+import Observability
 import ProxyKernel
 import RawTCP
 import RawUDP
@@ -44,11 +45,15 @@ struct Program {
             HTTPHooks.table.hooks, SOCKSHooks.table.hooks, WebSocketHooks.table.hooks, TCPHooks.table.hooks, UDPHooks.table.hooks,
             DNSHooks.table.hooks,
         ].flatMap { $0 },
-        options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) })
+        options: options, calls: CoreCall.table.map { ($0.method, $0.params, $0.doc) },
+        instruments: ProxyInstruments.table.instruments + AddonInstruments.table.instruments
+            + ProcessInstruments.table.instruments
+    )
     static let options = [
         ProxyOptions.table.options, RuleOptions.table.options, AddonHostOptions.table.options, AddonOptions.table.options,
         TerminalOptions.table.options,
         ArchiveOptions.table.options, FlowFileOptions.table.options, WebSocketOptions.table.options, DNSOptions.table.options,
+        ProbeOptions.table.options,
     ].flatMap { $0 }
 
     let command: WeirCommand
@@ -109,17 +114,22 @@ struct Program {
         defer { archive?.finish() }
         let takers: [(any FlowRecorder)?] = [file, printer, archive]
         let dns = try dns(modes, settings)
+        let registry = MetricRegistry()
+        let status = ProxyStatus(version: Self.version)
         let services = try services(
-            options, environment.credential("ca.pem"), dns, logger, FlowRecorders(takers.compactMap { $0 }))
+            options, environment.credential("ca.pem"), dns, logger, FlowRecorders(takers.compactMap { $0 }), ProxyMeters(registry))
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows,
-            counters: services.counters)
+            counters: services.counters, meters: services.meters, status: status)
         let reload = Reload(command, options, host, logger)
         tap.connect { host.logged($0) }
         let port: @Sendable (any EventLoop) -> any HookPort = { rules.port(around: host.port(on: $0), on: $0) }
         let replay = ClientReplay(
             loop: loops[0], services: services, hooks: port(loops[0]), parts: Self.parts)
+        let probes = Probes(settings, host, services, status, loops)
         do {
+            // A successor's place is taken until its predecessor leaves it.
+            if !isListing, inheritance.predecessor == nil { try await probes.open() }
             try Privileges.drop(settings)
             try await host.launch(addons)
             try options.settle(expectingMore: command.addonSocket != nil || inheritance.addons != nil)
@@ -132,6 +142,7 @@ struct Program {
             try await host.start(
                 attachedSocket: inheritance.addonPath(command.addonSocket), opened: inheritance.addons?.number, replays: replay)
         } catch {
+            await probes.close()
             await host.abandon()
             throw Refusal(status: error is OptionFailure ? 2 : 1, text: "\(error)")
         }
@@ -141,20 +152,28 @@ struct Program {
         do throws(ListeningSockets.Failure) {
             var places: [String] = []
             for (mode, sockets) in zip(modes, inheritance.sockets) {
-                places.append("\(mode) proxy listening at \(try await listener.open(mode, sockets, settings))")
+                places.append("\(try await listener.open(mode, sockets, settings))")
             }
-            for place in places { logger.info("\(place)") }
+            for (mode, place) in zip(modes, places) {
+                status.listens(mode.description, at: place)
+                logger.info("\(mode) proxy listening at \(place)")
+            }
+            if inheritance.predecessor != nil {
+                do throws(ProbeServer.Failure) { try await probes.open() } catch { logger.error("\(error)") }
+            }
             Posture.closeOnExec()
             await host.running()
+            status.phase = .running
             life.ready(places.joined(separator: "; "), inheritance.predecessor)
         } catch {
+            await probes.close()
             await listener.close()
             await host.shutdown()
             throw Refusal(status: 1, text: error.description)
         }
 
         let succession = Succession(
-            life: life, listener: listener, host: host, logger: logger, obstacle: Succession.obstacle(settings))
+            life: life, listener: listener, host: host, probes: probes, logger: logger, obstacle: Succession.obstacle(settings))
         let stage = SavedFlowStage(loop: loops[0], hooks: port(loops[0]))
         let trouble = await signals.meanwhile(
             endsAfterwards: !settings[FlowFileOptions.table.server],
@@ -173,6 +192,7 @@ struct Program {
             return await replayed.run(replay, settings, logger) ?? trouble
         }
         if !succession.hasHappened { life.stopping() }
+        status.phase = .draining
         logger.info("shutting down")
         await listener.close()
         try? await replay.stop().get()
@@ -183,6 +203,7 @@ struct Program {
             try? await flow.loop.submit { if flow.isLive { file?.recordActive(flow.anyFlow) } }.get()
         }
         await host.shutdown()
+        await probes.close()
         life.ended()
         try? await group.shutdownGracefully()
         if let trouble { throw Refusal(status: 1, text: "\(trouble)") }

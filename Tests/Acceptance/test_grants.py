@@ -195,8 +195,8 @@ def late(message):
         assert proxy.get(server.url(f"/{n}")).status == 200
     assert [request.target for request in server.received] == [b"/0", b"/1", b"/2"]
     assert len(workers[1].messages("request")) == 3, "the victim is asked all the same"
-    proxy.wait_log(r"evil.* \d\d+ late, \d\d\d+ unknown")
-    proxy.wait_log(r"late.* [1-9]\d* late, 0 unknown")
+    proxy.wait_log(r"evil.* \d\d+ twice, \d\d\d+ unknown")
+    proxy.wait_log(r"late.* [1-9]\d* late, 0 twice, 0 unknown")
 
 
 @pytest.mark.parametrize(

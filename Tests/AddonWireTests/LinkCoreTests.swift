@@ -54,8 +54,9 @@ struct LinkCoreTests {
         var link = LinkDialogue()
         _ = link.event()
         #expect(link.hear(answer(2), answer(2), answer(7), #"{"id":null,"result":{}}"#) == [.answered(id: 2, [:])])
-        #expect(link.core.counters.late == 1)
+        #expect(link.core.counters.duplicate == 1)
         #expect(link.core.counters.unknown == 2)
+        #expect(link.core.counters.dropped == 3)
         #expect(link.core.state == .ready)
     }
 
@@ -102,6 +103,9 @@ struct LinkCoreTests {
         #expect(link.flush() == [#"{"jsonrpc":"2.0","method":"cancel","params":{"id":2,"why":"timeout"}}"#])
         #expect(link.hear(answer(2)) == [])
         #expect(link.core.counters.late == 1)
+        // A second answer to the same event is one too many.
+        #expect(link.hear(answer(2)) == [])
+        #expect((link.core.counters.late, link.core.counters.duplicate) == (1, 1))
     }
 
     @Test("an event that the worker does not take in time fails as overload")

@@ -1,3 +1,4 @@
+import Observability
 import ProxyKernel
 import Schema
 import Synchronization
@@ -75,6 +76,39 @@ final class Metrics: Sendable {
             }
             return ["metrics": .array(own + metrics), "dropped": .int(state.dropped)]
         }
+    }
+
+    /// Their counters as families of metrics, under names of Prometheus' kind. What becomes the same by that is added up.
+    var families: [MetricFamily] {
+        let values = state.withLock { $0.values }
+        var sums: [String: [[String]: (labels: [(name: String, value: String)], sum: Double)]] = [:]
+        for (series, value) in values {
+            var labels: [(name: String, value: String)] = []
+            for label in series.labels {
+                var name = MetricName.label(label[0])
+                while labels.contains(where: { $0.name == name }) { name += "_" }
+                labels.append((name, label[1]))
+            }
+            let key = labels.map { "\($0.name)=\($0.value)" }
+            sums[Self.family(series.name), default: [:]][key, default: (labels, 0)].sum += value
+        }
+        return sums.map { name, samples in
+            MetricFamily(
+                Instrument(.counter, name, "Counted by addons."),
+                samples.values.map { MetricFamily.Sample($0.labels, .number($0.sum)) })
+        }
+    }
+
+    /// Without what the formats add behind a counter's name, and unlike any name of ours.
+    private static func family(_ name: String) -> String {
+        let name = MetricName.metric("addon_" + name)
+        return name.hasSuffix("_total") ? String(name.dropLast(6)) : name
+    }
+
+    /// Brings the proxy's own ones among what is measured up to date.
+    func record(in registry: MetricRegistry) {
+        counters.record(in: registry)
+        registry.record(AddonInstruments.table.metricsDropped, is: Double(state.withLock { $0.dropped }))
     }
 
     private static func read(_ entry: JSON) throws(AddonFailure) -> (Series, Double) {

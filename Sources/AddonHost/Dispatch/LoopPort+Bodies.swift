@@ -66,6 +66,7 @@ extension LoopPort {
             more = try (try? answer.get())?.object?.word("more", BodyOffer.More.self, at: "")
         } catch {
             offer.stream.drop(tells: true)
+            event.subscription.meters.rejected(error)
             return refused("\(error)", event.subscription)
         }
         if offer.isReplaced(by: changes.map(\.path)) {

@@ -170,15 +170,22 @@ final class LoopPort: HookPort, @unchecked Sendable {
         for attempt in 1...2 {
             let subscription = listener.subscription
             let reply: Reply<Payload>
+            let asked = NIODeadline.now()
             if let link = listener.link {
-                reply = try await consult(
-                    Consultation(
-                        payload: payload, link: link, limits: listener.limits, subscription: subscription,
-                        mode: subscription.content,
-                        attempt: attempt, waiter: waiter), isolation: isolation)
+                do throws(ProxyFailure) {
+                    reply = try await consult(
+                        Consultation(
+                            payload: payload, link: link, limits: listener.limits, subscription: subscription,
+                            mode: subscription.content,
+                            attempt: attempt, waiter: waiter), isolation: isolation)
+                } catch {
+                    subscription.meters.cancelled()
+                    throw error
+                }
             } else {
                 reply = .failed(listener.outage ?? LinkFailure(.crash, "it is down"))
             }
+            reply.count(in: subscription.meters, after: (NIODeadline.now() - asked).nanoseconds)
             switch reply {
             case .changes(let changes): return (held + changes, nil)
             case .killed: return ([], .killed("addon '\(worker.name)' killed the flow in '\(subscription.name)'"))
@@ -189,12 +196,16 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 switch worker.bounds.resolution(of: failure.cause, subscription.policy, attempt: attempt) {
                 case .goOn: return (held, nil)
                 case .fail:
-                    if deaths == 2 { host.poisoned(subscription, shown(payload, subscription.content, subscription)) }
+                    if deaths == 2 {
+                        subscription.meters.poisoned()
+                        host.poisoned(subscription, shown(payload, subscription.content, subscription))
+                    }
                     return ([], Self.failure(of: worker, subscription, failure))
                 case .tryAgain:
                     let left = subscription.timeout - (MonotonicClock.now - began)
                     guard left > 0, let next = try await another(than: listener, payload, left, waiter, isolation: isolation)
                     else { return ([], Self.failure(of: worker, subscription, failure)) }
+                    subscription.meters.retried()
                     listener = next
                 }
             }
@@ -348,6 +359,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             if answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
             return .changes(changes)
         } catch {
+            subscription.meters.rejected(error)
             if error.word == .denied { subscription.worker.violated(at: error) }
             return refused("\(error)", subscription)
         }

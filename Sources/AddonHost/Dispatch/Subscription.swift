@@ -23,6 +23,7 @@ final class Subscription: Sendable {
     let worker: Worker
     /// How its long bodies go.
     let delivery: BodyDelivery
+    let meters: HookMeters
 
     /// Grants what was asked for, or says what cannot be.
     init(
@@ -37,6 +38,7 @@ final class Subscription: Sendable {
         order = request.order
         self.worker = worker
         self.delivery = delivery
+        meters = HookMeters(worker.addon.name, request.hook.name, worker.host.meters.registry)
         let side = Self.side(of: request.hook)
         self.side = side
         content = worker.grants.granted(request.content, of: side)

@@ -14,7 +14,6 @@ final class Violations: Sendable {
         case call
     }
 
-    static let counter = "weir_addon_violations"
     /// Lines in the log about one addon, at most: paths may have names of a worker's choice in them.
     private static let maximumLines = 100
 
@@ -25,7 +24,7 @@ final class Violations: Sendable {
     init(log: AddonLog, counters: Counters) { (self.log, self.counters) = (log, counters) }
 
     func report(_ addon: String, _ kind: Kind, at path: String, _ reason: String) {
-        counters.add(Self.counter, kind: kind.rawValue, addon: addon)
+        counters.add(AddonInstruments.table.violations, kind: kind.rawValue, addon: addon)
         let isNew = logged.withLock { logged in
             logged[addon, default: []].count < Self.maximumLines && logged[addon, default: []].insert("\(kind) \(path)").inserted
         }

@@ -4,6 +4,8 @@ package struct LineRate: Sendable {
     private var second: Int64 = 0
     private var given = 0
     private var suppressed = 0
+    /// How many lines ever did not pass.
+    package private(set) var refused = 0
 
     package init(rate: Int) { self.rate = rate }
 
@@ -16,6 +18,7 @@ package struct LineRate: Sendable {
         }
         guard given < rate else {
             suppressed += 1
+            refused += 1
             return (false, before)
         }
         given += 1

@@ -12,6 +12,9 @@ package struct OutputLines: Sendable {
         self.rate = LineRate(rate: rate)
     }
 
+    /// How many lines ever did not pass.
+    package var refused: Int { rate.refused }
+
     /// The lines that are ended by `bytes`.
     package mutating func received(_ bytes: some Sequence<UInt8>, now: Int64) -> [String] {
         var lines: [String] = []

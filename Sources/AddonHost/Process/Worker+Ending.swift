@@ -128,6 +128,8 @@ extension Worker {
 
     private func relaunch(after delay: Int64) {
         restart = loop.scheduleTask(in: .milliseconds(delay)) { [self] in
+            restarts += 1
+            meters?.restarts.increment()
             launch().flatMap { self.host.greet(self) }.whenComplete { result in
                 switch result {
                 case .success: self.enlist()

@@ -60,6 +60,8 @@ extension Worker {
                     WorkerOutput(lines: OutputLines(maximumLength: bounds.logLine, rate: bounds.logRate)) { line in
                         handle.value.lastLine = line
                         self.host.log.line(.info, self.name, line)
+                    } refused: { count in
+                        self.meters?.droppedLogLines.increment(by: Int64(count))
                     } finished: {
                         self.outputEnded(handle.value)
                     })

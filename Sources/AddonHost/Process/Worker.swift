@@ -42,6 +42,10 @@ final class Worker: @unchecked Sendable {
     var isHopeless = false
     /// What it hooked when it was last up: what its flows miss while it is down.
     var lastSubscriptions: [Subscription] = []
+    /// Starts after the first.
+    var restarts = 0
+    /// Nil for one that attached itself and hooks nothing.
+    var meters: AddonMeters?
     /// Of the entries that it sends over the connection; what it prints has a rate of its own.
     private let entryRate: Mutex<LineRate>
 
@@ -55,6 +59,8 @@ final class Worker: @unchecked Sendable {
         self.host = host
         supervision = Supervision(bounds: addon.bounds.supervision)
         entryRate = Mutex(LineRate(rate: addon.bounds.logRate))
+        if case .attached = addon.form { return }
+        meters = AddonMeters(addon.name, host.meters.registry)
     }
 
     var bounds: AddonBounds { addon.bounds }
@@ -67,7 +73,10 @@ final class Worker: @unchecked Sendable {
         guard let text = entry.string ?? entry["msg"]?.string else { return }
         let (isAdmitted, suppressed) = entryRate.withLock { $0.admit(now: MonotonicClock.now) }
         if suppressed > 0 { host.log.line(.warning, name, LineRate.text(suppressed)) }
-        guard isAdmitted else { return }
+        guard isAdmitted else {
+            loop.execute { self.meters?.droppedLogLines.increment() }
+            return
+        }
         host.log.line(
             AddonLog.level(entry["level"]?.string), name,
             text.utf8.count <= bounds.logLine
@@ -98,7 +107,13 @@ final class Worker: @unchecked Sendable {
                 return promise.futureResult
             }
             let timeout = subscription.timeout
+            let began = NIODeadline.now()
             let ticket = EventTicket(policy: subscription.policy) { answer in
+                let taken = (NIODeadline.now() - began).nanoseconds
+                switch answer {
+                case .success: subscription.meters.answered(changes: false, after: taken)
+                case .failure(let failure): subscription.meters.failed(failure.cause, after: taken)
+                }
                 if case .failure(let failure) = answer { promise.succeed((subscription, failure)) } else { promise.succeed(nil) }
             }
             link.submit(
@@ -162,6 +177,7 @@ extension Worker: LinkOwner {
                 granted.append((request, subscription.content, subscription.timeout, subscription.policy))
             }
             life.subscriptions = subscriptions
+            if meters == nil, !subscriptions.isEmpty { meters = AddonMeters(addon.name, host.meters.registry) }
             life.commands = result.commands
             try host.commands.offer(result.commands, by: addon)
             try host.options.declare(result.options.map(\.option), by: addon.name)
@@ -210,11 +226,13 @@ extension Worker: LinkOwner {
     func droppedAnswers(_ link: WorkerLink, _ counters: LinkCounters) {
         host.log.line(
             .debug, name,
-            "dropped an answer that came too late or to no request: \(counters.late) late, \(counters.unknown) unknown so far")
+            "dropped an answer that came too late or to no request: \(counters.late) late, \(counters.duplicate) twice, \(counters.unknown) unknown so far"
+        )
     }
 
     func ended(_ link: WorkerLink, _ end: LinkEnd, lost: [FailurePolicy: Int]) {
         guard let life, life.link === link else { return }
+        publishCounters()
         life.end = end
         life.lost = lost
         isUp.store(false, ordering: .relaxed)

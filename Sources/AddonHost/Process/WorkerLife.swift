@@ -1,12 +1,15 @@
 import AddonWire
 import Glibc
 import NIOCore
+import ProxyKernel
 import Schema
 
 /// One process of a worker with its connection, or one connection without a process: from its start until both have ended.
 ///
 /// Confined to the worker's loop.
 final class WorkerLife {
+    /// When it began: seconds since 1970.
+    let since = WallClock.now
     var child: ChildProcess?
     var link: WorkerLink?
     /// The socket for descriptors, until the handshake has said whether it is used.
@@ -33,6 +36,8 @@ final class WorkerLife {
     var isOutputOver = true
     var lastLine: String?
     var isReported = false
+    /// What of its connection's counters was added to the addon's.
+    var counted = LinkCounters()
     var timers: [Scheduled<Void>] = []
 
     /// Whether nothing more will be heard of it.

@@ -7,16 +7,24 @@ final class WorkerOutput: ChannelInboundHandler {
 
     private var lines: OutputLines
     private let line: (String) -> Void
+    private let refused: (Int) -> Void
     private let finished: () -> Void
 
-    init(lines: OutputLines, line: @escaping (String) -> Void, finished: @escaping () -> Void) {
+    /// `refused` is told how many lines did not pass.
+    init(
+        lines: OutputLines, line: @escaping (String) -> Void, refused: @escaping (Int) -> Void,
+        finished: @escaping () -> Void
+    ) {
         self.lines = lines
         self.line = line
+        self.refused = refused
         self.finished = finished
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let before = lines.refused
         lines.received(unwrapInboundIn(data).readableBytesView, now: MonotonicClock.now).forEach(line)
+        if lines.refused > before { refused(lines.refused - before) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -175,7 +175,7 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
 
     /// Counts what is lost; the log has the first of each kind, then the number once in ten seconds at most.
     func dropped(_ what: Drop) {
-        services.counters.add("weir_udp_drops", kind: what.rawValue)
+        services.counters.add(ProxyInstruments.table.udpDrops, kind: what.rawValue)
         guard let count = drops[what, default: DropCount()].count() else { return }
         let options = ProxyOptions.table
         let bound = "\(options.udpAssociations.name)=\(services.settings[options.udpAssociations])"

@@ -13,13 +13,15 @@ final class Succession {
     private let life: Life
     private let listener: Listener
     private let host: AddonHost
+    private let probes: Probes
     private let logger: Logger
     /// Why there can be none; nil if there can.
     private let obstacle: String?
     private(set) var hasHappened = false
 
-    init(life: Life, listener: Listener, host: AddonHost, logger: Logger, obstacle: String?) {
-        (self.life, self.listener, self.host, self.logger, self.obstacle) = (life, listener, host, logger, obstacle)
+    init(life: Life, listener: Listener, host: AddonHost, probes: Probes, logger: Logger, obstacle: String?) {
+        (self.life, self.listener, self.host) = (life, listener, host)
+        (self.probes, self.logger, self.obstacle) = (probes, logger, obstacle)
     }
 
     /// What two processes cannot share.
@@ -42,8 +44,10 @@ final class Succession {
             let successor = try Successor(descriptors, life.environment)
             try await successor.ready(within: Self.patience)
             await listener.setAccepting(false)
+            await probes.close()
             do throws(Successor.Failure) { try await successor.serves(within: Self.patience) } catch {
                 await listener.setAccepting(true)
+                do throws(ProbeServer.Failure) { try await probes.open() } catch { logger.error("\(error)") }
                 throw error
             }
             logger.info("upgrade: process \(successor.pid) serves clients now")
