@@ -64,7 +64,7 @@ struct WeirCommand: ParsableCommand {
         CommandConfiguration(
             commandName: "weir", abstract: "An intercepting HTTP proxy whose addons are processes.",
             discussion:
-                "weir flow … works on the flows of a running core or of a file: see weir flow --help. A filter expression that begins with the word flow is given as weir -- flow …\n\nOptions for --set, with their defaults:\n\n\(OptionListing.help(Program.options))"
+                "weir flow … works on the flows of a running core or of a file: see weir flow --help. weir status and weir addons say how a running core and its addons stand, and weir addon … governs these. A filter expression that begins with one of these words is given as weir -- flow …\n\nOptions for --set, with their defaults:\n\n\(OptionListing.help(Program.options))"
         )
     }
 
@@ -100,6 +100,8 @@ struct WeirCommand: ParsableCommand {
             Glibc.exit(await AddonReplay(program: Program(command), file: file).run())
         }
         if expanded.first == "addon" { Glibc.exit(AddonCommand.execute(Array(arguments.dropFirst()))) }
+        if arguments.first == "status" { Glibc.exit(StatusCommand.execute(Array(arguments.dropFirst()))) }
+        if arguments.first == "addons" { Glibc.exit(AddonsCommand.execute(Array(arguments.dropFirst()))) }
         let command: WeirCommand
         do {
             command = try parse(expanded)

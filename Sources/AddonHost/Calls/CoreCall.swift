@@ -18,7 +18,7 @@ package struct CoreCall: Sendable {
     package static let table: [CoreCall] =
         FlowCalls.table + FlowEdits.table + BodyCalls.table + WebSocketCalls.table + TCPCalls.table + OptionCalls.table
         + CommandCalls.table
-        + MetricCalls.table + AddonCalls.table
+        + MetricCalls.table + AddonCalls.table + StatusCalls.table
 
     static func named(_ method: String) -> CoreCall? { table.first { $0.method == method } }
 }

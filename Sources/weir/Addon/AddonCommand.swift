@@ -8,25 +8,6 @@ struct AddonCommand: ParsableCommand {
         commandName: "weir addon", abstract: "Loads addons anew, starts them again, or sends them an event once more.",
         discussion: "Exit statuses: 0, 1 if something went wrong or there is no such addon, 2 for a wrong argument.",
         subcommands: [AddonReloading.self, AddonResetting.self])
-
-    /// Runs the command with the arguments behind `addon`; the result is the exit status.
-    static func execute(_ arguments: [String]) -> Int32 {
-        signal(SIGPIPE, SIG_IGN)
-        do {
-            var command = try parseAsRoot(arguments.isEmpty ? ["--help"] : arguments)
-            try command.run()
-            return 0
-        } catch let failure as FlowFailure {
-            Terminal.write("weir: \(failure.text)\n", to: STDERR_FILENO)
-            return failure.status
-        } catch {
-            let isHelp = exitCode(for: error) == .success
-            let text =
-                isHelp ? fullMessage(for: error, columns: 110) : "weir: \(message(for: error)) (weir addon --help says more)"
-            Terminal.write(text + "\n", to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
-            return isHelp ? 0 : 2
-        }
-    }
 }
 
 struct AddonReloading: ParsableCommand {

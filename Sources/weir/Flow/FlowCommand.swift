@@ -19,25 +19,6 @@ struct FlowCommand: ParsableCommand {
             FlowListing.self, FlowShowing.self, FlowExporting.self, FlowResuming.self, FlowKilling.self, FlowMarking.self,
             FlowCommenting.self, FlowReverting.self, FlowDuplicating.self, FlowReplaying.self,
         ])
-
-    /// Runs the command with the arguments behind `flow`; the result is the exit status.
-    static func execute(_ arguments: [String]) -> Int32 {
-        signal(SIGPIPE, SIG_IGN)
-        do {
-            var command = try parseAsRoot(arguments.isEmpty ? ["--help"] : arguments)
-            try command.run()
-            return 0
-        } catch let failure as FlowFailure {
-            Terminal.write("weir: \(failure.text)\n", to: STDERR_FILENO)
-            return failure.status
-        } catch {
-            let isHelp = exitCode(for: error) == .success
-            let text =
-                isHelp ? fullMessage(for: error, columns: 110) : "weir: \(message(for: error)) (weir flow --help says more)"
-            Terminal.write(text + "\n", to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
-            return isHelp ? 0 : 2
-        }
-    }
 }
 
 /// Where the flows are.
@@ -66,7 +47,7 @@ struct CoreSocketOptions: ParsableArguments {
 
     static func open(_ socket: String?, _ methods: [String] = []) throws(FlowFailure) -> LiveFlows {
         guard let path = socket ?? getenv("WEIR_ADDON_SOCKET").map({ String(cString: $0) }), !path.isEmpty else {
-            throw FlowFailure(status: 2, "which flows? Give --socket PATH for a running core, or --file FILE")
+            throw FlowFailure(status: 2, "which core? Give --socket PATH, or for a file of flows --file FILE")
         }
         return try LiveFlows(socket: path, methods: methods)
     }
