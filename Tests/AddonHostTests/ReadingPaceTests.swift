@@ -20,6 +20,16 @@ struct ReadingPaceTests {
         #expect(pace.spent(1_000_000, now: 20_000_000) == 20_000_000)
     }
 
+    @Test("what is still to be waited for becomes less with time")
+    func rest() {
+        var pace = ReadingPace(share: 0.05, now: 0)
+        #expect(pace.rest(now: 0) == 0)
+        _ = pace.spent(ReadingPace.burst + 1_000_000, now: 0)
+        #expect(pace.rest(now: 0) == 20_000_000)
+        #expect(pace.rest(now: 10_000_000) == 10_000_000)
+        #expect(pace.rest(now: 20_000_000) == 0)
+    }
+
     @Test("a long silence gives no more than one burst")
     func silence() {
         var pace = ReadingPace(share: 0.05, now: 0)

@@ -51,7 +51,7 @@ enum FlowCalls {
         let isLive: Bool? = try optional(params, "live")
         let after = try (optional(params, "after") as String?).map { text throws(CallFailure) in try Place(text) }
         let flows = worker.host.flows
-        let states = flows.all.map { flow in flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.anyFlow : nil } }
+        guard let link = worker.life?.link else { throw .conflict("the connection has ended") }
         @Sendable func listed(_ states: [AnyFlow?]) -> JSON {
             let admitted = states.compactMap { $0 }.filter { worker.grants.admits($0, filter) }
                 .map { (place: Place($0), flow: $0) }.filter { entry in after.map { $0 < entry.place } ?? true }
@@ -69,8 +69,13 @@ enum FlowCalls {
             if result.count < admitted.count { answer["next"] = .string(admitted[result.count - 1].place.text) }
             return .object(answer)
         }
-        return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
-            worker.life?.link?.reading.charge { listed(states) } ?? .null
+        return link.inTurn {
+            let states = flows.all.map { flow in
+                flow.loop.submit { flow.isLive == isLive ?? flow.isLive ? flow.anyFlow : nil }
+            }
+            return EventLoopFuture.whenAllSucceed(states, on: worker.loop).map { states in
+                link.reading.charge { listed(states) }
+            }
         }
     }
 

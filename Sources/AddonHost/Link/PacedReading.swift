@@ -47,6 +47,13 @@ final class PacedReading: ChannelDuplexHandler {
         return body()
     }
 
+    /// Succeeds when more may be done for the worker.
+    func rested(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        let rest = pace.rest(now: Self.now)
+        guard rest > 0 else { return loop.makeSucceededVoidFuture() }
+        return loop.scheduleTask(in: .nanoseconds(rest)) {}.futureResult
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         if unread.readableBytes == 0 { unread = bytes } else { unread.writeBuffer(&bytes) }

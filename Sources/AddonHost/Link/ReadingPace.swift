@@ -27,8 +27,21 @@ struct ReadingPace: Sendable {
         guard share < 1 else { return 0 }
         let free = min(allowance, time)
         allowance -= free
-        left = min(Self.burst, left + Int64(Double(now - since) * share)) - (time - free)
+        refill(now)
+        left -= time - free
+        return debt
+    }
+
+    /// For how long nothing more may be done, as of `now`; 0 if it may.
+    mutating func rest(now: Int64) -> Int64 {
+        refill(now)
+        return share < 1 ? debt : 0
+    }
+
+    private var debt: Int64 { left >= 0 ? 0 : Int64(Double(-left) / share) }
+
+    private mutating func refill(_ now: Int64) {
+        left = min(Self.burst, left + Int64(Double(now - since) * share))
         since = now
-        return left >= 0 ? 0 : Int64(Double(-left) / share)
     }
 }

@@ -47,9 +47,12 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     private var drained: EventLoopPromise<Void>?
     /// Calls of the worker's that are not answered.
     private var openCalls = 0
+    /// The end of the last one of those that take long.
+    private var turn: EventLoopFuture<Void>
 
     init(loop: any EventLoop, limits: LinkLimits, initialize: LinkMessage, owner: any LinkOwner) {
         reading = PacedReading(share: limits.readingShare)
+        turn = loop.makeSucceededVoidFuture()
         self.loop = loop
         self.initialize = initialize
         self.owner = owner
@@ -143,6 +146,13 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         case .failure(let failure):
             perform(core.refuse(id, code: failure.code, kind: failure.kind, failure.message, path: failure.path))
         }
+    }
+
+    /// Does what takes long for one call of the worker's after the other, each when there is time for it again; on the link's loop.
+    func inTurn<Value: Sendable>(_ body: @escaping @Sendable () -> EventLoopFuture<Value>) -> EventLoopFuture<Value> {
+        let result = turn.flatMap { self.reading.rested(on: self.loop) }.flatMap(body)
+        turn = result.map { _ in }.recover { _ in }
+        return result
     }
 
     /// Sends the request after which the worker ends; on the link's loop. Succeeds also if it is not answered.
