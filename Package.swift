@@ -35,9 +35,17 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// A program in C, since it works between fork and exec. Static and without Swift's start: there is no library where it runs, and it
+/// starts in half the time.
+func small(_ name: String) -> Target {
+    .executableTarget(
+        name: name, cSettings: strict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : [],
+        linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"])])
+}
+
 let package = Package(
     name: "weir",
-    products: [.executable(name: "weir", targets: ["weir"]), .executable(name: "weir-cage", targets: ["weir-cage"])],
+    products: ["weir", "weir-cage", "weir-accept"].map { .executable(name: $0, targets: [$0]) },
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -61,11 +69,8 @@ let package = Package(
                 nio, posix, logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
-        // Beside it: what starts an addon that need not be trusted. C, since it works between fork and exec.
-        .executableTarget(
-            name: "weir-cage", cSettings: strict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : [],
-            // Static and without Swift's start: there is no library where bubblewrap runs it, and it starts in half the time.
-            linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"])]),
+        // Beside it: what starts an addon that need not be trusted, and what systemd starts for an addon that it activates.
+        small("weir-cage"), small("weir-accept"),
         // Row 5: addon processes; the operator's rules; what the operator sees and sets.
         layer(
             "AddonHost",
