@@ -1,5 +1,6 @@
 """Fixtures of the acceptance tests. WEIR_BINARY is the proxy under test, `.build/release/weir` unless set."""
 
+import os
 import shutil
 import signal
 import sys
@@ -21,6 +22,9 @@ from support.proxy import BINARY, Weir, free_port
 from support.websocket import Route, server_context
 from support.worker import Worker
 
+
+# They run inside a systemd, see test_systemd.py.
+collect_ignore = [] if "UNDER_SYSTEMD" in os.environ else ["under_systemd"]
 
 STREAMS = "from streams import Over, Streams\nstreams = Streams(worker)\n"
 
