@@ -94,10 +94,16 @@ extension Worker {
     private func connected(_ channel: EventLoopFuture<any Channel>, _ life: WorkerLife) {
         let handle = NIOLoopBound(life, eventLoop: loop)
         channel.whenFailure { error in
-            handle.value.refusal = "no connection\(self.peer): \(AddonFailure.reason(error))"
+            handle.value.refusal = "no connection\(self.peer): \(AddonFailure.reason(error))\(self.cure)"
             handle.value.end = .ended
             self.check(handle.value)
         }
+    }
+
+    /// What helps where nobody listens any more, for messages to people.
+    private var cure: String {
+        guard case .connect(let path) = addon.form, let units = ActivatedUnits(socket: path) else { return "" }
+        return "; if systemd has given it up: \(units.cure)"
     }
 
     /// Where it was to be reached, for messages to people.
