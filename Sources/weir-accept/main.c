@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,8 @@ int main(int count, char **arguments) {
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
 
+    // A program must not look into its parent, which is of the same user.
+    prctl(PR_SET_DUMPABLE, 0);
     // A child's end interrupts the wait below, and nothing else.
     sigset_t blocked, before;
     sigemptyset(&blocked);

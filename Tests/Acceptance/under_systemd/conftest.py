@@ -1,4 +1,4 @@
-"""What these tests share: weir and its units are installed once. They run inside scripts/boot-systemd, see ../test_systemd.py."""
+"""What these tests share: weir and its units, which are installed once. They run inside scripts/boot-systemd, see ../test_systemd.py."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from support.units import install, systemctl
 ADDONS = Path("/var/lib/weir-addons")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def installed():
     install("--prefix", "/usr")
 
@@ -24,18 +24,19 @@ class Activated:
         self.path = f"/run/weir-addons/{name}.sock"
         (ADDONS / name).mkdir(parents=True)
         (ADDONS / name).chmod(0o755)
-        text = (ROOT / "addon-examples" / example).read_bytes() if example else code.encode()
-        file = ADDONS / name / ("run" if not command else Path(example).name)
-        file.write_bytes(text)
-        file.chmod(0o755)
         if command:
             Path(f"/etc/weir/addons/{name}.conf").write_text(f"WEIR_ADDON_COMMAND={command}\n")
+        text = (ROOT / "addon-examples" / example).read_bytes() if example else code.encode()
+        if text:
+            file = ADDONS / name / (Path(example).name if command else "run")
+            file.write_bytes(text)
+            file.chmod(0o755)
         systemctl("start", self.socket)
 
 
 @pytest.fixture
-def activated():
-    """`activated(name, code)` makes an addon that systemd starts; with `example` and `command` one of addon-examples."""
+def activated(installed):
+    """`activated(name, code)` makes an addon that systemd starts; with `example` and `command` one of addon-examples; without both only its folder."""
     made = []
 
     def make(*arguments, **options) -> Activated:
