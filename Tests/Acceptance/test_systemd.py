@@ -11,7 +11,7 @@ from support.proxy import BINARY, ROOT
 PARTS = sorted(path.name for path in (Path(__file__).parent / "under_systemd").glob("test_*.py"))
 
 
-@pytest.mark.seconds(150)
+@pytest.mark.seconds(240)
 @pytest.mark.parametrize("part", PARTS)
 def test_under_a_real_systemd(part):
     command = [ROOT / "scripts/boot-systemd", "env", f"WEIR_BINARY={BINARY}", f"UNDER_SYSTEMD={part}"]
