@@ -87,7 +87,8 @@ let package = Package(
         layer(
             "Control",
             [
-                "Schema", "Systemd", "FlowModel", "FlowFiles", "FlowExport", "Observability", "ProxyKernel", "HTTPExchange", "HTTP1", nio,
+                "Schema", "Systemd", "FlowModel", "FlowFiles", "FlowExport", "Observability", "ProxyKernel", "HTTPExchange",
+                "HTTP1", nio,
                 posix, logging, yams,
             ]),
         // Row 4: one folder a protocol.

@@ -117,7 +117,8 @@ struct Program {
         let registry = MetricRegistry()
         let status = ProxyStatus(version: Self.version)
         let services = try services(
-            options, environment.credential("ca.pem"), dns, logger, FlowRecorders(takers.compactMap { $0 }), ProxyMeters(registry))
+            options, environment.credential("ca.pem"), dns, logger, FlowRecorders(takers.compactMap { $0 }), ProxyMeters(registry)
+        )
         let host = AddonHost(
             loops: loops, hooks: Self.tables.hooks, options: options, logger: logger, flows: services.flows,
             counters: services.counters, meters: services.meters, status: status)
