@@ -11,29 +11,14 @@ import Schema
 final class LoopPort: HookPort, @unchecked Sendable {
     let loop: any EventLoop
     let host: AddonHost
-    private var chain = Chain()
-    private var seating = Seating()
+    var chain = Chain()
+    var seating = Seating()
     /// Bytes of the last event's line: the next one will have about as many.
     private var lastSize = 2048
 
     init(loop: any EventLoop, host: AddonHost) {
         self.loop = loop
         self.host = host
-    }
-
-    /// Replaces the chain; from any loop.
-    func install(_ chain: Chain) {
-        guard loop.inEventLoop else { return loop.execute { self.install(chain) } }
-        let before = self.chain
-        self.chain = chain
-        // Where a newer generation takes over, what has begun stays with the old one.
-        var living: [String]?
-        for (place, generation) in chain.newest where before.newest[place].map({ $0 < generation }) ?? false {
-            guard let old = before.worker(of: place) else { continue }
-            let flows = living ?? host.flows.living(on: loop)
-            living = flows
-            seating.keep(flows, with: old)
-        }
     }
 
     func hasListeners(_ hook: any AnyHook) -> Bool { !chain[hook.index].isEmpty }
@@ -51,51 +36,6 @@ final class LoopPort: HookPort, @unchecked Sendable {
             need = max(need, takesFiles ? .file : .bytes)
         }
         return need
-    }
-
-    /// Which worker an event is for.
-    private func seat(
-        _ entry: ChainEntry, flow: @autoclosure () -> String?, client: @autoclosure () -> String?
-    ) -> Listener? {
-        guard entry.addon.clients == nil, entry.listeners.count > 1 || !seating.isEmpty else { return entry.listeners.first }
-        if seating.isCrowded { sweep() }
-        return seating.listener(entry, chain, flow: flow(), client: client())
-    }
-
-    func seatedWorker(of flow: String, at place: Int) -> Worker? { seating.worker(of: flow, at: place, chain) }
-    func keep(_ flow: String, with worker: Worker) {
-        if seating.isCrowded { sweep() }
-        seating.seat(flow, with: worker)
-    }
-
-    /// The worker's own wish of an entry, as the chain has it now; nil if it does not listen.
-    func listener(of worker: Worker, in entry: ChainEntry) -> Listener? {
-        let name = entry.listeners.first?.subscription.name
-        for entry in chain[entry.listeners.first?.subscription.hook.index ?? 0] where entry.addon === worker.addon {
-            if let own = entry.listeners.first(where: { $0.subscription.worker === worker && $0.subscription.name == name }) {
-                return own
-            }
-        }
-        return nil
-    }
-
-    private func sweep() { seating.sweep { [host] in host.flows.find($0)?.isLive ?? false } }
-
-    /// Succeeds when no flow of this loop needs the worker any more, or after `timeout` milliseconds, with the number of flows that others
-    /// have to take over. From any loop.
-    func vacate(_ worker: Worker, timeout: Int64) -> EventLoopFuture<Int> {
-        loop.flatSubmit { [self] in
-            let deadline = MonotonicClock.now + timeout
-            let done = loop.makePromise(of: Int.self)
-            loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { [self] task in
-                let left = seating.count(of: worker) { [host] in host.flows.find($0)?.isLive ?? false }
-                guard left == 0 || MonotonicClock.now >= deadline else { return }
-                task.cancel()
-                seating.forget(worker)
-                done.succeed(left)
-            }
-            return done.futureResult
-        }
     }
 
     @specialized(where Payload == FlowEvent)
@@ -291,85 +231,6 @@ final class LoopPort: HookPort, @unchecked Sendable {
             link.cancel(ticket, why: error.what == .timeout ? "timeout" : "client_gone")
             throw error
         }
-    }
-
-    /// Who is asked after a worker has died: another one of its addon at once, else itself when it is back.
-    private func another<Payload: HookPayload>(
-        than dead: Listener, _ payload: Payload, _ timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
-    ) async throws(ProxyFailure) -> Listener? {
-        let (hook, name, worker) = (dead.subscription.hook.index, dead.subscription.name, dead.subscription.worker)
-        func entry() -> ChainEntry? {
-            chain[hook].first { entry in
-                entry.addon === worker.addon && entry.listeners.contains { $0.subscription.name == name }
-            }
-        }
-        let (flow, client) = (payload.anyFlow?.id, payload.clientID)
-        if worker.addon.clients == nil, let entry = entry(),
-            let sibling = seating.sibling(of: worker, entry, flow: flow, client: client)
-        {
-            return sibling
-        }
-        let pending = Pending<Bool>(on: loop)
-        worker.comesBack(within: timeout).whenComplete { pending.resume((try? $0.get()) ?? false) }
-        guard try await pending.wait(as: waiter, isolation: isolation) else { return nil }
-        return entry()?.listeners.first { $0.subscription.worker === worker && $0.subscription.name == name && $0.link != nil }
-    }
-
-    enum Reply<Payload: HookPayload> {
-        case changes([Change<Payload>])
-        case killed
-        /// With what is to be kept in spite of it.
-        case failed(LinkFailure, held: [Change<Payload>] = [])
-    }
-
-    /// What a worker's answer means, against what it was shown, with the bodies that it gave beside it.
-    @specialized(where Payload == FlowEvent)
-    private func read<Payload: HookPayload>(_ taken: Taken, _ shown: Payload, _ subscription: Subscription) -> Reply<Payload> {
-        let result: JSON
-        switch taken.answer {
-        case .success(let json): result = json
-        case .failure(let failure):
-            // The end of a connection has its own line in the log, once for all the events that it took with it.
-            if failure.cause != .crash { host.trouble(subscription, failure) }
-            return .failed(failure)
-        }
-        do throws(StateRefusal) {
-            guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
-            let restored = try EventLine.restored(result, shown, subscription)
-            var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
-            changes += taken.contents.map { body in Self.content(body.side) { $0.set(body.content, of: body.side) } }
-            try subscription.worker.grants.check(changes, of: shown)
-            try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
-            if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
-            if let entries = result["metrics"]?.array {
-                let worker = subscription.worker
-                worker.loop.execute { worker.count(entries) }
-            }
-            if let kill = result["kill"] {
-                guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
-                if kills {
-                    try subscription.worker.grants.checkKill()
-                    return .killed
-                }
-            }
-            let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
-            guard mayKill else { return .changes(changes) }
-            var answered = shown
-            for change in changes { change.apply(&answered) }
-            if answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
-            return .changes(changes)
-        } catch {
-            subscription.meters.rejected(error)
-            if error.word == .denied { subscription.worker.violated(at: error) }
-            return refused("\(error)", subscription)
-        }
-    }
-
-    /// An answer that cannot be followed.
-    func refused<Payload: HookPayload>(_ why: String, _ subscription: Subscription) -> Reply<Payload> {
-        let failure = LinkFailure(.badReply, why)
-        host.trouble(subscription, failure)
-        return .failed(failure)
     }
 
     @specialized(where Payload == FlowEvent)

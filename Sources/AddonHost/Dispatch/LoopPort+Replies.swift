@@ -1,0 +1,65 @@
+import AddonWire
+import FlowModel
+import HTTPExchange
+import ProxyKernel
+import Schema
+
+/// What workers' answers mean.
+extension LoopPort {
+    enum Reply<Payload: HookPayload> {
+        case changes([Change<Payload>])
+        case killed
+        /// With what is to be kept in spite of it.
+        case failed(LinkFailure, held: [Change<Payload>] = [])
+    }
+
+    /// What a worker's answer means, against what it was shown, with the bodies that it gave beside it.
+    @specialized(where Payload == FlowEvent)
+    func read<Payload: HookPayload>(_ taken: Taken, _ shown: Payload, _ subscription: Subscription) -> Reply<Payload> {
+        let result: JSON
+        switch taken.answer {
+        case .success(let json): result = json
+        case .failure(let failure):
+            // The end of a connection has its own line in the log, once for all the events that it took with it.
+            if failure.cause != .crash { host.trouble(subscription, failure) }
+            return .failed(failure)
+        }
+        do throws(StateRefusal) {
+            guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
+            let restored = try EventLine.restored(result, shown, subscription)
+            var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
+            changes += taken.contents.map { body in Self.content(body.side) { $0.set(body.content, of: body.side) } }
+            try subscription.worker.grants.check(changes, of: shown)
+            try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
+            if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
+            if let entries = result["metrics"]?.array {
+                let worker = subscription.worker
+                worker.loop.execute { worker.count(entries) }
+            }
+            if let kill = result["kill"] {
+                guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
+                if kills {
+                    try subscription.worker.grants.checkKill()
+                    return .killed
+                }
+            }
+            let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
+            guard mayKill else { return .changes(changes) }
+            var answered = shown
+            for change in changes { change.apply(&answered) }
+            if answered.anyFlow?.isKilled == true, shown.anyFlow?.isKilled == false { return .killed }
+            return .changes(changes)
+        } catch {
+            subscription.meters.rejected(error)
+            if error.word == .denied { subscription.worker.violated(at: error) }
+            return refused("\(error)", subscription)
+        }
+    }
+
+    /// An answer that cannot be followed.
+    func refused<Payload: HookPayload>(_ why: String, _ subscription: Subscription) -> Reply<Payload> {
+        let failure = LinkFailure(.badReply, why)
+        host.trouble(subscription, failure)
+        return .failed(failure)
+    }
+}
