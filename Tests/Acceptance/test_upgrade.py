@@ -10,6 +10,7 @@ import pytest
 
 from support.datagrams import DatagramServer
 from support.manager import Replaced
+from support.metrics import Probes
 from support.origin import OK, answering
 from support.proxy import BINARY, eventually, run_to_end
 from support.wire import Wire
@@ -48,6 +49,28 @@ def test_sockets_that_it_has_bound_itself_are_handed_over(weir, origin):
         running.stop()
     with pytest.raises(ConnectionRefusedError):
         proxy.connect()
+
+
+@pytest.mark.parametrize("form", ["tcp", "unix"])
+def test_the_address_of_probes_goes_to_the_successor(weir, form, tmp_path):
+    probes, path = Probes(), tmp_path / "probes"
+    arguments = probes.arguments if form == "tcp" else ("--set", f"metrics_listen=unix:{path}")
+    proxy = weir(*arguments)
+    place = f"http://127.0.0.1:{probes.port}" if form == "tcp" else f"unix:{path}"
+    proxy.wait_log(f"metrics at {place}")
+    running = upgraded(proxy)
+    try:
+        eventually(lambda: proxy.log.count(f"metrics at {place}") == 2, 10, "the successor's probes")
+        if form == "tcp":
+            assert probes.ask("/readyz")[0] == 200
+        else:
+            with socket.socket(socket.AF_UNIX) as asked:
+                asked.settimeout(5)
+                asked.connect(str(path))
+                asked.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+                assert asked.recv(100).startswith(b"HTTP/1.1 200 ")
+    finally:
+        running.stop()
 
 
 def test_the_file_that_stands_at_the_path_by_now_is_started(weir, origin, tmp_path):
