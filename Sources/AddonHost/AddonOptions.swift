@@ -32,7 +32,7 @@ package struct AddonOptions: OptionTable {
         "addon_reads", ["all"], "Paths of the state that an addon is shown, such as `flow.request`; `all` for the whole.")
     package let changes = Option<[String]>(
         "addon_changes", [],
-        "Paths of the state that an addon may change: `all`, `flow.response.headers`, `flow.request.headers[x-name]` for one header, with a minus before it to take it out again. None is its level's: all, and for untrusted ones all but where requests go."
+        "Paths of the state that an addon may change: `all`, `flow.response.headers`, `flow.request.headers[x-name]` for one header, with a minus before it to take it out again. None is its level's: all, and for untrusted ones all but where requests go and `flow.intercepted`."
     )
     package let hidden = Option<[String]>(
         "addon_hide", ["standard"],

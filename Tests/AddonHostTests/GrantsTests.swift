@@ -34,6 +34,14 @@ struct GrantsTests {
         #expect(try Self.grants { $0.changes = words }.changes.allows(path) == isAllowed)
     }
 
+    @Test("who is untrusted does not let flows stand still, unless that is named")
+    func standstill() throws {
+        #expect(try Self.grants { _ in }.changes.allows("flow.intercepted"))
+        #expect(try !Self.grants { $0.level = .untrusted }.changes.allows("flow.intercepted"))
+        #expect(
+            try Self.grants { ($0.level, $0.changes) = (.untrusted, ["flow.intercepted"]) }.changes.allows("flow.intercepted"))
+    }
+
     @Test("who is untrusted, or must not see something, does not say where requests go, unless that is named")
     func destination() throws {
         for path in ChangeRules.destination {

@@ -13,6 +13,9 @@ struct ChangeRules: Sendable {
         "server_conn.address",
     ]
 
+    /// What holds a flow for as long as nobody lets it go on.
+    static let standstill = ["flow.intercepted"]
+
     private struct Rule: Sendable {
         let path: [String]
         /// In lower case.

@@ -51,7 +51,9 @@ final class Grants: Sendable {
         unread = MessageSide.allCases.filter { side in !Self.covers(reads, "flow.\(side.rawValue).content") }
         redaction = Redaction(try HiddenRules(words.hidden, hidesCredentials: isUntrusted))
         changes = try ChangeRules(
-            words.changes, guarding: isUntrusted || redaction != nil ? ChangeRules.destination : [], of: records)
+            words.changes,
+            guarding: (isUntrusted || redaction != nil ? ChangeRules.destination : [])
+                + (isUntrusted ? ChangeRules.standstill : []), of: records)
         permissions = try PermissionRules(words, hasHidden: redaction != nil)
     }
 
