@@ -45,7 +45,7 @@ void share_one_turn(const struct cage *cage) {
     if (setsid() < 0 || cage->level != UNTRUSTED) return;
     int file = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
     if (file < 0) return;
-    // Not every kernel has it, and then each has its own lower priority still.
+    // Not every kernel has it, and it takes one change in a tenth of a second, whoever asks. Each has its own lower priority still.
     if (write(file, "10", 2) != 2) errno = 0;
     close(file);
 }

@@ -153,12 +153,11 @@ struct Program {
         do throws(ListeningSockets.Failure) {
             var places: [String] = []
             for (mode, sockets) in zip(modes, inheritance.sockets) {
-                places.append("\(try await listener.open(mode, sockets, settings))")
-            }
-            for (mode, place) in zip(modes, places) {
+                let place = "\(try await listener.open(mode, sockets, settings))"
                 status.listens(mode.description, at: place)
-                logger.info("\(mode) proxy listening at \(place)")
+                places.append("\(mode) proxy listening at \(place)")
             }
+            for place in places { logger.info("\(place)") }
             if inheritance.predecessor != nil {
                 do throws(ProbeServer.Failure) { try await probes.open() } catch { logger.error("\(error)") }
             }

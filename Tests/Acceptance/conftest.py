@@ -72,7 +72,7 @@ class Launcher:
                 shutil.copytree(self.authority, confdir)
         port = free_port()
         command = ["-p", str(port), "--listen-host", "127.0.0.1", "--confdir", str(confdir)]
-        if not any("kill_delay=" in word for word in arguments):
+        if not any("kill_delay=" in str(word) for word in arguments):
             # A worker that sleeps in its test's name does not hold up its end for long.
             command += ["--set", "addon_kill_delay=1"]
         if level:

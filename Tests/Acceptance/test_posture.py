@@ -55,7 +55,7 @@ def test_others_of_the_same_user_cannot_look_into_it(weir, tmp_path):
     confdir = tmp_path / "confdir"
     confdir.mkdir()
     os.chown(confdir, 65534, 65534)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
+    for folder in [tmp_path, *tmp_path.parents][:4]:
         folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
     proxy = weir("--set", "user=nobody", confdir=confdir)
     code = f"import os; os.setgroups([]); os.setgid(65534); os.setuid(65534); open('/proc/{proxy.process.pid}/mem', 'rb')"
@@ -71,7 +71,7 @@ def test_root_becomes_another_user_once_its_sockets_are_open(weir, addon, origin
     proxy = weir(confdir=confdir)
     proxy.stop()
     os.chown(confdir, 65534, 65534)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
+    for folder in [tmp_path, *tmp_path.parents][:4]:
         folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
     seen = tmp_path / "seen"
     seen.touch()

@@ -213,7 +213,9 @@ def overheard(weir, origin, addon, tmp_path):
         server = origin(answering(traffic.answer))
         record, spy, settings = spied(tmp_path, rules, *wanted)
         talker = addon(["request", "response"], NOTE, "talker")
-        options = ("--set", f"proxyauth=user:{password}", "--set", f"cert_passphrase={passphrase}")
+        # It makes hundreds of calls at once, in the middle of an event.
+        bounds = ("--set", "addon_reading_share=1", "--set", "addon_max_calls=10000", "--set", "addon_timeout=20")
+        options = ("--set", f"proxyauth=user:{password}", "--set", f"cert_passphrase={passphrase}", *bounds)
         proxy = weir(*options, *settings, addons=[talker, spy])
         talk_all(proxy, server, origin, traffic, login, "edit" in wanted)
         proxy.stop()

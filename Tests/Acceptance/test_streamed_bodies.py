@@ -14,7 +14,8 @@ from support.wire import Wire
 
 MIB = 1 << 20
 GIB = 1 << 30
-MOST = 64 * MIB
+# Bursts of a busy machine: 93 MiB at most in 40 runs of which the processors had other work, 35 without that.
+MOST = 128 * MIB
 LOCATIONS = "location /down {{ alias {body}; }} location /up {{ proxy_pass http://{sink}; proxy_http_version 1.1; proxy_request_buffering off; client_max_body_size 0; }}"
 FLAGS = {"h1": ["--http1.1"], "h1 in tls": ["--http1.1"], "h2": ["--http2"]}
 

@@ -127,6 +127,8 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     /// Sends what belongs to a stream; may be called from any loop.
     func post(_ message: LinkMessage) {
         guard loop.inEventLoop else { return loop.execute { self.post(message) } }
+        // What a worker makes of a piece comes back in lines of its own, and its credit in another.
+        reading.allow(Self.timePerAnswer + Self.timePerByte * Int64(message.bytes.count))
         core.post(message)
         afterwards()
     }
