@@ -11,10 +11,25 @@ final class ClientWorkers: Sendable {
         var connections: Set<String> = []
     }
 
+    private struct Waiting {
+        let number: Int
+        let address: String
+        let connection: String
+        let promise: EventLoopPromise<Worker>
+    }
+
     private struct State {
         var clients: [String: Client] = [:]
         var spares: [Worker] = []
-        var waiting: [(address: String, connection: String, promise: EventLoopPromise<Worker>)] = []
+        var waiting: [Waiting] = []
+        var nextNumber = 0
+    }
+
+    private enum Answer {
+        case known(Worker)
+        case claimed(Worker)
+        case waits(number: Int)
+        case full
     }
 
     /// Clients that wait for a worker at a time; those beyond find none.
@@ -24,34 +39,47 @@ final class ClientWorkers: Sendable {
     /// The worker that the client has.
     func worker(of address: String) -> Worker? { state.withLock { $0.clients[address]?.worker } }
 
-    /// The client's worker, one that was spare if it has none yet; fails with nothing being sent when `timeout` milliseconds have passed.
+    /// The client's worker, one that was spare if it has none yet, or the next one that comes up; fails when `timeout` milliseconds have
+    /// passed. `claimed` is called where another worker is wanted.
     func worker(
         of address: String, connection: String, within timeout: Int64, on loop: any EventLoop,
         claimed: @escaping @Sendable () -> Void
     ) -> EventLoopFuture<Worker> {
-        let result: (worker: Worker?, isNew: Bool) = state.withLock { state in
-            if state.clients[address] != nil {
-                state.clients[address]?.connections.insert(connection)
-                return (state.clients[address]?.worker, false)
-            }
-            guard let spare = state.spares.popLast() else { return (nil, false) }
-            state.clients[address] = Client(worker: spare, connections: [connection])
-            return (spare, true)
-        }
-        if result.isNew { claimed() }
-        if let worker = result.worker { return loop.makeSucceededFuture(worker) }
         let promise = loop.makePromise(of: Worker.self)
-        let isTaken = state.withLock { state in
-            guard state.waiting.count < Self.maximumWaiting else { return false }
-            state.waiting.append((address, connection, promise))
-            return true
+        let answer: Answer = state.withLock { state in
+            if let client = state.clients[address] {
+                state.clients[address]?.connections.insert(connection)
+                return .known(client.worker)
+            }
+            if let spare = state.spares.popLast() {
+                state.clients[address] = Client(worker: spare, connections: [connection])
+                return .claimed(spare)
+            }
+            guard state.waiting.count < Self.maximumWaiting else { return .full }
+            state.nextNumber += 1
+            state.waiting.append(
+                Waiting(number: state.nextNumber, address: address, connection: connection, promise: promise))
+            return .waits(number: state.nextNumber)
         }
-        guard isTaken else { return loop.makeFailedFuture(AddonFailure("\(Self.maximumWaiting) clients wait for a process")) }
-        let alarm = loop.scheduleTask(in: .milliseconds(timeout)) {
-            promise.fail(AddonFailure("no process became free for the client within \(timeout) ms"))
+        switch answer {
+        case .known(let worker): promise.succeed(worker)
+        case .claimed(let worker):
+            claimed()
+            promise.succeed(worker)
+        case .full: promise.fail(AddonFailure("\(Self.maximumWaiting) clients wait for a process"))
+        case .waits(let number):
+            claimed()
+            let alarm = loop.scheduleTask(in: .milliseconds(timeout)) { [self] in
+                // Who was served meanwhile is not in the list any more.
+                let isLate = state.withLock { state in
+                    let count = state.waiting.count
+                    state.waiting.removeAll { $0.number == number }
+                    return state.waiting.count < count
+                }
+                if isLate { promise.fail(AddonFailure("no process became free for the client within \(timeout) ms")) }
+            }
+            promise.futureResult.whenComplete { _ in alarm.cancel() }
         }
-        promise.futureResult.whenComplete { _ in alarm.cancel() }
-        claimed()
         return promise.futureResult
     }
 
@@ -61,7 +89,7 @@ final class ClientWorkers: Sendable {
             let isKnown = state.spares.contains { $0 === worker } || state.clients.values.contains { $0.worker === worker }
             if !isKnown { state.spares.append(worker) }
             var served: [(EventLoopPromise<Worker>, Worker)] = []
-            var rest: [(address: String, connection: String, promise: EventLoopPromise<Worker>)] = []
+            var rest: [Waiting] = []
             for waiter in state.waiting {
                 if state.clients[waiter.address] == nil, let spare = state.spares.popLast() {
                     state.clients[waiter.address] = Client(worker: spare)
@@ -80,14 +108,18 @@ final class ClientWorkers: Sendable {
         return state.withLock { $0.spares.isEmpty }
     }
 
-    /// A connection of the client has ended; its worker if that was the last one.
+    /// A connection of the client has ended; its worker if that was the last one. It waits for none any more.
     func left(_ address: String, connection: String) -> Worker? {
-        state.withLock { state in
+        let (worker, gone): (Worker?, [Waiting]) = state.withLock { state in
+            let gone = state.waiting.filter { $0.connection == connection }
+            state.waiting.removeAll { $0.connection == connection }
             guard state.clients[address]?.connections.remove(connection) != nil,
                 state.clients[address]?.connections.isEmpty == true
-            else { return nil }
-            return state.clients[address]?.worker
+            else { return (nil, gone) }
+            return (state.clients[address]?.worker, gone)
         }
+        for waiter in gone { waiter.promise.fail(AddonFailure("the client has left")) }
+        return worker
     }
 
     /// Takes the worker from its client if that has no connection still; false if it has come back.
