@@ -650,10 +650,10 @@ def test_a_body_in_a_file_goes_to_slow_clients_and_servers_of_either_version(wei
 
 
 @pytest.mark.seconds(400)
-def test_four_downloads_of_a_gibibyte_held_at_once(weir, nginx, tmp_path, caller):
+def test_ten_downloads_of_a_gibibyte_held_at_once(weir, nginx, tmp_path, caller):
     folder = tmp_path / "files"
     folder.mkdir()
-    # Less where the disk has no room for them.
+    # Less where the disk has no room for ten of them.
     size = min(1 << 30, free(folder) // 20 // MIB * MIB)
     assert size > 100 * MIB, "the disk is full"
     with open(folder / "gib", "wb") as file:
@@ -662,14 +662,14 @@ def test_four_downloads_of_a_gibibyte_held_at_once(weir, nginx, tmp_path, caller
     run, worker = caller("--set", "intercept=~s", "--set", "store_content=true", permissions=ALL)
     before = free(run.confdir)
     command = ["curl", "-sS", "-x", run.url, "-o", "/dev/null", "-w", "%{size_download}", f"http://127.0.0.1:{server.port}/files/gib"]
-    clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(10)]
     try:
-        eventually(lambda: sum(flow["intercepted"] for flow in flows(worker)) == 4, 300, "four held downloads")
-        assert files(run) == [size] * 4
+        eventually(lambda: sum(flow["intercepted"] for flow in flows(worker)) == 10, 300, "ten held downloads")
+        assert files(run) == [size] * 10
         assert highest(run) < 256 * MIB, f"{highest(run) >> 20} MiB"
         for flow in flows(worker):
             asked(worker, "flow.resume", id=flow["id"])
-        assert [client.communicate(timeout=120)[0] for client in clients] == [str(size)] * 4
+        assert [client.communicate(timeout=120)[0] for client in clients] == [str(size)] * 10
     finally:
         for client in clients:
             client.kill()

@@ -14,8 +14,7 @@ from support.wire import Wire
 
 MIB = 1 << 20
 GIB = 1 << 30
-# Bursts of a busy machine: 93 MiB at most in 40 runs of which the processors had other work, 35 without that.
-MOST = 128 * MIB
+MOST = 64 * MIB
 LOCATIONS = "location /down {{ alias {body}; }} location /up {{ proxy_pass http://{sink}; proxy_http_version 1.1; proxy_request_buffering off; client_max_body_size 0; }}"
 FLAGS = {"h1": ["--http1.1"], "h1 in tls": ["--http1.1"], "h2": ["--http2"]}
 
@@ -201,6 +200,8 @@ def test_a_client_that_reads_slowly(weir, origin, framing):
 
 
 @pytest.mark.seconds(120)
+# While the processors have other work, what waits to be written has peaks of 93 MiB.
+@pytest.mark.alone
 def test_a_client_of_http2_that_reads_slowly(weir, origin):
     """It allows for everything, and then leaves it in its socket."""
     senders = []
