@@ -89,14 +89,25 @@ final class DescriptorSocketTests {
     @Test("packets with no descriptor or two, or without an even number, are no use, and harm nothing behind them")
     func isWrong() throws {
         let one = try memory("x")
-        let before = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+        let before = try openings(of: one)
         for (payload, descriptors) in [("2", []), ("2", [one, one]), ("3", [one]), ("two", [one]), ("-2", [one])] {
             send(payload, descriptors)
         }
         #expect(refusal(2).hasPrefix("no descriptor 2 was sent before the line that names it; a packet had"))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count == before)
+        #expect(try openings(of: one) == before)
         send("4", [try memory("four")])
         #expect(try contents(ours.receive(4), 4) == "four")
+    }
+
+    /// How many descriptors of this process are of the file: other tests open and close theirs meanwhile.
+    private func openings(of descriptor: OwnedDescriptor) throws -> Int {
+        func file(_ number: CInt) -> [UInt64]? {
+            var status = stat()
+            return fstat(number, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
+        }
+        let wanted = try #require(file(descriptor.number))
+        let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+        return names.compactMap { CInt($0) }.count { file($0) == wanted }
     }
 
     @Test("a worker that has closed its end has sent nothing")
