@@ -29,7 +29,7 @@ package struct ProxyOptions: OptionTable {
         "User to become when root has opened the sockets, the keys and the files to write; addons are started as that user.")
     package let drainTimeout = Option<Double>(
         "drain_timeout", 5, read: .whenUsed, objection: outside(0...86_400),
-        "Seconds that exchanges have to end when the proxy stops or is replaced. A connection is idle after a thirtieth of it, at most a second."
+        "Seconds that exchanges have to end when the proxy stops or is replaced. A connection is idle after a thirtieth of it, a third where the proxy is replaced, at most a second."
     )
     package let udpTimeout = Option<Int>(
         "udp_timeout", 20, read: .whenUsed, objection: outside(1...31_536_000),

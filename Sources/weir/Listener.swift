@@ -111,7 +111,8 @@ final class Listener {
     /// Lets present exchanges end, for as long as `patience` says, then closes what is left. `isReplaced` says that another process
     /// takes the clients of all sockets from now on. `waiting` is told now and then how many sessions are left.
     func drain(_ patience: Duration, isReplaced: Bool, waiting: (Int) -> Void) async {
-        let silence = Self.silence(patience)
+        // Where another process serves, nobody waits for this one's end: a client that was not run for a while is still heard.
+        let silence = Self.silence(patience, part: isReplaced ? 3 : 30)
         services.sessions.drain(silence: silence)
         for (port, isInherited) in datagramPorts {
             port.loop.execute { port.drain(silence: silence, leavesRest: isReplaced || isInherited) }
@@ -122,9 +123,10 @@ final class Listener {
         await waitUntilQuiet(.seconds(1), waiting)
     }
 
-    /// How long a connection must have been idle to be closed: its client may be sending a request just now.
-    static func silence(_ patience: Duration) -> TimeAmount {
-        let part = patience / 30
+    /// How long a connection must have been idle to be closed, a part of the whole and at most a second: its client may be sending a
+    /// request just now.
+    static func silence(_ patience: Duration, part count: Int) -> TimeAmount {
+        let part = patience / count
         let nanoseconds = part.components.seconds * 1_000_000_000 + part.components.attoseconds / 1_000_000_000
         return .nanoseconds(max(1_000_000, min(1_000_000_000, nanoseconds)))
     }
