@@ -329,7 +329,7 @@ def examples():
     path = Path(tempfile.mkdtemp(prefix="weir-examples-"))
     path.chmod(0o755)
     shutil.copytree(ROOT / "addon-examples", path, dirs_exist_ok=True)
-    subprocess.run([path / "c/count/build"], check=True)
+    subprocess.run([path / "c/build"], check=True)
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", path / "venv"], check=True)
     yield path
     shutil.rmtree(path)

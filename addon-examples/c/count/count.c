@@ -1,5 +1,5 @@
 // Counts flows: adds `x-addon-c: N` to the N-th response.
-// Run: addon-examples/c/count/build && weir --addon addon-examples/c/count/count
+// Run: addon-examples/c/build && weir --addon addon-examples/c/count/count
 #define _GNU_SOURCE
 #include <json-c/json.h>
 #include <stdio.h>
