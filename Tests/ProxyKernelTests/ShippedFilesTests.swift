@@ -16,7 +16,7 @@ import Testing
             (.bridge, "/usr/bin/weir", "/usr/share/weir/bridge"),
             (.addonExamples, "/opt/w/bin/weir", "/opt/w/share/weir/addon-examples"),
             (.bridge, "/opt/w/bin/weir", nil), (.bridge, "/home/u/weir", nil),
-        ])
+        ] as [(ShippedFiles, String, String?)])
     func place(files: ShippedFiles, program: String, expected: String?) {
         #expect(ShippedFiles.folder(files, of: program, exists: Self.tree.contains) == expected)
     }
