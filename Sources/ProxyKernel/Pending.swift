@@ -29,7 +29,12 @@ package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }
-        if result == nil { await withUnsafeContinuation(isolation: isolation) { continuation = $0 } }
+        if result == nil {
+            await withUnsafeContinuation(isolation: isolation) {
+                // Who has no actor may have had a turn of the loop before he is suspended, in which the result came.
+                if result == nil { continuation = $0 } else { $0.resume() }
+            }
+        }
         guard let result else { fatalError("a wait ended without a result") }
         return try result.get()
     }

@@ -88,15 +88,19 @@ final class BodySpoolTests: Sendable {
         #expect(note == "the body of a test is larger than the 8388608 bytes that may be held for an addon")
     }
 
-    @Test("without its folder there is no file, and the folder is named")
-    func hasNoFolder() {
+    @Test("without its folder the failure is ours, and names it")
+    func hasNoFolder() async throws {
         let store = BodyStore(confdir: "\(folder)/missing", memoryLimit: 0, limit: 8 << 20)
-        do throws(BodyFileFailure) {
-            _ = try store.makeFile()
-            Issue.record("it was made")
-        } catch {
-            #expect(
-                error.description == "a body cannot be held in a file in \(folder)/missing/bodies: No such file or directory")
+        let folder = folder
+        try await onLoop { loop in
+            let producer = Producer(Self.octets(10), on: loop)
+            do throws(ProxyFailure) {
+                _ = try await producer.pipe.collect(in: store, .unknown, of: "of a test", waiter: nil, on: loop)
+                Issue.record("it was held")
+            } catch {
+                #expect(error.fault == .us && error.status == 502)
+                #expect(error.note == "a body cannot be held in a file in \(folder)/missing/bodies: No such file or directory")
+            }
         }
     }
 
