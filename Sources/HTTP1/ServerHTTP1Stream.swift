@@ -12,6 +12,8 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     private var requestIsComplete = false
     private var serverPersists = true
     private var isOver = false
+    /// A 101 has come: what follows is of another protocol, and waits for whoever speaks it.
+    private var isSwitching = false
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
     let head: Pending<Response>
@@ -101,7 +103,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     }
 
     private func pump(on session: isolated Session) {
-        while !isOver {
+        while !isOver, !isSwitching {
             switch parser.next() {
             case .needMore: return
             case .informational(let head): whenInformational?(Response(head))
@@ -109,8 +111,10 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
                 length = framing.bodyLength
                 serverPersists = framing != .untilClose && Persistence.persists(head.version, head.headers)
                 self.head.resume(Response(head))
-                // Behind 101 stands another protocol; whoever takes it over takes the rest as well.
-                if head.status == 101 { return }
+                if head.status == 101 {
+                    isSwitching = true
+                    server.peer.setReading(false)
+                }
             case .body(let bytes): response.received(bytes)
             case .end(let trailers):
                 finish(on: session)
@@ -150,6 +154,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
 
     func takeOver() -> TunnelEnd? {
         isOver = true
+        server.peer.setReading(true)
         return TunnelEnd(server.peer, early: parser.takeRemaining())
     }
 }

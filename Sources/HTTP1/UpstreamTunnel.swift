@@ -26,24 +26,27 @@ extension HTTP1Layer {
         let head = RequestHead(method: "CONNECT", target: ByteString(authority), headers: event.http.request.headers)
         MessageWriter.write(head, into: &bytes)
         server.peer.write(bytes)
-        return try await answer.early.wait(as: waiter)
+        _ = try await answer.granted.wait(as: waiter)
+        return answer.takeRemaining()
     }
 }
 
 /// Reads what an upstream proxy answers to CONNECT. Confined to its session's loop.
 private final class TunnelAnswer: ByteConsumer {
-    /// What stands behind the proxy's consent.
-    let early: Pending<ByteBuffer>
+    let granted: Pending<Bool>
     private let proxy: String
     private let target: Address
     private var parser = ResponseParser()
 
     init(_ server: ServerConnection, _ target: Address, on loop: any EventLoop) {
-        early = Pending(on: loop)
+        granted = Pending(on: loop)
         proxy = "upstream proxy \(server.key.route.via?.address ?? target)"
         self.target = target
         parser.expectResponse(toMethod: "CONNECT")
     }
+
+    /// What stands behind the proxy's consent, and has come until now.
+    func takeRemaining() -> ByteBuffer { parser.takeRemaining() }
 
     func received(_ bytes: ByteBuffer, on session: isolated Session) {
         parser.received(bytes)
@@ -59,11 +62,11 @@ private final class TunnelAnswer: ByteConsumer {
     func closed(on session: isolated Session) { inputClosed(on: session) }
 
     private func read() {
-        while early.isOpen {
+        while granted.isOpen {
             switch parser.next() {
             case .needMore: return
             case .informational: continue
-            case .head(let head, _) where (200..<300).contains(head.status): early.resume(parser.takeRemaining())
+            case .head(let head, _) where (200..<300).contains(head.status): granted.resume(true)
             case .head(let head, _): refused(head)
             case .failed(let failure): fail("answered CONNECT \(target) with something that is not HTTP: \(failure)")
             case .body, .end, .closed: fail("closed the connection before it answered CONNECT \(target)")
@@ -77,5 +80,5 @@ private final class TunnelAnswer: ByteConsumer {
         fail("refused CONNECT \(target): \(status)\(hint)")
     }
 
-    private func fail(_ what: String) { early.fail(ProxyFailure(.connect, fault: .server, "\(proxy) \(what)")) }
+    private func fail(_ what: String) { granted.fail(ProxyFailure(.connect, fault: .server, "\(proxy) \(what)")) }
 }

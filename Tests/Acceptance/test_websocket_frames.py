@@ -3,6 +3,7 @@
 import itertools
 import re
 import threading
+import time
 import zlib
 
 import pytest
@@ -255,6 +256,28 @@ def test_what_comes_in_one_piece_with_the_handshake_is_not_lost(weir, origin):
         assert read_frame(client).payload == b"early too"
         eventually(lambda: heard, what="the early message")
     assert heard[0].payload == b"early"
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_server_that_speaks_before_its_101_is_decided_is_heard(weir, origin, addon, listens):
+    """A second and a third read behind the head, while *response* waits, and many in a row while nothing does."""
+    sent = [frame(BINARY, bytes([number]) * 3000) for number in range(40)]
+
+    def script(wire):
+        for one in sent:
+            wire.send(one)
+            time.sleep(0.002)  # reads of their own
+        wire.send(frame(CLOSE, close_payload(1000)))
+        read_frame(wire)
+
+    server = origin(speaking(script))
+    addons = [addon(["response"], "import time\n\n@worker.on('response')\ndef wait(event):\n    time.sleep(0.2)\n")] if listens else []
+    route = Route("reverse", weir(modes=[f"reverse:http://{server.authority}"], addons=addons), server.authority)
+    with route.wire() as client:
+        for number in range(40):
+            assert read_frame(client).payload == bytes([number]) * 3000
+        assert read_frame(client).code == 1000
+        client.send(frame(CLOSE, close_payload(1000), mask=MASK))
 
 
 def test_only_extensions_that_we_can_follow_are_offered_to_the_server(weir, origin, addon):
