@@ -106,7 +106,8 @@ ATTACKS = {
     "metrics without end": flood(NOTE % ("metrics.add", '{"metrics":[' + ",".join(f'{{"name":"m{n}"}}' for n in range(500)) + "]}"), result={"permissions": ["metrics.add"]}),
     "extensions without end": flood(NOTE % ("event.extend", '{"id":2,"ms":9007199254740992}')),
     # Lines
-    "a line without an end": Attack("def begin():\n    while True:\n        worker.socket.sendall(b'x' * 65536)\n", log="a line of more than 16777216 bytes"),
+    # An answer that leaves before its first octet would be one.
+    "a line without an end": Attack("attack = lambda message: SILENT\ndef begin():\n    while True:\n        worker.socket.sendall(b'x' * 65536)\n", log="a line of more than 16777216 bytes"),
     "nesting without an end": line("b'[' * 1_000_000", "nesting deeper"),
     "a million values": line("b'{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":{\"a\":[0' % number + b',0' * 1_000_000 + b']}}'", "more than 100000 values"),
     "ninety thousand members": reply("{f'k{n}': 0 for n in range(90_000)}", flows=MAY_FAIL),
