@@ -74,7 +74,9 @@ extension LoopPort {
             if case .flowing(let path) = offer.source { path.discard() }
             return reply
         }
-        if offer.isPreview, more == nil {
+        // A request that the worker has answered itself goes to nobody.
+        let isAnswered = offer.side == .request && shown.flow?.response == nil && answered(shown, changes).flow?.response != nil
+        if isAnswered || (offer.isPreview && more == nil) {
             offer.stream.drop(tells: false)
             return reply
         }
