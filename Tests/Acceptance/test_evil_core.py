@@ -70,6 +70,19 @@ ITS_OWN = {"parent-environment", "parent-signal"}
 @pytest.mark.seconds(90)
 def test_no_attack_of_an_untrusted_addon_succeeds_and_other_flows_go_on(stand):
     field, calm, run = stand
+    # Harm lasts as long as the attack does, each time; what else this machine does, does not.
+    for _ in range(3):
+        usual, now, results = attacked(calm, run)
+        assert len(results) > 100
+        assert {name for name, result in results.items() if result != "denied"} <= ITS_OWN
+        assert field.heard() == []
+        if all(new <= 1.2 * old + floor for new, old, floor in zip(now, usual, FLOOR)):
+            return
+    raise AssertionError((usual, now))
+
+
+def attacked(calm, run) -> tuple[tuple, tuple, dict[str, str]]:
+    """All attacks, one after the other: the quantiles of both proxies' times meanwhile, and what became of each attack."""
     with run.connect(60) as wire, concurrent.futures.ThreadPoolExecutor(1) as pool:
         wire.send(b"GET /attack HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         report = pool.submit(lambda: wire.response("GET").body.decode())
@@ -80,10 +93,7 @@ def test_no_attack_of_an_untrusted_addon_succeeds_and_other_flows_go_on(stand):
         results = dict(line.split() for line in report.result().splitlines())
     usual, now = map(quantiles, found)
     print(f"\n{len(found[0])} requests each: {usual[0] * 1e3:.2f} {now[0] * 1e3:.2f}, {usual[1] * 1e3:.2f} {now[1] * 1e3:.2f} ms")
-    assert all(new <= 1.2 * old + floor for new, old, floor in zip(now, usual, FLOOR)), (usual, now)
-    assert len(results) > 100
-    assert {name for name, result in results.items() if result != "denied"} <= ITS_OWN
-    assert field.heard() == []
+    return usual, now, results
 
 
 @pytest.mark.seconds(60)
