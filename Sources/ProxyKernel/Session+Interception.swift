@@ -64,7 +64,9 @@ extension Session {
 
     /// Our handshake with the client, then the protocol inside.
     private func answer(_ hello: ClientHello, _ held: ByteBuffer) async throws(ProxyFailure) {
-        var event = TLSEvent(client: frozenClientRecord, server: targetRecord)
+        // An eager connection to the server may end with the client's, before its failure is told.
+        let server = targetRecord
+        var event = TLSEvent(client: frozenClientRecord, server: server)
         try await hooks.run(TLSHooks.table.startClient, &event, waiter: waiter)
         do throws(ProxyFailure) {
             let tls = try acceptTLS(hello)
@@ -87,7 +89,7 @@ extension Session {
             clientRecord.error = error.note
             let name = hello.serverName ?? ground.target?.host ?? "this proxy"
             log(.warning, "\(clientRecord.peername): TLS handshake for \(name) failed: \(error.note). \(Self.advice(error))")
-            var failed = TLSEvent(client: frozenClientRecord, server: targetRecord)
+            var failed = TLSEvent(client: frozenClientRecord, server: server)
             waiter.reopen()
             try await hooks.run(TLSHooks.table.failedClient, &failed, waiter: waiter)
             throw error

@@ -140,7 +140,11 @@ def test_a_client_that_rejects_our_certificate(weir, everything, nginx, authorit
         tls_through(run, server.authority, trusting(authority.certificate))
     run.wait_log(r"certificate.*weir-ca-cert|weir-ca-cert.*certificate|does not trust")
     assert order(run, everything) == EAGER[: EAGER.index("tls_established_client")] + ["tls_failed_client"]
-    assert everything.messages("tls_failed_client")[0]["params"]["client_conn"]["error"]
+    failed = everything.messages("tls_failed_client")[0]["params"]
+    assert failed["client_conn"]["error"]
+    # The same server as before the handshake: an addon may know it by its address.
+    begun = everything.messages("tls_start_client")[0]["params"]["server_conn"]
+    assert failed["server_conn"]["id"] == begun["id"] and failed["server_conn"]["peername"] == begun["peername"] is not None
 
 
 def test_a_connect_refused_by_a_worker(weir, everything, addon, origin):
