@@ -16,6 +16,8 @@ package struct Request: Record {
     package var path: ByteString = "/"
     /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
     package var isStreamed = false
+    /// The Host field stays as it is wherever the request goes. No part of the state.
+    package var keepsHost = false
 
     package init() {}
 
@@ -44,6 +46,10 @@ package struct Request: Record {
         Field(
             "stream", \.isStreamed, .writeOnly,
             "In *requestheaders*: the body goes as it comes and is never held, whoever wants it whole."),
+        Field(
+            "keep_host", \.keepsHost, .writeOnly,
+            "In *request*: Host and `authority` are meant as they are; else they follow `host` and `port` where these alone are changed."
+        ),
     ]
 
     /// What may stand in a request target: no control characters, no space.

@@ -89,12 +89,11 @@ package final class Exchange: @unchecked Sendable {
         let before = (flow.request.host, flow.request.port, flow.request.headers.first("Host"), flow.request.authority)
         try await fire(HTTPHooks.table.request, on: session)
         let request = flow.request
-        if (request.host, request.port) != (before.0, before.1), request.headers.first("Host") == before.2, before.2 != nil {
+        guard (request.host, request.port) != (before.0, before.1), !request.keepsHost else { return }
+        if request.headers.first("Host") == before.2, before.2 != nil {
             flow.request.headers.set("Host", ByteString(request.hostField))
         }
-        if (request.host, request.port) != (before.0, before.1), request.isHTTP2, request.authority == before.3 {
-            flow.request.authority = ByteString(request.hostField)
-        }
+        if request.isHTTP2, request.authority == before.3 { flow.request.authority = ByteString(request.hostField) }
     }
 
     /// Sends the request and waits for the response's head, once more on a new connection if a kept one turns out to be dead.

@@ -32,6 +32,21 @@ def test_a_response_with_every_member_of_the_state_is_accepted(weir, addon, orig
     assert (answer.status, answer.body) == (200, b"hi")
 
 
+@pytest.mark.parametrize(
+    "members, host",
+    [("", "ORIGIN"), (", 'keep_host': True", "named.test"), (", 'headers': [['Host', 'mine']]", "mine")],
+    ids=["host alone", "keep_host", "host and Host"],
+)
+def test_host_follows_the_request_unless_it_is_meant_as_it_is(weir, addon, origin, members, host):
+    server = origin()
+    result = "{'flow': {'request': {'host': '127.0.0.1', 'port': %d%s}}}" % (server.port, members)
+    proxy = weir(addons=[addon(["request"], handler("request", result))])
+    with proxy.connect() as wire:
+        wire.send(b"GET http://named.test/ HTTP/1.1\r\nHost: named.test\r\n\r\n")
+        assert wire.response().status == 200
+    assert server.received[0].one("host").decode() == (server.authority if host == "ORIGIN" else host)
+
+
 def test_a_made_response_keeps_the_connection_of_the_client(weir, addon, origin):
     proxy = weir(addons=[addon(["request"], handler("request", '{"flow": {"response": {"status_code": 204}}}'))])
     with proxy.connect() as wire:
