@@ -1,0 +1,1 @@
+"""The containers that flows are made of."""

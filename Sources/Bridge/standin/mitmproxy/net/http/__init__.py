@@ -1,0 +1,1 @@
+"""Formats of HTTP, without I/O."""
