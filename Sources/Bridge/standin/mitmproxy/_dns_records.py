@@ -1,7 +1,5 @@
 """Questions and resource records."""
 
-from __future__ import annotations
-
 import base64
 import struct
 from collections.abc import Iterable
@@ -140,25 +138,25 @@ class ResourceRecord(serializable.SerializableDataclass):
         }
 
     @classmethod
-    def A(cls, name: str, ip: IPv4Address, *, ttl: int = DEFAULT_TTL) -> ResourceRecord:
+    def A(cls, name: str, ip: IPv4Address, *, ttl: int = DEFAULT_TTL) -> "ResourceRecord":
         return cls(name, types.A, classes.IN, ttl, ip.packed)
 
     @classmethod
-    def AAAA(cls, name: str, ip: IPv6Address, *, ttl: int = DEFAULT_TTL) -> ResourceRecord:
+    def AAAA(cls, name: str, ip: IPv6Address, *, ttl: int = DEFAULT_TTL) -> "ResourceRecord":
         return cls(name, types.AAAA, classes.IN, ttl, ip.packed)
 
     @classmethod
-    def CNAME(cls, alias: str, canonical: str, *, ttl: int = DEFAULT_TTL) -> ResourceRecord:
+    def CNAME(cls, alias: str, canonical: str, *, ttl: int = DEFAULT_TTL) -> "ResourceRecord":
         return cls(alias, types.CNAME, classes.IN, ttl, domain_names.pack(canonical))
 
     @classmethod
-    def PTR(cls, inaddr: str, ptr: str, *, ttl: int = DEFAULT_TTL) -> ResourceRecord:
+    def PTR(cls, inaddr: str, ptr: str, *, ttl: int = DEFAULT_TTL) -> "ResourceRecord":
         return cls(inaddr, types.PTR, classes.IN, ttl, domain_names.pack(ptr))
 
     @classmethod
-    def TXT(cls, name: str, text: str, *, ttl: int = DEFAULT_TTL) -> ResourceRecord:
+    def TXT(cls, name: str, text: str, *, ttl: int = DEFAULT_TTL) -> "ResourceRecord":
         return cls(name, types.TXT, classes.IN, ttl, text.encode("utf-8"))
 
     @classmethod
-    def HTTPS(cls, name: str, record: HTTPSRecord, ttl: int = DEFAULT_TTL) -> ResourceRecord:
+    def HTTPS(cls, name: str, record: HTTPSRecord, ttl: int = DEFAULT_TTL) -> "ResourceRecord":
         return cls(name, types.HTTPS, classes.IN, ttl, https_records.pack(record))

@@ -45,7 +45,8 @@ class Headers(multidict.MultiDict):
         super().__delitem__(octets(key))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, (str, bytes)) and any(name.lower() == octets(key).lower() for name, _ in self.fields)
+        wanted = octets(key).lower()  # type: ignore[arg-type]
+        return any(name.lower() == wanted for name, _ in self.fields)
 
     def __iter__(self) -> Iterator[str]:
         return map(native, super().__iter__())

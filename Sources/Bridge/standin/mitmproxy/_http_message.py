@@ -11,6 +11,14 @@ from mitmproxy.net import encoding
 from mitmproxy.net.http.headers import assemble_content_type, infer_content_encoding, parse_content_type
 
 
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("http_version", "content", "reason", "method", "scheme", "authority", "path"), bytes),
+    **dict.fromkeys(("headers", "trailers"), Headers),
+    **dict.fromkeys(("status_code", "port"), int),
+    "host": str,
+}
+
+
 @dataclass
 class MessageData(serializable.Serializable):
     """The message as it is on the wire; times are seconds since 1970."""
@@ -33,6 +41,14 @@ class MessageData(serializable.Serializable):
             if name in ("headers", "trailers") and value is not None:
                 value = Headers.from_state(value)
             setattr(self, name, value)
+
+    def __post_init__(self) -> None:
+        """TypeError for what is of another type than its field."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kinds = (int, float) if "float" in str(field.type) else _KINDS[field.name]
+            if not isinstance(value, kinds) and not (value is None and "None" in str(field.type)):
+                raise TypeError(f"Expected {field.type} for {field.name}, but got {type(value)}.")
 
     @classmethod
     def from_state(cls, state: dict[str, Any]):
@@ -57,11 +73,6 @@ class Message(serializable.Serializable):
 
     def set_state(self, state) -> None:
         self.data.set_state(state)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Message) and self.data == other.data
-
-    __hash__ = None  # type: ignore[assignment]
 
     @property
     def http_version(self) -> str:

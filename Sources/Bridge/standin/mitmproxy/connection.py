@@ -4,7 +4,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Flag
 from typing import Any, Literal
 
@@ -74,14 +74,11 @@ class Connection(serializable.SerializableDataclass):
         return isinstance(other, Connection) and self.id == other.id
 
     def __repr__(self) -> str:
-        shown: dict[str, Any] = {"id": f"…{self.id[-6:]}", "address": getattr(self, "address", None)}
-        if isinstance(self, Client):
-            shown["address"] = None
-        for name in type(self).__dataclass_fields__:
-            value = getattr(self, name)
-            if name in shown or name in ("transport_protocol", "tls") and not value or value is None or value in ((), False):
-                continue
-            shown[name] = f"<{len(value)} ciphers>" if name == "cipher_list" else value
+        shown: dict[str, Any] = {"id": f"…{self.id[-6:]}", "address": self.address if isinstance(self, Server) else None}
+        for field_of in fields(self):
+            value = getattr(self, field_of.name)
+            if field_of.name not in shown and value != field_of.default and value != mode_specs.REGULAR:
+                shown[field_of.name] = f"<{len(value)} ciphers>" if field_of.name == "cipher_list" else value
         return f"{type(self).__name__}({shown})"
 
     def _words(self) -> list[str]:
@@ -89,6 +86,8 @@ class Connection(serializable.SerializableDataclass):
         words = [f"state={self.state.name.lower()}"] if self.state.name else []
         if self.alpn:
             words.append(f"alpn={self.alpn.decode(errors='replace')}")
+        elif self.tls_established:
+            words.append("tls")
         return words
 
 
@@ -99,7 +98,7 @@ class Client(Connection):
     peername: Address
     sockname: Address
     mitmcert: certs.Cert | None = None
-    proxy_mode: mode_specs.ProxyMode = field(default_factory=lambda: mode_specs.ProxyMode.parse("regular"))
+    proxy_mode: mode_specs.ProxyMode = mode_specs.REGULAR
     timestamp_start: float = field(default_factory=time.time)
 
     def __str__(self) -> str:
@@ -143,8 +142,6 @@ class Server(Connection):
 
     def __str__(self) -> str:
         words = self._words()
-        if self.tls_established:
-            words.insert(1, "tls")
         if self.sockname:
             words.append(f"src_port={self.sockname[1]}")
         return f"Server({', '.join([human.format_address(self.address), *words])})"

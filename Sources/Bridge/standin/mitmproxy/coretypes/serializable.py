@@ -58,12 +58,7 @@ class SerializableDataclass(Serializable):
 
     def set_state(self, state: State) -> None:
         for name, kind in _fields(type(self)):
-            old, new = getattr(self, name), state.pop(name)
-            inner = _without_none(kind)[0]
-            if isinstance(inner, type) and issubclass(inner, Serializable) and old is not None and new is not None:
-                old.set_state(new)
-            else:
-                setattr(self, name, _to_value(new, kind, name))
+            setattr(self, name, _to_value(state.pop(name), kind, name))
         if state:
             raise ValueError(f"Unexpected fields in {type(self).__name__}.set_state: {state!r}")
 
@@ -87,9 +82,9 @@ def _convert(value: Any, kind: Any, name: str, leaf) -> Any:
     if origin in (list, collections.abc.Sequence):
         return [_convert(one, arguments[0], name, leaf) for one in value]
     if origin is tuple:
-        # IPv6 addresses have four members; the two that their type does not tell are flow label and scope.
-        if arguments == (str, int) and isinstance(value, (tuple, list)) and len(value) == 4:
-            arguments = (str, int, int, int)
+        # An IPv6 socket's address has four members; the two that its type does not tell are flow label and scope.
+        if name in ("peername", "sockname"):
+            return tuple(_convert(one, argument, name, leaf) for one, argument in zip(value, (str, int, int, int)))
         if not isinstance(value, (tuple, list)) or len(value) != len(arguments):
             raise ValueError(f"Invalid data for {name}. Expected {arguments}, got {value}.")
         return tuple(_convert(one, argument, name, leaf) for one, argument in zip(value, arguments))
@@ -109,9 +104,9 @@ def _to_value(state: Any, kind: Any, name: str) -> Any:
 
 
 def _plain(value: Any, kind: Any, name: str) -> Any:
-    if kind is float and type(value) is int:
+    if kind is float and isinstance(value, int):
         return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind):
         raise ValueError(f"Invalid value for {name}. Expected {kind}, got {value} ({type(value)}).")
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from functools import cache
 from typing import ClassVar, Literal
 
@@ -40,7 +41,7 @@ class ProxyMode(serializable.Serializable):
         ProxyMode._modes[cls.type_name] = cls
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"cannot assign to field {name!r}")
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
     def __repr__(self) -> str:
         return f"ProxyMode.parse({self.full_spec!r})"
@@ -189,3 +190,6 @@ class OsProxyMode(ProxyMode):
 
     def _check(self) -> None:
         raise ValueError("osproxy mode has been renamed to local mode. Thanks for trying our experimental features!")
+
+
+REGULAR = ProxyMode.parse("regular")

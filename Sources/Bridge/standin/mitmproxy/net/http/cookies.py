@@ -63,7 +63,8 @@ def _format_pairs(pairs: Iterable, unquoted: tuple[str, ...] = ()) -> str:
     return "; ".join(parts)
 
 
-def parse_cookie_header(line: str) -> list[tuple[str, str]]:
+def parse_cookie_header(line: str) -> list[list[str]]:
+    """Lists of name and value."""
     pairs, index = [], 0
     while index < len(line) or not index:
         name, index = _read_until(line, index, ";=")
@@ -71,12 +72,12 @@ def parse_cookie_header(line: str) -> list[tuple[str, str]]:
         if line[index : index + 1] == "=":
             value, index = _read_value(line, index + 1, ";")
         if name or value:
-            pairs.append((name, value))
+            pairs.append([name, value])
         index += 1
     return pairs
 
 
-def parse_cookie_headers(cookie_headers: Iterable[str]) -> list[tuple[str, str]]:
+def parse_cookie_headers(cookie_headers: Iterable[str]) -> list[list[str]]:
     return [pair for header in cookie_headers for pair in parse_cookie_header(header)]
 
 
@@ -94,11 +95,11 @@ def _read_set_cookies(line: str) -> list[list[tuple[str, str | None]]]:
         name, value = name.lstrip(), None
         if line[index : index + 1] == "=":
             value, index = _read_value(line, index + 1, ";,")
-            # The date of this attribute has a comma, which ends no cookie.
-            if name.lower() == "expires" and line[index : index + 1] == ",":
+            # What is that short is the day of a date, whose comma ends no cookie.
+            if name.lower() == "expires" and len(value) <= 3:
                 rest, index = _read_value(line, index + 1, ";,")
                 value = f"{value},{rest}"
-        if name or value:
+        if name or value is not None:
             pairs.append((name, value))
         if line[index : index + 1] == ",":
             cookies.append(pairs)
@@ -161,14 +162,15 @@ def is_expired(cookie_attrs: CookieAttrs) -> bool:
 def refresh_set_cookie_header(c: str, delta: int) -> str:
     """The header as a server would send it `delta` seconds later. ValueError if it is no cookie."""
     cookies = parse_set_cookie_header(c)
-    if not cookies or not cookies[0][0] or not cookies[0][1]:
-        raise ValueError("Invalid Cookie")
-    name, value, attributes = cookies[0]
-    if "expires" in attributes:
+    for name, value, attributes in cookies:
+        if not name or not value:
+            raise ValueError("Invalid Cookie")
+        if "expires" not in attributes:
+            continue
         date = email.utils.parsedate_tz(attributes["expires"])
         if date:
             attributes["expires"] = email.utils.formatdate(email.utils.mktime_tz(date) + delta, usegmt=True)
         else:
             # Some servers send no date here, such as "-1".
             del attributes["expires"]
-    return format_set_cookie_header([(name, value, attributes)])
+    return format_set_cookie_header(cookies)

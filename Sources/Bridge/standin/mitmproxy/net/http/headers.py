@@ -11,7 +11,7 @@ def parse_content_type(c: str) -> tuple[str, str, dict[str, str]] | None:
     """`text/html; charset=UTF-8` as ("text", "html", {"charset": "UTF-8"}); None without a slash."""
     kind, _, rest = c.partition(";")
     main, slash, sub = kind.partition("/")
-    if not slash or "/" in sub:
+    if not slash:
         return None
     pairs = (member.partition("=") for member in rest.split(";"))
     return main.lower(), sub.lower(), {key.strip(): value.strip() for key, equals, value in pairs if equals}

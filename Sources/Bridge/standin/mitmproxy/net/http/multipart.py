@@ -26,10 +26,10 @@ def encode_multipart(content_type: str, parts: list[tuple[bytes, bytes]]) -> byt
         return b""
     lines = []
     for name, value in parts:
-        if not name:
-            continue
-        lines += [b"--" + boundary, b'Content-Disposition: form-data; name="%b"' % name]
-        lines += [b"Content-Type: text/plain; charset=utf-8", b"", value, b""]
+        if name:
+            lines += [b"--" + boundary, b'Content-Disposition: form-data; name="%b"' % name]
+            lines += [b"Content-Type: text/plain; charset=utf-8", b"", value]
+        lines.append(b"")
         if re.search(rb"^--%b$" % re.escape(boundary), value):
             raise ValueError(b"boundary found in encoded string")
     return b"\r\n".join([*lines, b"--" + boundary + b"--\r\n"])

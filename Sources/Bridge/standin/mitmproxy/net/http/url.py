@@ -16,16 +16,17 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def parse(url) -> tuple[bytes, bytes, int, bytes]:
-    """Scheme, host (IDNA), port and path with query, as bytes. ValueError if it is no absolute URL."""
+    """Scheme, host, port and path with query, as bytes. ValueError if it is no absolute URL."""
     if isinstance(url, bytes):
         url = url.decode("ascii")
     parts = urllib.parse.urlparse(url)
     if not parts.hostname:
         raise ValueError("No hostname given")
+    parts.encode("ascii")
     host = parts.hostname.encode("idna")
-    port = parts.port or default_port(parts.scheme)
     target = urllib.parse.urlunparse(("", "", parts.path, parts.params, parts.query, parts.fragment))
-    path = quote(target, safe=_RESERVED).encode("ascii")
+    path = target.encode("ascii")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     if not path.startswith(b"/"):
         path = b"/" + path
     if not check.is_valid_host(host):
@@ -33,9 +34,6 @@ def parse(url) -> tuple[bytes, bytes, int, bytes]:
     if not port or not check.is_valid_port(port):
         raise ValueError("Invalid Port")
     return parts.scheme.encode("ascii"), host, port, path
-
-
-_RESERVED = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
 
 
 def unparse(scheme: str, host: str, port: int, path: str = "") -> str:
@@ -84,8 +82,6 @@ def parse_authority(authority: AnyStr, check: bool) -> tuple[str, int | None]:  
 
     try:
         text = authority.decode("ascii") if isinstance(authority, bytes) else authority
-        if text.isascii() is False and isinstance(authority, bytes):
-            raise ValueError
         found = _AUTHORITY.match(text)
         if not found:
             raise ValueError
@@ -100,6 +96,10 @@ def parse_authority(authority: AnyStr, check: bool) -> tuple[str, int | None]:  
         if port is not None and not rules.is_valid_port(port):
             raise ValueError
         return host, port
+    except UnicodeError:
+        if check:
+            raise
+        return always_str(authority, "utf-8", "surrogateescape"), None
     except ValueError:
         if check:
             raise ValueError("Invalid host header: " + repr(authority)) from None
