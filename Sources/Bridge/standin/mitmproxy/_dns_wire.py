@@ -13,8 +13,7 @@ _SECTIONS = ("questions", "answers", "authorities", "additionals")
 
 
 def unpack_from(buffer: bytes, offset: int) -> tuple[int, dict[str, Any]]:
-    """Size and members (all but the time) of the message at `offset`. `struct.error` names the record that is broken."""
-    start = offset
+    """End and members (all but the time) of the message at `offset`. `struct.error` names the record that is broken."""
     number, flags, *counts = _HEADER.unpack_from(buffer, offset)
     offset += _HEADER.size
     members: dict[str, Any] = {
@@ -38,7 +37,7 @@ def unpack_from(buffer: bytes, offset: int) -> tuple[int, dict[str, Any]]:
                 kind = {"questions": "question", "answers": "answer", "authorities": "authority", "additionals": "additional"}[section]
                 raise struct.error(f"{kind} #{index}: {error}") from None
             members[section].append(one)
-    return offset - start, members
+    return offset, members
 
 
 def _question(buffer: bytes, offset: int, names: domain_names.Cache) -> tuple[Question, int]:

@@ -1,6 +1,5 @@
 """The operators of filters: one class each, in a table by name."""
 
-import os
 import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -50,9 +49,8 @@ class _Regex(Operator):
 
     def __init__(self, expr: str) -> None:
         self.expr = expr
-        flags = self.flags if os.environ.get("MITMPROXY_CASE_SENSITIVE_FILTERS") == "1" else self.flags | re.IGNORECASE
         try:
-            self.re = re.compile(expr.encode() if self.is_binary else expr, flags)
+            self.re = re.compile(expr.encode() if self.is_binary else expr, self.flags)
         except re.error as error:
             raise ValueError(f"{expr!r} is no regular expression: {error}") from error
 

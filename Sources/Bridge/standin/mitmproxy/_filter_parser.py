@@ -117,9 +117,9 @@ class _Parser:
         kind = OPERATORS.get(found[1]) if found else None
         if kind is None:
             raise self.fail("an operator")
+        if self.text[self.at : self.at + 1].strip():
+            raise self.fail("whitespace")
         if not kind.takes:
-            if self.text[self.at : self.at + 1].strip():
-                raise self.fail("whitespace")
             return kind()
         if kind.takes == "int":
             self.skip()

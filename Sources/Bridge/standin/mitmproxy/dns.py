@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import struct
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -85,20 +87,18 @@ class Message(serializable.SerializableDataclass):
         return self._answer(response_codes.NOERROR, answers, True)
 
     @classmethod
-    def unpack(cls, buffer: bytes, timestamp: float | None = None) -> Message:
+    def unpack(cls, buffer: bytes) -> Message:
         """The message that is all of `buffer`. `struct.error` says what is wrong."""
-        size, message = cls.unpack_from(buffer, 0)
-        if size != len(buffer):
-            import struct
-
-            raise struct.error(f"unpack requires a buffer of {size} bytes")
+        end, message = cls.unpack_from(buffer, 0)
+        if end != len(buffer):
+            raise struct.error(f"unpack requires a buffer of {end} bytes")
         return message
 
     @classmethod
     def unpack_from(cls, buffer: bytes | bytearray, offset: int) -> tuple[int, Message]:
-        """The message at `offset` and its size."""
-        size, members = unpack_from(bytes(buffer), offset)
-        return size, cls(timestamp=time.time(), **members)
+        """Where the message at `offset` ends, and the message."""
+        end, members = unpack_from(bytes(buffer), offset)
+        return end, cls(timestamp=time.time(), **members)
 
     @property
     def packed(self) -> bytes:
@@ -126,8 +126,6 @@ class Message(serializable.SerializableDataclass):
 
     def copy(self) -> Message:
         """The same with another id."""
-        import random
-
         state = self.get_state()
         state["id"] = random.randint(0, 65535)
         return Message.from_state(state)

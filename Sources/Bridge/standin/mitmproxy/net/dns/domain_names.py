@@ -58,23 +58,23 @@ def unpack_from_with_compression(buffer: bytes, offset: int, cache: Cache) -> tu
 
 
 def unpack_from(buffer: bytes, offset: int) -> tuple[str, int]:
-    """The name at `offset` and its size, where no pointers may be."""
-    start, labels = offset, []
+    """The name at `offset` and where it ends, where no pointers may be."""
+    labels = []
     while True:
         label, size = _label(buffer, offset)
         if label is None:
             raise struct.error("unpack encountered a pointer which is not supported in RDATA")
         offset += size
         if size == _LENGTH.size:
-            return ".".join(labels), offset - start
+            return ".".join(labels), offset
         labels.append(label)
 
 
 def unpack(buffer: bytes) -> str:
     """The name that is all of `buffer`."""
-    name, size = unpack_from(buffer, 0)
-    if size != len(buffer):
-        raise struct.error(f"unpack requires a buffer of {size} bytes")
+    name, end = unpack_from(buffer, 0)
+    if end != len(buffer):
+        raise struct.error(f"unpack requires a buffer of {end} bytes")
     return name
 
 

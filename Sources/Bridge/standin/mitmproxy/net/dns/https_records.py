@@ -36,8 +36,8 @@ class HTTPSRecord:
 
 def unpack(data: bytes) -> HTTPSRecord:
     (priority,) = _NUMBER.unpack(data[: _NUMBER.size])
-    name, size = domain_names.unpack_from(data, _NUMBER.size)
-    offset, parameters = _NUMBER.size + size, {}
+    name, offset = domain_names.unpack_from(data, _NUMBER.size)
+    parameters = {}
     while offset < len(data):
         key, length = _PARAMETER.unpack(data[offset : offset + _PARAMETER.size])
         offset += _PARAMETER.size
@@ -49,5 +49,5 @@ def unpack(data: bytes) -> HTTPSRecord:
 
 
 def pack(record: HTTPSRecord) -> bytes:
-    parameters = (_PARAMETER.pack(key, len(value)) + value for key, value in sorted(record.params.items()))
+    parameters = (_PARAMETER.pack(key, len(value)) + value for key, value in record.params.items())
     return b"".join([_NUMBER.pack(record.priority), domain_names.pack(record.target_name), *parameters])
