@@ -54,9 +54,15 @@ def _flows(manager: Any, text: str) -> Sequence[flow.Flow]:
 
 
 def _marker(manager: Any, text: str) -> str:
-    if text == "false":
-        return ""
-    return {"true": ":default:"}.get(text, text)
+    if text in ("true", "false"):
+        return ":default:" if text == "true" else ""
+    if not _is_marker(text):
+        raise ValueError("Invalid choice.")
+    return text
+
+
+def _is_marker(text: str) -> bool:
+    return text in emoji.emoji or len(text) == 1
 
 
 def _data(manager: Any, text: str) -> Any:
@@ -88,7 +94,7 @@ _KINDS: dict[Any, _Kind] = {
     types.CmdArgs: _Kind("arg", lambda manager, text: text, _instance(str)),
     types.CutSpec: _Kind("cut[]", _words, _all(str)),
     types.Data: _Kind("data[][]", _data, _all(collections.abc.Iterable)),
-    types.Marker: _Kind("marker", _marker, lambda value: value == "" or value in emoji.emoji or len(value) == 1),
+    types.Marker: _Kind("marker", _marker, lambda value: value == "" or _is_marker(value)),
     flow.Flow: _Kind("flow", _flow, _instance(flow.Flow)),
 }
 _SEQUENCES: dict[Any, _Kind] = {

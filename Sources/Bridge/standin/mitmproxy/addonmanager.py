@@ -81,10 +81,10 @@ class AddonManager:
         return len(self.chain)
 
     def __contains__(self, item: Any) -> bool:
-        return (item if isinstance(item, str) else _get_name(item)) in self.lookup
+        return _get_name(item) in self.lookup
 
     def __str__(self) -> str:
-        return f"<AddonManager: {', '.join(_get_name(addon) for addon in self.chain)}>"
+        return repr([str(addon) for addon in self.chain])
 
     def get(self, name: str) -> Any:
         """The addon of the name, or None."""

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple, TextIO
 
 from mitmproxy import _command_arguments as arguments
 from mitmproxy import command_lexer, exceptions
+
+logger = logging.getLogger(__name__)
 
 typename = arguments.typename
 
@@ -64,7 +67,7 @@ class Command:
         self.manager = manager
         self.func = func
         self.signature = inspect.signature(func, eval_str=True)
-        self.help = inspect.cleandoc(func.__doc__) if func.__doc__ else None
+        self.help = func.__doc__.strip().replace("\n", " ") if func.__doc__ else None
         for parameter in self.signature.parameters.values():
             if not arguments.is_known(parameter.annotation):
                 raise exceptions.CommandError(f"Argument {parameter.name} has an unknown type {parameter.annotation} in {func}.")
@@ -132,7 +135,10 @@ class CommandManager:
                 # Addons whose attributes raise, or pretend to have all names, have no command there.
                 continue
             if isinstance(path, str):
-                self.add(path, method)
+                try:
+                    self.add(path, method)
+                except exceptions.CommandError as error:
+                    logger.warning("Could not load command %s: %s", path, error)
 
     def add(self, path: str, func: Callable) -> None:
         self.commands[path] = Command(self, path, func)

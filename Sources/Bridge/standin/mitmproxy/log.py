@@ -55,9 +55,10 @@ class MitmFormatter(logging.Formatter):
         self.colorize = colorize
 
     def _paint(self, text: str, color: str | None, faint: bool = False) -> str:
-        if not self.colorize or not color:
+        if not self.colorize:
             return text
-        return f"\x1b[{_ESCAPES[color]}m" + ("\x1b[2m" if faint else "") + text + "\x1b[0m"
+        start = (f"\x1b[{_ESCAPES[color]}m" if color else "") + ("\x1b[2m" if faint else "")
+        return f"{start}{text}\x1b[0m"
 
     def format(self, record: logging.LogRecord) -> str:
         head = self._paint(f"[{self.formatTime(record)}]", "cyan", True)

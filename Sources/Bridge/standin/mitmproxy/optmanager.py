@@ -71,8 +71,6 @@ class _Option:
         if self.typespec in (str, typing.Optional[str]):
             if self.typespec is str and text is None:
                 raise exceptions.OptionsError(f"Option is required: {self.name}")
-            if self.choices and text not in self.choices:
-                raise exceptions.OptionsError(f"Invalid value {text!r}: must be one of {', '.join(self.choices)}")
             return text
         if self.typespec in (int, typing.Optional[int]):
             if text:
@@ -101,6 +99,7 @@ class OptManager:
 
     def __init__(self) -> None:
         self.__dict__.update(_options={}, _subscriptions=[], deferred={}, changed=signals.SyncSignal(), errored=signals.SyncSignal())
+        self.changed.connect(self._tell_subscribers)
 
     def add_option(
         self,
@@ -166,12 +165,12 @@ class OptManager:
             if name not in self._options:
                 raise exceptions.OptionsError(f"No such option: {name}")
 
-        def hear(updated: set[str]) -> None:
+        self._subscriptions.append((func, wanted))
+
+    def _tell_subscribers(self, updated: set[str]) -> None:
+        for func, wanted in list(self._subscriptions):
             if updated & wanted:
                 func(self, updated & wanted)
-
-        self.changed.connect(hear)
-        hear(wanted)
 
     @contextlib.contextmanager
     def rollback(self, updated: set[str], reraise: bool = False) -> Iterator[None]:

@@ -11,7 +11,7 @@ _SERVER_NAME, _ALPN = 0, 16
 
 
 class ClientHello:
-    """A client's first message (RFC 8446, section 4.1.2). ValueError if it is none."""
+    """A client's first message (RFC 8446, section 4.1.2). EOFError if it ends too early."""
 
     def __init__(self, raw_client_hello: bytes, dtls: bool = False) -> None:
         self._raw = raw_client_hello
@@ -19,7 +19,7 @@ class ClientHello:
         try:
             self._parse()
         except (struct.error, IndexError):
-            raise ValueError("the client hello ends too early") from None
+            raise EOFError("the client hello ends too early") from None
 
     def _parse(self) -> None:
         raw, at = self._raw, 34
@@ -48,14 +48,16 @@ class ClientHello:
                 start += 4 + size
 
     def raw_bytes(self, wrap_in_record: bool = True) -> bytes:
-        """The message, as handshake message in a record if wanted."""
+        """The message without its handshake header, or with that in a record."""
+        if not wrap_in_record:
+            return self._raw
         size = struct.pack("!I", len(self._raw))[1:]
         if self._dtls:
             message = b"\x01" + size + b"\0\0" + b"\0\0\0" + size + self._raw
             head = b"\x16\xfe\xfd" + bytes(8)
         else:
-            message, head = b"\x01" + size + self._raw, b"\x16\x03\x01"
-        return head + struct.pack("!H", len(message)) + message if wrap_in_record else message
+            message, head = b"\x01" + size + self._raw, b"\x16\x03\x03"
+        return head + struct.pack("!H", len(message)) + message
 
     @property
     def cipher_suites(self) -> list[int]:

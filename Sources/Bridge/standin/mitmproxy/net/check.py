@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import AnyStr
 
-_LABEL = re.compile(rb"(?!-)[A-Z\d_-]{1,63}(?<!-)$", re.IGNORECASE)
+_LABEL = re.compile(rb"[A-Z\d_-]{1,63}$", re.IGNORECASE)
 
 
 def is_valid_host(host: AnyStr) -> bool:
@@ -23,7 +23,7 @@ def is_valid_host(host: AnyStr) -> bool:
     if name and all(map(_LABEL.match, name.split(b"."))):
         return True
     try:
-        ipaddress.ip_address(octets.decode("ascii").strip("[]") if octets[:1] == b"[" else octets.decode("ascii"))
+        ipaddress.ip_address(octets.decode("ascii"))
     except ValueError:
         return False
     return True

@@ -18,8 +18,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is collections.abc.Sequence:
         return isinstance(value, (tuple, list)) and all(_fits(one, members[0]) for one in value)
     if isinstance(kind, type):
-        # A bool is an int for Python, but no number of an option.
-        return isinstance(value, kind) and not (isinstance(value, bool) and kind is int)
+        return isinstance(value, kind)
     return True
 
 
