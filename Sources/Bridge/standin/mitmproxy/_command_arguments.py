@@ -80,7 +80,9 @@ def _instance(*kinds: type) -> Callable[[Any], bool]:
 
 
 def _all(kind: type) -> Callable[[Any], bool]:
-    return lambda value: not isinstance(value, str) and isinstance(value, collections.abc.Iterable) and all(isinstance(one, kind) for one in value)
+    return lambda value: (
+        not isinstance(value, str) and isinstance(value, collections.abc.Iterable) and all(isinstance(one, kind) for one in value)
+    )
 
 
 _KINDS: dict[Any, _Kind] = {

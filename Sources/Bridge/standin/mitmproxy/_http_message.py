@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy._headers import Headers, native, octets
@@ -11,11 +11,17 @@ from mitmproxy.net import encoding
 from mitmproxy.net.http.headers import assemble_content_type, infer_content_encoding, parse_content_type
 
 
-_KINDS: dict[str, type] = {
-    **dict.fromkeys(("http_version", "content", "reason", "method", "scheme", "authority", "path"), bytes),
-    **dict.fromkeys(("headers", "trailers"), Headers),
-    **dict.fromkeys(("status_code", "port"), int),
-    "host": str,
+_NONE = type(None)
+# Types of the fields; numbers are seconds since 1970.
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("http_version", "reason", "method", "scheme", "authority", "path"), (bytes,)),
+    **dict.fromkeys(("status_code", "port"), (int,)),
+    "content": (bytes, _NONE),
+    "headers": (Headers,),
+    "host": (str,),
+    "timestamp_end": (float, int, _NONE),
+    "timestamp_start": (float, int),
+    "trailers": (Headers, _NONE),
 }
 
 
@@ -31,9 +37,10 @@ class MessageData(serializable.Serializable):
     timestamp_end: float | None
 
     def get_state(self) -> dict[str, Any]:
-        state = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("headers", "trailers"):
-            state[name] = state[name].get_state() if state[name] is not None else None
+        state = vars(self).copy()
+        state["headers"] = self.headers.get_state()
+        if self.trailers is not None:
+            state["trailers"] = self.trailers.get_state()
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -44,15 +51,15 @@ class MessageData(serializable.Serializable):
 
     def __post_init__(self) -> None:
         """TypeError for what is of another type than its field."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            kinds = (int, float) if "float" in str(field.type) else _KINDS[field.name]
-            if not isinstance(value, kinds) and not (value is None and "None" in str(field.type)):
-                raise TypeError(f"Expected {field.type} for {field.name}, but got {type(value)}.")
+        for name, value in vars(self).items():
+            if not isinstance(value, _KINDS[name]):
+                kinds = " or ".join(kind.__name__ for kind in _KINDS[name])
+                raise TypeError(f"Expected {kinds} for {name}, but got {type(value)}.")
 
     @classmethod
     def from_state(cls, state: dict[str, Any]):
-        return cls(**{name: Headers.from_state(value) if name in ("headers", "trailers") and value else value for name, value in state.items()})
+        multidicts = ("headers", "trailers")
+        return cls(**{name: Headers.from_state(value) if name in multidicts and value else value for name, value in state.items()})
 
 
 class Message(serializable.Serializable):

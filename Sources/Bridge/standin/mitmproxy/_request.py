@@ -1,16 +1,13 @@
 """Requests."""
 
-import re
-import secrets
 import time
-import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mitmproxy._headers import Headers, headers_of, native, octets
-from mitmproxy._http_message import Message, MessageData
-from mitmproxy.coretypes import multidict
-from mitmproxy.net.http import cookies, multipart, url
+from mitmproxy._http_message import MessageData
+from mitmproxy._request_views import RequestViews
+from mitmproxy.net.http import url
 from mitmproxy.utils import strutils
 
 
@@ -24,7 +21,7 @@ class RequestData(MessageData):
     path: bytes
 
 
-class Request(Message):
+class Request(RequestViews):
     """A request: `host` and `port` are where it goes, `host_header` and `authority` what it says of that."""
 
     data: RequestData
@@ -46,7 +43,8 @@ class Request(Message):
     ) -> None:
         if isinstance(host, bytes):
             host = host.decode("idna", "strict")
-        line = [part.encode("ascii", "strict") if isinstance(part, str) else part for part in (method, scheme, authority, path, http_version)]
+        line = (method, scheme, authority, path, http_version)
+        line = tuple(part.encode("ascii", "strict") if isinstance(part, str) else part for part in line)
         if isinstance(content, str):
             raise ValueError("Content must be bytes, not str.")
         if not isinstance(headers, Headers):
@@ -203,49 +201,6 @@ class Request(Message):
         host, port = url.parse_authority(named, check=False)
         return url.unparse(self.scheme, host, port or url.default_port(self.scheme) or 443, self.path)
 
-    def _get_query(self):
-        return tuple(url.decode(urllib.parse.urlparse(self.url).query))
-
-    def _set_query(self, value) -> None:
-        _, _, path, parameters, _, fragment = urllib.parse.urlparse(self.url)
-        self.path = urllib.parse.urlunparse(["", "", path, parameters, url.encode(value), fragment])
-
-    @property
-    def query(self) -> multidict.MultiDictView:
-        """The URL's query; changes are written there."""
-        return multidict.MultiDictView(self._get_query, self._set_query)
-
-    @query.setter
-    def query(self, value) -> None:
-        self._set_query(value)
-
-    def _get_cookies(self):
-        return tuple(cookies.parse_cookie_headers(self.headers.get_all("Cookie")))
-
-    def _set_cookies(self, value) -> None:
-        self.headers["cookie"] = cookies.format_cookie_header(value)
-
-    @property
-    def cookies(self) -> multidict.MultiDictView:
-        """The cookies; changes are written to the header."""
-        return multidict.MultiDictView(self._get_cookies, self._set_cookies)
-
-    @cookies.setter
-    def cookies(self, value) -> None:
-        self._set_cookies(value)
-
-    @property
-    def path_components(self) -> tuple[str, ...]:
-        """The path's parts, unquoted."""
-        path = urllib.parse.urlparse(self.url).path
-        return tuple(url.unquote(part) for part in path.split("/") if part)
-
-    @path_components.setter
-    def path_components(self, components: Iterable[str]) -> None:
-        joined = "/" + "/".join(url.quote(part, safe="") for part in components)
-        _, _, _, parameters, query, fragment = urllib.parse.urlparse(self.url)
-        self.path = urllib.parse.urlunparse(["", "", joined, parameters, query, fragment])
-
     def anticache(self) -> None:
         """Ask for the whole body, whatever the client has."""
         for name in ("if-modified-since", "if-none-match"):
@@ -261,46 +216,3 @@ class Request(Message):
         if accepted:
             known = ("gzip", "identity", "deflate", "br", "zstd")
             self.headers["accept-encoding"] = ", ".join(coding for coding in known if coding in accepted)
-
-    def _has_type(self, kind: str) -> bool:
-        return kind in self.headers.get("content-type", "").lower()
-
-    def _get_urlencoded_form(self):
-        if not self._has_type("application/x-www-form-urlencoded"):
-            return ()
-        return tuple(url.decode(self.get_text(strict=False)))
-
-    def _set_urlencoded_form(self, form: Sequence[tuple[str, str]]) -> None:
-        self.headers["content-type"] = "application/x-www-form-urlencoded"
-        self.content = url.encode(form, self.get_text(strict=False)).encode()
-
-    @property
-    def urlencoded_form(self) -> multidict.MultiDictView:
-        """The body's pairs; changes are written there. Empty if its type is another."""
-        return multidict.MultiDictView(self._get_urlencoded_form, self._set_urlencoded_form)
-
-    @urlencoded_form.setter
-    def urlencoded_form(self, value) -> None:
-        self._set_urlencoded_form(value)
-
-    def _get_multipart_form(self):
-        if not self._has_type("multipart/form-data"):
-            return ()
-        try:
-            return tuple(multipart.decode_multipart(self.headers.get("content-type"), self.content))
-        except ValueError:
-            return ()
-
-    def _set_multipart_form(self, value: Sequence[tuple[bytes, bytes]]) -> None:
-        if not re.match(r"multipart/form-data\b", self.headers.get("content-type", ""), re.IGNORECASE):
-            self.headers["content-type"] = f"multipart/form-data; boundary={'-' * 20}{secrets.token_hex(8)}"
-        self.content = multipart.encode_multipart(self.headers["content-type"], value)  # type: ignore[arg-type]
-
-    @property
-    def multipart_form(self) -> multidict.MultiDictView:
-        """Names and values (bytes) of the parts; changes are written to the body. Empty if its type is another."""
-        return multidict.MultiDictView(self._get_multipart_form, self._set_multipart_form)
-
-    @multipart_form.setter
-    def multipart_form(self, value) -> None:
-        self._set_multipart_form(value)

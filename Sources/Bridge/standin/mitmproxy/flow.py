@@ -29,11 +29,7 @@ class Error(serializable.SerializableDataclass):
 
 
 class Flow(serializable.Serializable):
-    """Request and response, or the messages of a connection.
-
-    `_control` is None, or what takes notice of this flow's `intercept`, `resume` and `kill` outside of its event: an object with
-    these three methods, each of the flow.
-    """
+    """Request and response, or the messages of a connection."""
 
     client_conn: connection.Client
     server_conn: connection.Server
@@ -45,7 +41,6 @@ class Flow(serializable.Serializable):
     timestamp_created: float
     type: ClassVar[str]
 
-    _control: Any = None
     _types: ClassVar[dict[str, type[Flow]]] = {}
 
     def __init__(self, client_conn: connection.Client, server_conn: connection.Server, live: bool = False) -> None:
@@ -146,8 +141,6 @@ class Flow(serializable.Serializable):
         self.error = Error(Error.KILLED_MESSAGE)
         self.intercepted = False
         self.live = False
-        if self._control is not None:
-            self._control.kill(self)
 
     def intercept(self) -> None:
         """Hold the traffic until `resume`."""
@@ -156,8 +149,6 @@ class Flow(serializable.Serializable):
         self.intercepted = True
         if self._resume_event is not None:
             self._resume_event.clear()
-        if self._control is not None:
-            self._control.intercept(self)
 
     async def wait_for_resume(self) -> None:
         """Return when the flow is not held (any more)."""
@@ -174,8 +165,6 @@ class Flow(serializable.Serializable):
         self.intercepted = False
         if self._resume_event is not None:
             self._resume_event.set()
-        if self._control is not None:
-            self._control.resume(self)
 
     @property
     def timestamp_start(self) -> float:

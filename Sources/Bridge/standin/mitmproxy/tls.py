@@ -93,7 +93,7 @@ class ClientHello:
 
 @dataclass
 class ClientHelloData:
-    """With `ignore_connection` set the proxy passes the connection on unread, with `establish_server_tls_first` it asks the server first."""
+    """`ignore_connection`: the proxy passes the connection on unread. `establish_server_tls_first`: it asks the server first."""
 
     context: context.Context
     client_hello: ClientHello

@@ -8,6 +8,7 @@ import functools
 import types
 import typing
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 State = Any
@@ -36,92 +37,112 @@ class Serializable(metaclass=abc.ABCMeta):
         return type(self).from_state(state)
 
 
-@functools.cache
-def _fields(cls: type) -> tuple[tuple[str, Any], ...]:
-    """Name and type of each field that is part of the state."""
-    hints = typing.get_type_hints(cls)
-    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(cls) if field.metadata.get("serialize", True))
-
-
 class SerializableDataclass(Serializable):
     """A dataclass whose state is a dictionary of its fields; a field with metadata `serialize=False` is left out."""
 
     def get_state(self) -> State:
-        return {name: _to_state(getattr(self, name), kind, name) for name, kind in _fields(type(self))}
+        return {name: to_state(getattr(self, name)) for name, to_state, _ in _fields(type(self))}
 
     @classmethod
     def from_state(cls, state: State):
-        values = {name: _to_value(state.pop(name), kind, name) for name, kind in _fields(cls)}
+        values = {name: to_value(state.pop(name)) for name, _, to_value in _fields(cls)}
         if state:
             raise ValueError(f"Unexpected fields in {cls.__name__}.from_state: {state!r}")
         return cls(**values)
 
     def set_state(self, state: State) -> None:
-        for name, kind in _fields(type(self)):
-            setattr(self, name, _to_value(state.pop(name), kind, name))
+        for name, _, to_value in _fields(type(self)):
+            setattr(self, name, to_value(state.pop(name)))
         if state:
             raise ValueError(f"Unexpected fields in {type(self).__name__}.set_state: {state!r}")
 
 
-def _without_none(kind: Any) -> tuple[Any, bool]:
-    """A type without its None, and whether it had one."""
+_Convert = Callable[[Any], Any]
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[tuple[str, _Convert, _Convert], ...]:
+    """Of each field that is part of the state its name, and how its value becomes state and the other way."""
+    hints = typing.get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls) if field.metadata.get("serialize", True)]
+    return tuple((name, _converter(hints[name], name, _to_state), _converter(hints[name], name, _to_value)) for name in names)
+
+
+def _converter(kind: Any, name: str, leaf: Callable[[Any, str], _Convert]) -> _Convert:
+    """A function for values of the type. ValueError names the field and what it expects."""
+    optional = False
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        kinds = [one for one in typing.get_args(kind) if one is not types.NoneType]
-        if len(kinds) == 1:
-            return kinds[0], True
-    return kind, False
+        members = [member for member in typing.get_args(kind) if member is not types.NoneType]
+        if len(members) == 1:
+            kind, optional = members[0], True
+    convert = _of_members(kind, name, leaf)
+
+    def checked(value: Any) -> Any:
+        if value is not None:
+            return convert(value)
+        if optional:
+            return None
+        raise ValueError(f"Attribute {name} must not be None.")
+
+    return checked
 
 
-def _convert(value: Any, kind: Any, name: str, leaf) -> Any:
-    kind, optional = _without_none(kind)
-    if value is None:
-        if not optional:
-            raise ValueError(f"Attribute {name} must not be None.")
-        return None
+def _of_members(kind: Any, name: str, leaf: Callable[[Any, str], _Convert]) -> _Convert:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (list, collections.abc.Sequence):
-        return [_convert(one, arguments[0], name, leaf) for one in value]
+        each = _converter(arguments[0], name, leaf)
+        return lambda value: [each(one) for one in value]
+    if origin is typing.Literal:
+        return _literal(arguments, name)
     if origin is tuple:
         # An IPv6 socket's address has four members; the two that its type does not tell are flow label and scope.
-        if name in ("peername", "sockname"):
-            return tuple(_convert(one, argument, name, leaf) for one, argument in zip(value, (str, int, int, int)))
-        if not isinstance(value, (tuple, list)) or len(value) != len(arguments):
-            raise ValueError(f"Invalid data for {name}. Expected {arguments}, got {value}.")
-        return tuple(_convert(one, argument, name, leaf) for one, argument in zip(value, arguments))
-    if origin is typing.Literal:
-        if value not in arguments:
+        socket = name in ("peername", "sockname")
+        return _tuple(arguments, [_converter(one, name, leaf) for one in ((str, int, int, int) if socket else arguments)], name, not socket)
+    return leaf(kind, name)
+
+
+def _literal(choices: tuple[Any, ...], name: str) -> _Convert:
+    def convert(value: Any) -> Any:
+        if value not in choices:
             raise ValueError(f"Invalid value for {name}: {value!r} does not match any literal value.")
         return value
-    return leaf(value, kind, name)
+
+    return convert
 
 
-def _to_state(value: Any, kind: Any, name: str) -> Any:
-    return _convert(value, kind, name, _leaf_to_state)
+def _tuple(kinds: tuple[Any, ...], members: list[_Convert], name: str, exact: bool) -> _Convert:
+    def convert(value: Any) -> Any:
+        if exact and (not isinstance(value, (tuple, list)) or len(value) != len(members)):
+            raise ValueError(f"Invalid data for {name}. Expected {kinds}, got {value}.")
+        return tuple([member(one) for member, one in zip(members, value)])
+
+    return convert
 
 
-def _to_value(state: Any, kind: Any, name: str) -> Any:
-    return _convert(state, kind, name, _leaf_to_value)
+def _plain(kind: Any, name: str) -> _Convert:
+    def convert(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        if kind is float and isinstance(value, int):
+            return float(value)
+        if not isinstance(value, kind):
+            raise ValueError(f"Invalid value for {name}. Expected {kind}, got {value} ({type(value)}).")
+        return value
+
+    return convert
 
 
-def _plain(value: Any, kind: Any, name: str) -> Any:
-    if kind is float and isinstance(value, int):
-        return float(value)
-    if not isinstance(value, kind):
-        raise ValueError(f"Invalid value for {name}. Expected {kind}, got {value} ({type(value)}).")
-    return value
-
-
-def _leaf_to_state(value: Any, kind: Any, name: str) -> Any:
+def _to_state(kind: Any, name: str) -> _Convert:
     if issubclass(kind, Serializable):
-        return value.get_state()
+        return lambda value: value.get_state()
     if issubclass(kind, enum.Enum):
-        return value.value
-    return _plain(value, kind, name)
+        return lambda value: value.value
+    return _plain(kind, name)
 
 
-def _leaf_to_value(state: Any, kind: Any, name: str) -> Any:
+def _to_value(kind: Any, name: str) -> _Convert:
     if issubclass(kind, Serializable):
-        return kind.from_state(state)
+        return kind.from_state
     if issubclass(kind, enum.Enum):
-        return kind(state)
-    return _plain(state, kind, name)
+        return kind
+    return _plain(kind, name)

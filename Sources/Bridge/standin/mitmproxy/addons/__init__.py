@@ -1,0 +1,1 @@
+"""Of mitmproxy's own addons those that addons of others import."""
