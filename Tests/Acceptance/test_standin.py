@@ -30,6 +30,7 @@ TOPICS = {
     "wire": 30,
     "small": 60,
     "bundled": 9,
+    "fixtures": 10,
 }
 
 

@@ -1,5 +1,7 @@
 """Flows of HTTP: headers, messages, requests, responses."""
 
+import warnings
+
 from mitmproxy import flow
 from mitmproxy._headers import Headers
 from mitmproxy._http_message import Message, MessageData
@@ -45,11 +47,12 @@ class HTTPFlow(flow.Flow):
 
     @property
     def mode(self) -> str:
-        """Deprecated: the proxy mode's type."""
+        warnings.warn("HTTPFlow.mode is deprecated.", DeprecationWarning, stacklevel=2)
         return getattr(self, "_mode", "regular")
 
     @mode.setter
     def mode(self, value: str) -> None:
+        warnings.warn("HTTPFlow.mode is deprecated.", DeprecationWarning, stacklevel=2)
         self._mode = value
 
     def copy(self) -> "HTTPFlow":

@@ -1,0 +1,1 @@
+"""Flows and a surrounding for the tests of addons."""
