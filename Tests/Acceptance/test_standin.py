@@ -191,3 +191,37 @@ except NotImplementedError as error:
     print(error)
 """
     assert with_standin(code) == "[[True], [True], [True]]\nConcurrent decorator not supported for 'load' method.\n"
+
+
+DEEP = [
+    ("flowfilter.parse('(' * 100_000)", "ValueError"),
+    ("flowfilter.parse('!' * 100_000)", "ValueError"),
+    ("list(io.FlowReader(BytesIO(nested(100_000))).stream())", "FlowReadException"),
+    ("dns.Message.unpack(pointers(20_000))", "error"),
+    ("certs.Cert.from_pem(b'-----BEGIN CERTIFICATE-----' + b' ' * 1_000_000)", "ValueError"),
+]
+
+
+@pytest.mark.parametrize("expression, error", DEEP)
+def test_what_is_nested_too_deeply_is_refused(expression, error):
+    code = f"""
+from io import BytesIO
+from mitmproxy import certs, dns, flowfilter, io
+
+def nested(depth):
+    parts, size = [b"0:]"], 3
+    for _ in range(depth):
+        parts.append(b"%d:" % size)
+        size += len(parts[-1]) + 1
+    return b"".join(reversed(parts)) + b"]" * depth
+
+def pointers(count):
+    at = [(0xC000 | 12 + 2 * index + 2).to_bytes(2, "big") for index in range(min(count, 8000))]
+    return bytes.fromhex("002a01000001000000000000") + b"".join(at) + bytes(5)
+
+try:
+    {expression}
+except Exception as error:
+    print(type(error).__name__)
+"""
+    assert with_standin(code) == f"{error}\n"

@@ -27,7 +27,7 @@ def parse(s: str) -> TFilter:
         raise ValueError("Empty filter expression")
     try:
         parsed = parse_expression(s)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Invalid filter expression: {s!r}") from error
     parsed.pattern = s
     return parsed

@@ -5,6 +5,7 @@ import typing
 from collections.abc import Sequence
 
 from mitmproxy import addonmanager, command, command_lexer, exceptions, flow, hooks, http, optmanager, types
+from mitmproxy.options import Options
 
 
 def options():
@@ -249,4 +250,7 @@ types.Path("a") == "a", types.Choice("x").options_command, issubclass(types.Cmd,
 hooks.ConfigureHook({"a"}).args(), hooks.ConfigureHook.name, hooks.RunningHook().args(), hooks.DoneHook.name, hooks.UpdateHook([1]).args()
 hooks.Hook()
 exceptions.AddonHalt(), exceptions.AddonManagerError("x"), exceptions.FlowReadException("x")
+sorted((name, str(option.typespec), option.default, option.choices) for name, option in Options().items())
+Options(showhost=True).showhost, Options(mode=["dns"]).mode
+Options(nope=True)
 """

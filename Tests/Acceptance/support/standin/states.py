@@ -203,7 +203,7 @@ changed(websocket.WebSocketData(messages=websocket_messages()), closed_by_client
 (lambda f: (f.set_state(http_flow(made_response=response()).get_state()), f.client_conn is f.client_conn, f.get_state()))(http_flow())
 (lambda f, c, s: (f.set_state(http_flow().get_state()), f.client_conn is c, f.server_conn is s))(*(lambda f: (f, f.client_conn, f.server_conn))(http_flow()))
 (lambda f, e: (f.set_state(http_flow(error="b").get_state()), f.error is e, e.msg))(*(lambda f: (f, f.error))(http_flow(error="a")))
-copy.copy(http_flow().request).get_state(), copy.deepcopy(client()).get_state(), copy.deepcopy(response()).get_state()
+copy.copy(http_flow().request).get_state(), copy.deepcopy(client()).get_state(), copy.deepcopy(response()).get_state(), [copy.deepcopy(made).get_state() == made.get_state() for made in each().values()]
 [mode_specs.ProxyMode.parse(m) for m in ("regular", "regular@8081", "upstream:http://a:1", "transparent", "reverse:https://a", "socks5", "dns", "wireguard", "wireguard:foo", "local", "local:curl", "reverse:tcp://a:5@127.0.0.1:99", "tun", "tun:x", "REGULAR", "reverse:http3://a", "regular@[::1]:5")]
 [(m, v.transport_protocol, v.default_port, v.description, v.type_name, v.data, v.custom_listen_host, v.custom_listen_port, v.listen_host(), v.listen_port(), v.listen_host("h"), v.listen_port(9)) for m in ("regular", "upstream:a", "transparent", "reverse:a", "socks5", "dns", "wireguard", "local", "tun", "reverse:dns://a", "reverse:quic://a", "reverse:udp://a:5@b:7", "reverse:dtls://a:1", "reverse:tls://a:1", "regular@8081", "regular@:8081") for v in [mode_specs.ProxyMode.parse(m)]]
 mode_specs.ProxyMode.parse("nope")

@@ -42,8 +42,8 @@ class FlowReader:
                 if not isinstance(state, dict):
                     raise ValueError(f"Invalid flow: {state!r}")
                 yield flow.Flow.from_state(compat.migrate_flow(state))
-        except (ValueError, TypeError, IndexError, KeyError, AssertionError) as error:
-            if str(error) and "flow format version" in str(error):
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, RecursionError) as error:
+            if "flow format version" in str(error):
                 raise exceptions.FlowReadException(str(error)) from error
             raise exceptions.FlowReadException("Invalid data format.") from error
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import mitmproxy.ctx
 from mitmproxy import addonmanager, command, eventsequence, hooks, log, optmanager
+from mitmproxy.options import Options
 
 
 class _Master:
@@ -28,7 +29,7 @@ class context:
     """`with context(addon) as tctx`: the addons are loaded; `mitmproxy.ctx` is set, and stays so."""
 
     def __init__(self, *addons: Any, options: optmanager.OptManager | None = None, loadcore: bool = True) -> None:
-        self.options = options or optmanager.OptManager()
+        self.options = options or Options()
         self.master = _Master(self.options)
         mitmproxy.ctx.master, mitmproxy.ctx.options, mitmproxy.ctx.log = self.master, self.options, self.master.log
         for addon in addons:

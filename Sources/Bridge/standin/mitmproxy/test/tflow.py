@@ -97,7 +97,12 @@ def twebsocketflow(messages: bool = True, err: Any = None, close_code: int | Non
             authority=b"example.com",
             path=b"/ws",
             headers=http.Headers(
-                [(b"connection", b"upgrade"), (b"upgrade", b"websocket"), (b"sec-websocket-version", b"13"), (b"sec-websocket-key", b"1234")]
+                [
+                    (b"connection", b"upgrade"),
+                    (b"upgrade", b"websocket"),
+                    (b"sec-websocket-version", b"13"),
+                    (b"sec-websocket-key", b"1234"),
+                ]
             ),
             content=b"",
         ),

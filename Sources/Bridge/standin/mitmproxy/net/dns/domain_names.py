@@ -7,6 +7,8 @@ from mitmproxy.net.dns import types
 _LENGTH = struct.Struct("!B")
 _POINTER = struct.Struct("!H")
 _POINTER_BITS = 0xC0
+# A name has at most 127 labels.
+_MAXIMUM_POINTERS = 127
 
 Cache = dict[int, tuple[str, int] | None]
 
@@ -32,13 +34,15 @@ def _label(buffer: bytes, offset: int) -> tuple[str | None, int]:
         raise struct.error(f"unpack encountered an illegal characters at offset {offset}") from None
 
 
-def unpack_from_with_compression(buffer: bytes, offset: int, cache: Cache) -> tuple[str, int]:
+def unpack_from_with_compression(buffer: bytes, offset: int, cache: Cache, depth: int = 0) -> tuple[str, int]:
     """The name at `offset` and how many octets it takes there."""
     if offset in cache:
         known = cache[offset]
         if known is None:
             raise struct.error("unpack encountered domain name loop")
         return known
+    if depth > _MAXIMUM_POINTERS:
+        raise struct.error(f"unpack encountered more than {_MAXIMUM_POINTERS} pointers in a domain name")
     cache[offset] = None
     start, labels = offset, []
     while True:
@@ -46,7 +50,7 @@ def unpack_from_with_compression(buffer: bytes, offset: int, cache: Cache) -> tu
         if label is None:
             (pointer,) = _POINTER.unpack_from(buffer, offset)
             offset += _POINTER.size
-            rest, _ = unpack_from_with_compression(buffer, pointer & ~(_POINTER_BITS << 8), cache)
+            rest, _ = unpack_from_with_compression(buffer, pointer & ~(_POINTER_BITS << 8), cache, depth + 1)
             labels.append(rest)
             break
         offset += size
