@@ -197,7 +197,7 @@ DEEP = [
     ("flowfilter.parse('(' * 100_000)", "ValueError"),
     ("flowfilter.parse('!' * 100_000)", "ValueError"),
     ("list(io.FlowReader(BytesIO(nested(100_000))).stream())", "FlowReadException"),
-    ("dns.Message.unpack(pointers(20_000))", "error"),
+    ("dns.Message.unpack(pointers(8_000))", "error"),
     ("certs.Cert.from_pem(b'-----BEGIN CERTIFICATE-----' + b' ' * 1_000_000)", "ValueError"),
 ]
 
@@ -216,7 +216,7 @@ def nested(depth):
     return b"".join(reversed(parts)) + b"]" * depth
 
 def pointers(count):
-    at = [(0xC000 | 12 + 2 * index + 2).to_bytes(2, "big") for index in range(min(count, 8000))]
+    at = [(0xC000 | 12 + 2 * index + 2).to_bytes(2, "big") for index in range(count)]
     return bytes.fromhex("002a01000001000000000000") + b"".join(at) + bytes(5)
 
 try:
