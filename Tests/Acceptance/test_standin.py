@@ -20,15 +20,15 @@ RUN = Path(__file__).parent / "support/standin/run.py"
 # A topic and how many cases it has at least.
 TOPICS = {
     "headers": 150,
-    "messages": 130,
+    "messages": 220,
     "views": 200,
     "states": 140,
     "filters": 600,
     "records": 300,
-    "options": 65,
+    "options": 70,
     "files": 160,
     "wire": 30,
-    "small": 60,
+    "small": 150,
     "bundled": 9,
     "fixtures": 10,
 }

@@ -24,11 +24,11 @@ class Headers(multidict.MultiDict):
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]] = (), **headers: str | bytes) -> None:
         super().__init__(fields)
-        for pair in self.fields:
-            if not all(isinstance(part, bytes) for part in pair):
+        for name, value in self.fields:
+            if not isinstance(name, bytes) or not isinstance(value, bytes):
                 raise TypeError("Header fields must be bytes.")
-        for name, value in headers.items():
-            self[name.replace("_", "-")] = value
+        for keyword, text in headers.items():
+            self[keyword.replace("_", "-")] = text
 
     @staticmethod
     def _reduce_values(values) -> str:

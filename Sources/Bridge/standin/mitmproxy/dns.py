@@ -153,7 +153,7 @@ class DNSFlow(flow.Flow):
         super().set_state(state)
 
     def __repr__(self) -> str:
-        return f"<DNSFlow\r\n  request={getattr(self, 'request', None)!r}\r\n  response={self.response!r}\r\n>"
+        return f"<DNSFlow\r\n  request={self.request!r}\r\n  response={self.response!r}\r\n>"
 
     @property
     def timestamp_start(self) -> float:

@@ -73,7 +73,7 @@ class Flow(serializable.Serializable):
             "intercepted": self.intercepted,
             "is_replay": self.is_replay,
             "marked": self.marked,
-            "metadata": copy.copy(self.metadata),
+            "metadata": copy.deepcopy(self.metadata),
             "comment": self.comment,
             "timestamp_created": self.timestamp_created,
             "backup": copy.deepcopy(self._backup),

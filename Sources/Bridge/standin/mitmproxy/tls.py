@@ -40,12 +40,12 @@ class ClientHello:
         vector(1)
         self._extensions: list[tuple[int, bytes]] = []
         if at < len(raw):
-            block = vector(2)
-            start = 0
-            while start < len(block):
-                kind, size = struct.unpack_from("!HH", block, start)
-                self._extensions.append((kind, block[start + 4 : start + 4 + size]))
-                start += 4 + size
+            (size,) = struct.unpack_from("!H", raw, at)
+            at, end = at + 2, min(at + 2 + size, len(raw))
+            while at < end:
+                kind = raw[at : at + 2]
+                at += 2
+                self._extensions.append((int.from_bytes(kind, "big"), vector(2)))
 
     def raw_bytes(self, wrap_in_record: bool = True) -> bytes:
         """The message without its handshake header, or with that in a record."""

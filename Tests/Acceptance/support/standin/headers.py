@@ -8,6 +8,12 @@ from mitmproxy.http import Headers
 EXPRESSIONS = r"""
 Headers([("a", b"b")])
 Headers([(b"a", "b")])
+Headers({"a": "b"})
+Headers([(b"a", b"b", b"c")])
+Headers(b"ab")
+Headers(a=5)
+Headers().__setitem__("a", None)
+Headers().__setitem__(5, "a")
 Headers(a_b="x", c=b"y")
 Headers([(b"Host", b"x")], host="y", content_type="text/html")
 Headers([(b"a", b"b"), (b"A", b"c")]) == Headers([(b"a", b"b"), (b"A", b"c")])

@@ -28,6 +28,11 @@ def coded(coding, content, kind=b"text/html", **more):
     return response(headers=headers, content=content, **more)
 
 
+TEXTS = ["", "plain", "äöü", "snow ☃", "\udcff", "\U0001f600", '<meta charset="utf-8">ä', "a" * 300]
+KINDS = ["", "text/html", "text/html; charset=utf-8", "text/plain; charset=latin-1", "application/json", "text/css; charset=utf-16", "x; charset=nope"]
+CODINGS = ["", "gzip", "deflate", "identity", "nope", "GZIP", "utf8"]
+
+
 EXPRESSIONS = r"""
 Request.make("get", "http://a/").get_state()
 Request.make("GET", "https://a:8443/b?c=d#e", b"x", {"A": "b"}).get_state()
@@ -164,6 +169,36 @@ def operate(seed):
     return shown
 
 
+def rewrite(seed):
+    """Random changes of a body: as text, as bytes, coded, decoded."""
+    pick = random.Random(seed)
+    made = coded(pick.choice(CODINGS).encode(), b"", pick.choice(KINDS).encode())
+    shown = []
+    for _ in range(6):
+        operation = pick.choice(["text", "content", "raw_content", "encode", "decode", "type", "coding", "chunked"])
+        try:
+            if operation == "text":
+                made.text = pick.choice(TEXTS)
+            elif operation in ("content", "raw_content"):
+                setattr(made, operation, pick.choice(TEXTS).encode("utf8", "surrogateescape"))
+            elif operation == "encode":
+                made.encode(pick.choice(CODINGS[1:]))
+            elif operation == "decode":
+                made.decode(strict=pick.random() < 0.5)
+            elif operation == "type":
+                made.headers["content-type"] = pick.choice(KINDS)
+            elif operation == "coding":
+                made.headers["content-encoding"] = pick.choice(CODINGS)
+            else:
+                made.headers["transfer-encoding"] = "chunked"
+            shown.append((operation, made.get_state(), made.get_text(strict=False), made.get_content(strict=False), made.text))
+        except Exception as error:
+            shown.append((operation, type(error).__name__, made.get_state()))
+    return shown
+
+
 def cases():
+    for seed in range(100):
+        yield f"random bodies {seed}", lambda seed=seed: rewrite(seed)
     for seed in range(60):
         yield f"random changes {seed}", lambda seed=seed: operate(seed)

@@ -119,3 +119,6 @@ version.VERSION, version.FLOW_FORMAT_VERSION, version.MITMPROXY
 def cases():
     for name in PEMS:
         yield f"certificate {name}", lambda name=name: about(name)
+    raw = hello(SNI, ALPN)
+    for length in range(len(raw)):
+        yield f"the first {length} octets of a hello", lambda length=length: read(raw[:length])

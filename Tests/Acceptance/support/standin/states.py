@@ -218,4 +218,11 @@ mode_specs.RegularMode.parse("dns")
 mode_specs.RegularMode.parse("regular@5"), isinstance(mode_specs.ProxyMode.parse("dns"), mode_specs.DnsMode), mode_specs.ProxyMode.parse("dns") == mode_specs.ProxyMode.parse("dns"), mode_specs.ReverseMode.parse("reverse:a").address, mode_specs.ReverseMode.parse("reverse:a").scheme
 set_(mode_specs.ProxyMode.parse("dns"), "data", "x")
 exceptions.MitmproxyException(), str(exceptions.OptionsError("x")), exceptions.CommandError("x").args, issubclass(exceptions.CommandError, exceptions.MitmproxyException), issubclass(exceptions.ControlException, exceptions.MitmproxyException)
+(lambda f: (f.get_state()["metadata"]["a"].append(2), f.metadata))(http_flow(metadata={"a": [1]}))
+(lambda f: (f.backup(), http.HTTPFlow.from_state(f.get_state()).modified(), f.copy().modified()))(http_flow())
+http.HTTPFlow(client(), server()).request
+http.HTTPFlow(client(), server()).get_state()
+repr(http.HTTPFlow(client(), server())), sorted(name for name in vars(http.HTTPFlow(client(), server())) if not name.startswith("_"))
+repr(dns.DNSFlow(client(), server()))
+bool(http_flow()), bool(request()), bool(response()), bool(websocket.WebSocketData()), http_flow() == http_flow(), len({http_flow()})
 """

@@ -20,7 +20,7 @@ class Serializable(metaclass=abc.ABCMeta):
     @classmethod
     @abc.abstractmethod
     def from_state(cls, state: State):
-        """A new object. The state is consumed."""
+        """A new object."""
 
     @abc.abstractmethod
     def get_state(self) -> State: ...
@@ -45,9 +45,10 @@ class SerializableDataclass(Serializable):
 
     @classmethod
     def from_state(cls, state: State):
-        values = {name: to_value(state.pop(name)) for name, _, to_value in _fields(cls)}
-        if state:
-            raise ValueError(f"Unexpected fields in {cls.__name__}.from_state: {state!r}")
+        values = {name: to_value(state[name]) for name, _, to_value in _fields(cls)}
+        if len(state) > len(values):
+            unexpected = {name: value for name, value in state.items() if name not in values}
+            raise ValueError(f"Unexpected fields in {cls.__name__}.from_state: {unexpected!r}")
         return cls(**values)
 
     def set_state(self, state: State) -> None:
