@@ -106,6 +106,11 @@ def test_what_is_absent_can_be_asked_for():
     assert with_standin(code) == "False False 5\n"
 
 
+def test_modules_are_there_without_an_import_of_their_own():
+    code = "import mitmproxy; print(mitmproxy.http.HTTPFlow.__name__, mitmproxy.proxy.server_hooks.ServerConnectionHookData.__name__)"
+    assert with_standin(code) == "HTTPFlow ServerConnectionHookData\n"
+
+
 def test_every_module_loads_without_any_other_package():
     modules = sorted(
         ".".join(path.relative_to(STANDIN).with_suffix("").parts).removesuffix(".__init__") for path in (STANDIN / "mitmproxy").rglob("*.py")

@@ -1,5 +1,6 @@
 """Names of the real package that are not here fail with an error that names them and says why."""
 
+import importlib
 import sys
 from dis import opmap
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -30,6 +31,10 @@ def message(name: str) -> str:
 
 def _getter(module: str):
     def __getattr__(name: str):
+        # Within mitmproxy all modules are loaded: `import mitmproxy` is enough to say `mitmproxy.http`.
+        path = vars(sys.modules[module]).get("__path__")
+        if path and PathFinder.find_spec(f"{module}.{name}", path):
+            return importlib.import_module(f"{module}.{name}")
         text = message(f"{module}.{name}")
         frame = sys._getframe(1)
         # `from module import name` would put a text of its own in the place of an AttributeError's.

@@ -13,9 +13,10 @@ from mitmproxy._dns_records import Question, ResourceRecord
 from mitmproxy._dns_wire import pack, unpack_from
 from mitmproxy.coretypes import serializable
 from mitmproxy.net.dns import classes, domain_names, https_records, op_codes, response_codes, types
+from mitmproxy.net.dns.https_records import HTTPSRecord, SVCParamKeys
 
-__all__ = ["DNSFlow", "Message", "Question", "ResourceRecord", "classes", "domain_names", "https_records", "op_codes"]
-__all__ += ["response_codes", "types"]
+__all__ = ["DNSFlow", "DNSMessage", "HTTPSRecord", "Message", "Question", "ResourceRecord", "SVCParamKeys"]
+__all__ += ["classes", "domain_names", "https_records", "op_codes", "response_codes", "types"]
 
 for _shown in (Question, ResourceRecord):
     _shown.__module__ = __name__

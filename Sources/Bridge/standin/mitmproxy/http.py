@@ -7,10 +7,15 @@ from mitmproxy._headers import Headers
 from mitmproxy._http_message import Message, MessageData
 from mitmproxy._request import Request, RequestData
 from mitmproxy._response import Response, ResponseData
-from mitmproxy.coretypes import serializable
+from mitmproxy.coretypes import multidict, serializable
+from mitmproxy.net import encoding
+from mitmproxy.net.http import cookies, multipart, status_codes, url
+from mitmproxy.utils import human, strutils
 from mitmproxy.websocket import WebSocketData
 
 __all__ = ["HTTPFlow", "Headers", "Message", "MessageData", "Request", "RequestData", "Response", "ResponseData"]
+# Addons reach these by this module, too.
+__all__ += ["cookies", "encoding", "human", "multidict", "multipart", "status_codes", "strutils", "url"]
 
 for _shown in (Headers, Message, MessageData, Request, RequestData, Response, ResponseData):
     _shown.__module__ = __name__
