@@ -1,5 +1,5 @@
 // Masks members of JSON bodies by name, at any depth, in requests and in responses; every other byte stays as it is.
-// Run: addon-examples/go/build && weir --addon addon-examples/go/redact/redact --set redact_members=password,token
+// Run: addon-examples/go/build && weir --addon addon-examples/go/redact/redact --set redact_members=password --set redact_members=token
 package main
 
 import (
@@ -21,15 +21,13 @@ func masked(text []byte, isNamed func(string) bool) []byte {
 	for at := 0; at < len(text); {
 		end := tokenEnd(text, at)
 		out.Write(text[at:end])
-		if text[at] == '"' && end < len(text) {
-			value := skipped(text, skipped(text, end, " \t\r\n"), ":")
-			var name string
-			if value > skipped(text, end, " \t\r\n") && json.Unmarshal(text[at:end], &name) == nil && isNamed(name) {
-				value = skipped(text, value, " \t\r\n")
-				out.Write(text[end:value])
-				if end = valueEnd(text, value); end > value {
-					out.WriteString(mask)
-				}
+		colon := skipped(text, end, " \t\r\n")
+		var name string
+		if text[at] == '"' && colon < len(text) && text[colon] == ':' && json.Unmarshal(text[at:end], &name) == nil && isNamed(name) {
+			value := skipped(text, colon+1, " \t\r\n")
+			out.Write(text[end:value])
+			if end = valueEnd(text, value); end > value {
+				out.WriteString(mask)
 			}
 		}
 		at = end
@@ -105,8 +103,7 @@ func main() {
 			if bytes.Equal(result, body) {
 				return nil, nil
 			}
-			content, err := event.Give(result)
-			return weir.Patch("flow."+side+".content", content), err
+			return weir.Patch("flow."+side+".content", event.Give(result)), nil
 		})
 	}
 	if err := addon.Run(); err != nil {

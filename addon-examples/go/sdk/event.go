@@ -108,17 +108,16 @@ func (e *Event) Content(side string) ([]byte, error) {
 	return data, nil
 }
 
-// Give is the content of these bytes for the answer to this event: by descriptor where they are many and that is agreed.
-func (e *Event) Give(data []byte) (any, error) {
-	if len(data) < givenLeast || e.addon.descriptors == nil || e.id == nil {
-		return ValueOf(data), nil
+// Give is the content of these bytes for the answer to this event: by descriptor where they are many, that is agreed, and
+// the system gives memory files, which it does not to confined addons; else in the line, which the core's limit bounds.
+func (e *Event) Give(data []byte) any {
+	if len(data) >= givenLeast && e.addon.descriptors != nil && e.id != nil {
+		if body, err := sealed(data); err == nil {
+			e.given = append(e.given, body)
+			return body
+		}
 	}
-	body, err := sealed(data)
-	if err != nil {
-		return nil, err
-	}
-	e.given = append(e.given, body)
-	return body, nil
+	return ValueOf(data)
 }
 
 // Body has the event's body go through `handle` behind the answer: in hooks whose content is "stream", and behind a preview
@@ -131,13 +130,13 @@ func (e *Event) opened(result any) *Stream {
 	if strings.HasPrefix(e.Name, "request") {
 		side = "request"
 	}
-	shown, answer := Get(e.Flow, side+".content"), Get(Object{"": result}, "")
+	shown := Get(e.Flow, side+".content")
 	isPreview := Get(shown, "preview") != nil
-	if Get(shown, "stream") == nil || result == nil || Get(answer, "kill") == true || (isPreview && Get(answer, "more") != "stream") {
+	if Get(shown, "stream") == nil || result == nil || Get(result, "kill") == true || (isPreview && Get(result, "more") != "stream") {
 		return nil
 	}
 	// A reference back to what was shown is no change.
-	message, _ := Get(answer, "flow."+side).(Object)
+	message, _ := Get(result, "flow."+side).(Object)
 	if own, has := message["content"]; has && Get(own, "stream") == nil && Get(own, "omitted") == nil {
 		return nil
 	}

@@ -32,6 +32,7 @@ type link struct {
 	writing      sync.Mutex
 	descriptors  *descriptors
 	streamCredit int
+	lineLimit    int // of the core
 	number       int64
 	events       sync.Map
 	streams      sync.Map
@@ -46,6 +47,7 @@ func (l *link) connect() error {
 	}
 	// Room for the longest line, of which only what is used costs memory.
 	l.reader, l.writer, l.streamCredit = bufio.NewReaderSize(connection, maxLine+1), connection, 262144
+	l.lineLimit = maxLine
 	return nil
 }
 
@@ -69,10 +71,16 @@ func (l *link) agreed(params Object) []string {
 	if credit := int(Number(Get(params, "limits.stream_credit"))); credit > 0 {
 		l.streamCredit = credit
 	}
+	if limit := int(Number(Get(params, "limits.max_line"))); limit > 0 {
+		l.lineLimit = limit
+	}
 	for _, name := range list(params["capabilities"]) {
-		if l.descriptors = openDescriptors(); name == "fd" && l.descriptors != nil {
-			return []string{"fd"}
+		if name == "fd" {
+			l.descriptors = openDescriptors()
 		}
+	}
+	if l.descriptors != nil {
+		return []string{"fd"}
 	}
 	return []string{}
 }
@@ -110,6 +118,8 @@ func (l *link) send(message Object, bodies []*given) error {
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(message); err != nil {
 		return err
+	} else if line.Len() > l.lineLimit+1 {
+		return fmt.Errorf("a line of %d bytes, where the core takes %d", line.Len(), l.lineLimit)
 	}
 	if len(bodies) == 0 {
 		l.writing.Lock()

@@ -12,7 +12,7 @@ use weir::{kill, object, respond, Addon, Core, Event, Failure, Headers, Value};
 /// How often the file is asked whether it has changed.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Names that hosts files have for the machine itself.
-const OWN: [&str; 6] = ["localhost", "localhost.localdomain", "local", "broadcasthost", "0.0.0.0", "ip6-localhost"];
+const OWN: [&str; 5] = ["localhost", "localhost.localdomain", "local", "broadcasthost", "ip6-localhost"];
 
 #[derive(Default)]
 struct List {
@@ -52,12 +52,11 @@ impl List {
     }
 }
 
-/// The domains of a list. The first word of a line is left out where it is an address.
+/// The domains of a list. Addresses are left out.
 fn parsed(text: &str) -> HashSet<String> {
     let lines = text.lines().map(|line| line.split(|mark| mark == '#' || mark == '!').next().unwrap_or(""));
-    let words = lines.flat_map(|line| line.split_whitespace().filter(|word| word.parse::<std::net::IpAddr>().is_err()));
-    let names = words.map(|word| word.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase());
-    names.filter(|name| !name.is_empty() && !OWN.contains(&&name[..])).collect()
+    let names = lines.flat_map(str::split_whitespace).map(|word| word.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase());
+    names.filter(|name| !name.is_empty() && name.parse::<std::net::IpAddr>().is_err() && !OWN.contains(&&name[..])).collect()
 }
 
 /// The hosts that a request names: where it goes, and its Host field.

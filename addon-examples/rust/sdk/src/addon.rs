@@ -7,7 +7,6 @@ use crate::{object, Answer, Failure};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::Ordering;
 use std::sync::{mpsc, Arc, Mutex};
 
 /// The longest line that is read, in bytes; the core is told.
@@ -92,31 +91,27 @@ impl Addon {
                 return if line.len() > MAX_LINE { Err("the core has sent a line that is too long".into()) } else { Ok(()) };
             }
             let bad = |why| format!("bad line from the core: {why}: {:.80}", String::from_utf8_lossy(&line));
-            self.received(&core, Value::parse(&line).map_err(bad)?, &observed);
+            match Value::parse(&line) {
+                Ok(Value::Object(members)) => self.received(&core, members, &observed),
+                Ok(_) => return Err(bad("no object".to_string()).into()),
+                Err(why) => return Err(bad(why).into()),
+            }
             line.shrink_to(1 << 16);
         }
     }
 
     /// Deals with one message of the core. It never waits: what takes time or writes has a thread of its own.
-    fn received(&mut self, core: &Arc<Core>, message: Value, observed: &mpsc::SyncSender<(Event, Handler)>) {
-        let (mut method, mut id, mut params) = (String::new(), None, Value::Null);
-        if let (Value::Object(members), true) = (&message, message.get("method").is_null()) {
-            return if members.is_empty() {} else { core.answered(message) };
-        }
-        if let Value::Object(members) = message {
-            for (name, value) in members {
-                match (&name[..], value) {
-                    ("method", Value::Text(text)) => method = text,
-                    ("id", value) => id = Some(value),
-                    ("params", value) => params = value,
-                    _ => {}
-                }
-            }
-        }
+    fn received(&mut self, core: &Arc<Core>, mut message: Vec<(String, Value)>, observed: &mpsc::SyncSender<(Event, Handler)>) {
+        let mut take = |name| message.iter().position(|(own, _)| own == name).map(|at| message.swap_remove(at).1);
+        let (id, params) = (take("id"), take("params").unwrap_or(Value::Null));
+        let method = match take("method") {
+            Some(Value::Text(method)) => method,
+            _ => return core.answered(&id.unwrap_or(Value::Null), Value::Object(message)),
+        };
         let handler = self.handlers.get(&method).cloned();
         match (&method[..], id) {
             ("initialize", Some(id)) => {
-                core.credit.store(params.get("limits.stream_credit").int().max(2), Ordering::Relaxed);
+                core.limits(params.get("limits"));
                 core.configure(params.get("options"));
                 core.answer(&id, Ok(Value::Object(self.hello.clone())));
             }
@@ -155,7 +150,7 @@ impl Addon {
                 let event = Event::new(core, method, id, params);
                 core.threads.run(move || match handler {
                     Some(handler) => serve(&event, &handler),
-                    None => event.core.send(object! {"id" => event.id.clone(), "error" => unknown}),
+                    None => drop(event.core.send(object! {"id" => event.id.clone(), "error" => unknown})),
                 });
             }
         }

@@ -32,6 +32,7 @@ pub struct Core {
     writer: Mutex<File>,
     number: AtomicI64,
     calls: Mutex<HashMap<i64, mpsc::Sender<Value>>>,
+    max_line: AtomicI64,
     pub(crate) credit: AtomicI64,
     pub(crate) options: Mutex<HashMap<String, Value>>,
     pub(crate) events: Mutex<HashMap<i64, Arc<Withdrawal>>>,
@@ -44,6 +45,7 @@ impl Core {
         Core {
             writer: Mutex::new(writer),
             number: AtomicI64::new(1),
+            max_line: AtomicI64::new(16 << 20),
             credit: AtomicI64::new(262_144),
             options: Mutex::new(options),
             calls: Mutex::default(),
@@ -53,26 +55,47 @@ impl Core {
         }
     }
 
-    /// Writes a message as one line in one piece. That the core is gone is the reader's to find.
-    pub(crate) fn send(&self, mut message: Value) {
+    /// Writes a message as one line in one piece, false if it is longer than the core takes. That the core is gone is the reader's to find.
+    pub(crate) fn send(&self, mut message: Value) -> bool {
         if let Value::Object(members) = &mut message {
             members.insert(0, ("jsonrpc".into(), "2.0".into()));
         }
         let mut line = String::with_capacity(256);
         message.write(&mut line);
+        if line.len() as i64 > self.max_line.load(Ordering::Relaxed) {
+            eprintln!("weir: a line of {} bytes is too long for the core: {:.80}", line.len(), line);
+            return false;
+        }
         line.push('\n');
         let _ = locked(&self.writer).write_all(line.as_bytes());
+        true
+    }
+
+    /// Takes from `initialize` what both sides keep to.
+    pub(crate) fn limits(&self, limits: &Value) {
+        for (name, limit) in [("stream_credit", &self.credit), ("max_line", &self.max_line)] {
+            if limits.get(name).int() > 0 {
+                limit.store(limits.get(name).int(), Ordering::Relaxed);
+            }
+        }
     }
 
     pub(crate) fn answer(&self, id: &Value, answer: Answer) {
-        self.send(match answer {
-            Ok(result) => object! {"id" => id.clone(), "result" => result},
-            Err(failure) => object! {"id" => id.clone(), "error" => object! {"code" => -32000, "message" => failure.to_string()}},
-        });
+        let failure = match answer {
+            Ok(result) => {
+                if self.send(object! {"id" => id.clone(), "result" => result}) {
+                    return;
+                }
+                "the answer is too long for the core".into()
+            }
+            Err(failure) => failure,
+        };
+        let error = object! {"code" => -32000, "message" => failure.to_string()};
+        self.send(object! {"id" => id.clone(), "error" => error});
     }
 
-    pub(crate) fn answered(&self, message: Value) {
-        if let Some(waiting) = locked(&self.calls).remove(&message.get("id").int()) {
+    pub(crate) fn answered(&self, id: &Value, message: Value) {
+        if let Some(waiting) = locked(&self.calls).remove(&id.int()) {
             let _ = waiting.send(message);
         }
     }
@@ -82,7 +105,10 @@ impl Core {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel();
         locked(&self.calls).insert(number, sender);
-        self.send(object! {"id" => number, "method" => method, "params" => params});
+        if !self.send(object! {"id" => number, "method" => method, "params" => params}) {
+            locked(&self.calls).remove(&number);
+            return Err("the call is too long for the core".into());
+        }
         let answer = receiver.recv()?;
         let error = answer.get("error");
         if error.is_null() {
