@@ -163,6 +163,12 @@ func streams() {
 		addon.On(weir.Hook{Name: name, Content: "stream"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 			switch path := event.Text("flow.request.path"); {
 			case path == "/none":
+			case path == "/answered" && name == "request":
+				event.Body(func(stream *weir.Stream) error {
+					fmt.Println("probe: a stream of an answered request")
+					return upper(stream)
+				})
+				return weir.Respond(418, nil, []byte("own")), nil
 			case path == "/own" && name == "response":
 				event.Body(upper)
 				return weir.Patch("flow.response.content", "own"), nil

@@ -116,6 +116,13 @@ fn streams(addon: &mut Addon) {
         addon.on(object! {"name" => name, "content" => "stream"}, move |event| {
             match (event.get("flow.request.path").text(), name) {
                 ("/none", _) => {}
+                ("/answered", "request") => {
+                    event.body(|stream| {
+                        println!("probe: a stream of an answered request");
+                        upper(stream)
+                    });
+                    return Ok(respond(418, Headers::default(), b"own"));
+                }
                 ("/own", "response") => {
                     event.body(upper);
                     return Ok(patch("flow.response.content", "own"));

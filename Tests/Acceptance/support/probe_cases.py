@@ -285,6 +285,14 @@ def test_what_becomes_of_a_stream_is_the_addons_to_say(streams, path, wanted):
     run.wait_log({"/panic": "in a stream", "/error": "no more memory"}.get(path, ""))
 
 
+def test_a_request_that_is_answered_has_no_stream(streams):
+    run = streams[0]
+    seen = fetch(run, "/answered", method="POST", body=b"an upload")
+    assert seen.status == 418 and seen.body == b"OWN", "the response goes through its own stream"
+    assert fetch(run, "/upper", method="POST", body=b"next").body == b"NEXT"
+    assert "a stream of an answered request" not in run.log
+
+
 def test_trailers_are_seen_and_put_in_their_place(streams):
     run, given = streams
     given["body"], given["trailers"] = b"some text", [("x-sum", "12")]

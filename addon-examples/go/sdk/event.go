@@ -131,8 +131,9 @@ func (e *Event) opened(result any) *Stream {
 		side = "request"
 	}
 	shown := Get(e.Flow, side+".content")
-	isPreview := Get(shown, "preview") != nil
-	if Get(shown, "stream") == nil || result == nil || Get(result, "kill") == true || (isPreview && Get(result, "more") != "stream") {
+	isOver := Get(result, "kill") == true || (side == "request" && Get(result, "flow.response") != nil)
+	isWanted := Get(shown, "preview") == nil || Get(result, "more") == "stream"
+	if Get(shown, "stream") == nil || result == nil || isOver || !isWanted {
 		return nil
 	}
 	// A reference back to what was shown is no change.

@@ -102,6 +102,11 @@ func TestResultsHaveTheFormOfTheProtocol(t *testing.T) {
 func TestAStreamOpensBehindAnAnswerThatLeavesTheBody(t *testing.T) {
 	addon := New("a", "1")
 	shown := map[string]string{"stream": `{"stream":5}`, "preview": `{"preview":"x","stream":5}`, "none": `""`}
+	answered := Respond(200, nil, nil)
+	request := &Event{Name: "request", addon: addon, Flow: read(t, `{"request":{"content":{"stream":4}}}`).(Object)}
+	if request.opened(answered) != nil || request.opened(Object{}) == nil {
+		t.Error("a request that is answered has a stream, or another has none")
+	}
 	for _, one := range []struct {
 		shown, result string
 		opens         bool

@@ -107,6 +107,8 @@ impl Event {
         let side = if self.name.starts_with("request") { "request" } else { "response" };
         let shown = self.flow().get(side).get("content");
         let number = Some(shown.get("stream")).filter(|number| !number.is_null())?;
+        let is_answered = side == "request" && !result.get("flow.response").is_null();
+        let is_over = is_answered || *result.get("kill") == Value::Bool(true);
         let is_wanted = shown.get("preview").is_null() || result.get("more").text() == "stream";
         let own = match result.get("flow").get(side) {
             Value::Object(members) => members.iter().find(|(name, _)| name == "content").map(|(_, own)| own),
@@ -114,6 +116,6 @@ impl Event {
         };
         // A reference back to what was shown is no change.
         let is_replaced = own.map_or(false, |own| own.get("stream").is_null() && own.get("omitted").is_null());
-        Some(number.int()).filter(|_| is_wanted && !is_replaced && *result.get("kill") != Value::Bool(true))
+        Some(number.int()).filter(|_| is_wanted && !is_replaced && !is_over)
     }
 }
