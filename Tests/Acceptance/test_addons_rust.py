@@ -20,7 +20,7 @@ RUST = ROOT / "addon-examples/rust"
 
 def compiled(source, result, *options: str):
     """What the compiler makes of one file and of the library that the examples have."""
-    library = ["--edition", "2021", "--extern", f"weir={RUST}/target/release/libweir.rlib"]
+    library = ["--edition", "2021", "--extern", f"weir={ROOT}/.build/rust/release/libweir.rlib"]
     environment = {**os.environ, "CARGO_MANIFEST_DIR": str(RUST / "sdk")}
     subprocess.run(["rustc", *library, *options, "-o", result, source], check=True, timeout=200, env=environment)
     return result
