@@ -132,6 +132,29 @@ def test_the_life_of_a_worker_is_told_and_its_end_is_run(probe, weir, origin):
     assert said == ["probe saw start", "probe saw running", "probe saw done", "probe is at its end"]
 
 
+def test_standard_input_and_output_are_the_connection_where_no_other_is_named(probe, weir, origin):
+    server = origin()
+    run = weir(addons=[f"stdio:{probe} plain"], level=None)
+    assert run.get(server.url("/option")).status == 200
+    assert server.wait(1)[0].one("x-option") == b"5[a b]"
+    run.wait_log("probe saw running")
+
+
+def test_it_attaches_itself_where_a_socket_is_named(probe, weir, origin, tmp_path):
+    server, path = origin(), tmp_path / "socket"
+    run = weir("--addon-socket", str(path))
+    environment = {name: value for name, value in os.environ.items() if name != "WEIR_ADDON_FD"} | {"WEIR_ADDON_SOCKET": str(path)}
+    process = subprocess.Popen([probe, "plain"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        run.wait_log("attached: process")
+        eventually(lambda: run.get(server.url("/option")) and server.received[-1].one("x-option") == b"5[a b]", what="the attached probe")
+        run.stop()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 # Line by line
 
 

@@ -55,11 +55,13 @@ func dialed(number, path string) (net.Conn, error) {
 	if number == "" && path != "" {
 		return net.Dial("unix", path)
 	} else if number == "" {
-		number, os.Stdout = "0", os.Stderr // Prints must not get onto the wire.
+		number = "0"
 	}
 	fd, err := strconv.Atoi(number)
 	if err != nil {
 		return nil, err
+	} else if fd == 0 {
+		os.Stdout = os.Stderr // Prints must not get onto the wire.
 	}
 	file := os.NewFile(uintptr(fd), "weir")
 	defer file.Close() // The connection is a copy, which no process that we start gets.
