@@ -45,7 +45,8 @@ func small(_ name: String) -> Target {
 
 let package = Package(
     name: "weir",
-    products: ["weir", "weir-cage", "weir-accept"].map { .executable(name: $0, targets: [$0]) },
+    products: ["weir", "weir-cage", "weir-accept"].map { .executable(name: $0, targets: [$0]) }
+        + [.library(name: "AddonKit", targets: ["AddonKit"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -71,6 +72,8 @@ let package = Package(
             swiftSettings: settings),
         // Beside it: what starts an addon that need not be trusted, and what systemd starts for an addon that it activates.
         small("weir-cage"), small("weir-accept"),
+        // For the other end: what addons in Swift are written with. A package of its own, too.
+        .target(name: "AddonKit", path: "addon-examples/swift/sdk/Sources/AddonKit"),
         // Row 5: addon processes; the operator's rules; what the operator sees and sets.
         layer(
             "AddonHost",

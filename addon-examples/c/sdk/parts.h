@@ -64,11 +64,20 @@ static inline json_object *number_value(int64_t number) { return json_object_new
 
 static const char *const body_paths[] = {"flow.request.content", "flow.response.content"};  // in the order in which they are sent
 
-// weir.c
+// loop.c
+bool connect_to_core(weir_addon *addon);
+/// Without data it makes room for so much.
 void append(struct buffer *buffer, const void *data, size_t size);
 void consume(struct buffer *buffer, size_t size);
+void flush(weir_addon *addon);
 /// Ends the loop; `why` is for standard error, NULL for an orderly end.
 void over(weir_addon *addon, const char *why);
+/// Waits for the connection, and for what the addon watches unless a handler waits within.
+void wait_once(weir_addon *addon, bool is_within);
+
+// weir.c
+/// Does with a line what is done at once, also while a handler waits for an answer; the rest waits its turn.
+void receive_line(weir_addon *addon, const char *line, size_t size);
 /// Sends a notification; takes the parameters.
 void notify(weir_addon *addon, const char *method, json_object *params);
 
