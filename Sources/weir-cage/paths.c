@@ -41,6 +41,10 @@ static const struct {
     {"/etc/ssl/certs", BOTH, MAY_READ},
     {"/etc/ssl/openssl.cnf", BOTH, MAY_READ},
     {"/etc/alternatives", ONLY_CONFINED, MAY_READ | MAY_EXECUTE},
+    // Debian's Java keeps here what its folder under /usr/lib/jvm has links to, and does not start without.
+    {"/etc/java-17-openjdk", ONLY_CONFINED, MAY_READ},
+    {"/etc/java-21-openjdk", ONLY_CONFINED, MAY_READ},
+    {"/etc/java-25-openjdk", ONLY_CONFINED, MAY_READ},
     {"/etc/group", ONLY_CONFINED, MAY_READ},
     {"/etc/nsswitch.conf", ONLY_CONFINED, MAY_READ},
     {"/etc/passwd", ONLY_CONFINED, MAY_READ},
