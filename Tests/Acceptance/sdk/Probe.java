@@ -25,7 +25,7 @@ final class Probe {
 
     private static byte[] utf8(String text) { return text.getBytes(StandardCharsets.UTF_8); }
     private static Map<String, Object> say(String text) { return Values.respond(200, null, utf8(text)); }
-    private static String path(Event event) { return (String) event.at("request", "path"); }
+    private static String path(Event event) { return String.valueOf(event.at("request", "path")); }
     private static void tell(String text) { System.err.println("probe: " + text); }
 
     private static Object hold(Event event) throws InterruptedException {
@@ -196,7 +196,7 @@ final class Probe {
         });
         addon.on("response", new Hook().filter("~u /stream/").content("stream").decode().timeoutMs(3000).fields("flow.request.path", "flow.response.content"),
             event -> path(event).endsWith("/replace") ? Json.patch("flow.response.content", "replaced") : null,
-            (event, body) -> pass(path(event).substring("/stream/".length()), body));
+            (event, body) -> pass(path(event).substring(path(event).lastIndexOf('/') + 1), body));
         addon.on("responseheaders", new Hook().filter("~u /preview | ~u /whole").preview(16), Probe::onPreview, (event, body) -> pass("upper", body));
         addon.permit("flow.get", "flow.comment", "flow.resume", "metrics.add", "body.read");
         addon.option("probe_limit", "int", 5, "What is allowed.");

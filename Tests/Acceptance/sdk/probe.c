@@ -169,10 +169,11 @@ static const char *const kinds[] = {"upper", "double", "tail", "early", "detach"
 
 static json_object *on_response(struct weir_event *event, void *context) {
     (void)context;
-    const char *path = path_of(event) + strlen("/stream/");
+    const char *path = path_of(event), *kind = kinds[0];
     for (size_t index = 0; index < sizeof kinds / sizeof *kinds; index++)
-        if (!strcmp(path, kinds[index])) start(event, kinds[index]);
-    return strcmp(path, "replace") ? NULL : weir_patch("flow.response.content", json_object_new_string("replaced"));
+        if (strrchr(path, '/') && !strcmp(strrchr(path, '/') + 1, kinds[index])) kind = kinds[index];
+    start(event, kind);
+    return strcmp(kind, "replace") ? NULL : weir_patch("flow.response.content", json_object_new_string("replaced"));
 }
 
 static void piece(struct weir_stream *stream, const uint8_t *data, size_t size) {

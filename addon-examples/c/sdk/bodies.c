@@ -69,6 +69,8 @@ void open_stream(struct event *event, json_object *result) {
     json_object *part = member(member(result, "flow"), is_request ? "request" : "response"), *content;
     // What stands for the body is no change.
     bool is_replaced = part && json_object_object_get_ex(part, "content", &content) && !member(content, "stream") && !member(content, "omitted");
+    // Nor does a request go anywhere that is answered here.
+    if (is_request && weir_at(result, "flow.response") && !weir_at(event->of.params, "flow.response")) is_replaced = true;
     bool is_preview = member(weir_at(event->of.params, body_paths[!is_request]), "preview");
     stream->is_open = result && !is_replaced && !json_object_get_boolean(member(result, "kill")) && (!is_preview || is(member(result, "more"), "stream"));
     if (stream->is_open) pump(stream);

@@ -37,7 +37,7 @@ public final class Addon {
     private final Map<Object, Body> bodies = new ConcurrentHashMap<>();
     private final Map<Object, CompletableFuture<Object>> calls = new ConcurrentHashMap<>();
     private final AtomicLong lastCall = new AtomicLong();
-    private final ThreadPoolExecutor events = pool(EVENTS), streams = pool(BODIES);
+    private final ThreadPoolExecutor events = pool(EVENTS, 1024), streams = pool(BODIES, 256), observers = pool(1, 1024);
     private volatile Map<String, Object> settings = Json.of();
     private volatile boolean isDraining;
     private volatile Link link;
@@ -49,12 +49,13 @@ public final class Addon {
         hello.put("version", version);
     }
 
-    private static ThreadPoolExecutor pool(int threads) {
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(threads, threads, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
+    /** So many may wait. The core sends fewer events and streams; observed events beyond them are dropped. */
+    private static ThreadPoolExecutor pool(int threads, int waiting) {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(threads, threads, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(waiting), work -> {
             Thread thread = new Thread(work);
             thread.setDaemon(true);
             return thread;
-        });
+        }, (work, full) -> System.err.println("weir: an event was dropped: " + waiting + " wait"));
         pool.allowCoreThreadTimeOut(true);
         return pool;
     }
@@ -67,7 +68,7 @@ public final class Addon {
     public Addon on(String hook, Handler handler) { return on(hook, new Hook(), handler, null); }
     public Addon on(String hook, Hook options, Handler handler) { return on(hook, options, handler, null); }
 
-    /** Hooks an event, one handler for each hook. With the content {@code stream}, or a preview, {@code body} deals with the pieces; {@code handler} may be null. */
+    /** Hooks an event, one handler for each hook; observed events are handled one after the other. With the content {@code stream}, or a preview, {@code body} deals with the pieces; {@code handler} may be null. */
     public Addon on(String hook, Hook options, Handler handler, BodyHandler body) {
         if (hooks.put(hook, new Handlers(handler, body)) != null) throw new IllegalArgumentException("'" + hook + "' has a handler already");
         Map<String, Object> entry = Json.of("name", hook);
@@ -227,7 +228,7 @@ public final class Addon {
         Body body = part == null ? null : new Body(this, (Long) event.at(part, "content", "stream"), credit);
         if (body != null) bodies.put(body.number, body);
         if (event.id != null) open.put(event.id, event);
-        events.execute(() -> {
+        (event.id == null ? observers : events).execute(() -> {
             Object result = handle(event, handlers.handler, nothing);
             if (body == null) return;
             if (result instanceof Map<?, ?> && !event.isCancelled() && handlers.body != null && event.opens(result, part))

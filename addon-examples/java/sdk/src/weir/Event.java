@@ -70,7 +70,9 @@ public final class Event {
             // What stands for the body is no change.
             && Json.at(message, "content", "stream") == null && !(Json.at(message, "content") instanceof Map<?, ?> content && content.containsKey("omitted"));
         boolean isWanted = at(part, "content", "preview") == null || "stream".equals(Json.at(result, "more"));
-        return isWanted && !isReplaced && !Boolean.TRUE.equals(Json.at(result, "kill"));
+        // A request that is answered here goes nowhere.
+        boolean isAnswered = part.equals("request") && at("response") == null && Json.at(result, "flow", "response") != null;
+        return isWanted && !isReplaced && !isAnswered && !Boolean.TRUE.equals(Json.at(result, "kill"));
     }
 
     synchronized boolean begin() {

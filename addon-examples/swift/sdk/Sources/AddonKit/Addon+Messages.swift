@@ -28,7 +28,8 @@ extension Addon {
             body?.hear(what, params)
         default:
             guard let hook = state.withLock({ $0.hooks[method] }) else { return refuse(id) }
-            start(Event(self, method, id, params), hook, nothing: [:])
+            let event = Event(self, method, id, params)
+            if id == nil { observe(event, hook) } else { start(event, hook, nothing: [:]) }
         }
     }
 
@@ -95,6 +96,26 @@ extension Addon {
             if let id = event.id, let open = state.open[id] {
                 state.open[id] = (open.0, task)
                 if event.isCancelled { task.cancel() }
+            }
+        }
+    }
+
+    private func observe(_ event: Event, _ hook: Hook) {
+        let (isFull, isFirst) = state.withLock { state in
+            guard state.observed.count < 1024 else { return (true, false) }
+            state.observed.append((event, hook))
+            defer { state.isObserving = true }
+            return (false, !state.isObserving)
+        }
+        if isFull { complain("AddonKit: \(event.name) was dropped: 1024 observed events wait") }
+        guard isFirst else { return }
+        Task {
+            while let (event, hook) = state.withLock({ state in
+                let next = state.observed.popFirst()
+                state.isObserving = next != nil
+                return next
+            }) {
+                do { _ = try await hook.handler?(event) } catch { complain("AddonKit: \(event.name): \(error)") }
             }
         }
     }

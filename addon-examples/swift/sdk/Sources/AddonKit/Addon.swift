@@ -15,6 +15,9 @@ public final class Addon: Sendable {
         var bodies: [Int: Body] = [:]
         var calls: [Int: CheckedContinuation<JSON, any Error>] = [:]
         var lastCall = 0
+        /// Observed events that wait their turn, with what is done with one while a task takes them one after the other.
+        var observed: ArraySlice<(Event, Hook)> = []
+        var isObserving = false
         var isDraining = false
 
         mutating func ask(_ list: String, _ entry: JSON) { hello[list] = .array((hello[list].array ?? []) + [entry]) }
@@ -32,6 +35,7 @@ public final class Addon: Sendable {
     // MARK: Declaring
 
     /// Hooks an event, as the specification's section 5 says; what is left out has the default of that section. One handler for each hook.
+    /// Observed events are handled one after the other, in their order; more than 1024 do not wait: those are dropped.
     /// With the content `stream`, or a preview that asks for more, `body` deals with the pieces.
     public func on(
         _ hook: String, filter: String? = nil, content: Content? = nil, decode: Bool = false, fields: [String] = [],

@@ -54,6 +54,8 @@ public final class Event: Sendable {
         let message = result["flow", part]
         // What stands for the body is no change.
         if message.has("content"), !message["content"].has("stream"), !message["content"].has("omitted") { return false }
+        // A request that is answered here goes nowhere.
+        if part == "request", flow["response"] == nil, result["flow", "response"] != nil { return false }
         return result["kill"] != true && (!flow[part, "content"].has("preview") || result["more"] == "stream")
     }
 }
