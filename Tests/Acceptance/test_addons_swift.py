@@ -36,9 +36,10 @@ class TestNew(NewTests):
 
 
 @pytest.mark.seconds(240)
-def test_the_header_example_marks_requests_and_responses(weir, origin, examples):
+@pytest.mark.parametrize("level", [None, "untrusted"])
+def test_the_header_example_marks_requests_and_responses(weir, origin, examples, level):
     server = origin(serving("length", giving(b"ok")))
-    proxy = weir(modes=[reverse(server, "length")], addons=[str(EXAMPLES / "swift/header/header")], level=None)
+    proxy = weir(modes=[reverse(server, "length")], addons=[str(EXAMPLES / "swift/header/header")], level=level)
     seen = fetch(proxy, headers=[("X-Addon", "0")])
     assert seen.all("x-addon") == [b"1"] and server.received[0].all("x-addon") == [b"0", b"1"]
 
