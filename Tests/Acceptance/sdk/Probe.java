@@ -200,6 +200,7 @@ final class Probe {
         addon.on("responseheaders", new Hook().filter("~u /preview | ~u /whole").preview(16), Probe::onPreview, (event, body) -> pass("upper", body));
         addon.permit("flow.get", "flow.comment", "flow.resume", "metrics.add", "body.read");
         addon.option("probe_limit", "int", 5, "What is allowed.");
+        addon.option("probe_kind", "str", "one", "", "one", "two");
         addon.option("probe_words", "sequence of str", List.of("a", "b"), "");
         addon.command("probe.echo", "Answers what it was given.", "any", "any", event -> event.params.get("args"));
         addon.command("probe.fail", "", "", "", event -> {

@@ -257,8 +257,9 @@ int main(void) {
     weir_on(addon, "client_disconnected", tell, " seen", .observe = true);
     static const char *const methods[] = {"flow.get", "flow.comment", "flow.resume", "metrics.add", "body.read"};
     for (size_t index = 0; index < sizeof methods / sizeof *methods; index++) weir_permit(addon, methods[index]);
-    weir_option(addon, "probe_limit", "int", json_object_new_int(5), "What is allowed.");
-    weir_option(addon, "probe_words", "sequence of str", json_tokener_parse("[\"a\",\"b\"]"), NULL);
+    weir_option(addon, "probe_limit", "int", json_object_new_int(5), "What is allowed.", NULL);
+    weir_option(addon, "probe_kind", "str", json_object_new_string("one"), NULL, "one two");
+    weir_option(addon, "probe_words", "sequence of str", json_tokener_parse("[\"a\",\"b\"]"), NULL, NULL);
     weir_command(addon, "probe.echo", on_command, NULL, "Answers what it was given.", "any", "any");
     weir_command(addon, "probe.fail", on_command, "failing", NULL, NULL, NULL);
     weir_at_end(addon, clean_up, "");

@@ -189,6 +189,7 @@ addon.on(
     body: { _, body in try await pass("upper", body) })
 addon.permit("flow.get", "flow.comment", "flow.resume", "metrics.add", "body.read")
 addon.option("probe_limit", "int", default: 5, help: "What is allowed.")
+addon.option("probe_kind", "str", default: "one", choices: ["one", "two"])
 addon.option("probe_words", "sequence of str", default: ["a", "b"])
 addon.command("probe.echo", help: "Answers what it was given.", arguments: "any", result: "any") { $0.params["args"] }
 addon.command("probe.fail") { _ in throw Failure("no luck") }

@@ -226,6 +226,8 @@ class SDKTests:
         refused = worker.call("options.set", options={"probe_limit": 11})["error"]
         assert refused["data"]["kind"] == "vetoed" and "at most 10" in refused["message"]
         assert self.said(proxy, "/settings") == b"7 z 1"
+        assert "error" in worker.call("options.set", options={"probe_kind": "three"})
+        assert worker.call("options.set", options={"probe_kind": "two"})["result"] == {}
         arguments = {"b": [1, 2.5, None, {"ü": "\u2028"}], "a": 9007199254740991}
         assert worker.call("command.call", name="probe.echo", args=arguments)["result"] == {"result": arguments}
         assert worker.call("command.call", name="probe.echo", args=None)["result"] == {"result": None}

@@ -135,6 +135,13 @@ static void add(struct hook **list, const char *name, weir_handler *handler, voi
     *list = hook;
 }
 
+static json_object *words(const char *text) {
+    json_object *list = json_object_new_array();
+    for (const char *at = text; *(at += strspn(at, " ")); at += strcspn(at, " "))
+        json_object_array_add(list, json_object_new_string_len(at, strcspn(at, " ")));
+    return list;
+}
+
 void weir_add_hook(weir_addon *addon, const char *name, weir_handler *handler, void *context, struct weir_hook options) {
     add(&addon->hooks, name, handler, context, options);
     json_object *entry = with(json_object_new_object(), "name", json_object_new_string(name)), *content = options.content ? json_object_new_string(options.content) : NULL;
@@ -147,22 +154,18 @@ void weir_add_hook(weir_addon *addon, const char *name, weir_handler *handler, v
     if (options.decode) with(entry, "decode", json_object_new_boolean(true));
     if (options.observe) with(entry, "observe", json_object_new_boolean(true));
     if (options.idempotent) with(entry, "idempotent", json_object_new_boolean(true));
-    if (options.fields) {
-        json_object *fields = json_object_new_array();
-        for (const char *at = options.fields; *(at += strspn(at, " ")); at += strcspn(at, " "))
-            json_object_array_add(fields, json_object_new_string_len(at, strcspn(at, " ")));
-        with(entry, "fields", fields);
-    }
+    if (options.fields) with(entry, "fields", words(options.fields));
     ask(addon, "hooks", entry);
 }
 
 void weir_permit(weir_addon *addon, const char *method) { ask(addon, "permissions", json_object_new_string(method)); }
 
-void weir_option(weir_addon *addon, const char *name, const char *type, json_object *value, const char *help) {
+void weir_option(weir_addon *addon, const char *name, const char *type, json_object *value, const char *help, const char *choices) {
     json_object *entry = with(with(json_object_new_object(), "name", json_object_new_string(name)), "type", json_object_new_string(type));
     with(addon->settings, name, json_object_get(value));  // until `configure` says what it is
     if (value) with(entry, "default", value);
     if (help) with(entry, "help", json_object_new_string(help));
+    if (choices) with(entry, "choices", words(choices));
     ask(addon, "options", entry);
 }
 

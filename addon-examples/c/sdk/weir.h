@@ -150,8 +150,8 @@ void weir_log(weir_addon *addon, const char *level, const char *format, ...) __a
 /// Adds to a counter of the core; needs the permission `metrics.add`. `labels` may be NULL.
 void weir_count(weir_addon *addon, const char *name, double value, json_object *labels);
 
-/// Declares a setting; `value`, its default, may be NULL.
-void weir_option(weir_addon *addon, const char *name, const char *type, json_object *value, const char *help);
+/// Declares a setting; `value`, its default, `help` and `choices`, the texts that it takes with spaces between them, may be NULL.
+void weir_option(weir_addon *addon, const char *name, const char *type, json_object *value, const char *help, const char *choices);
 /// A setting's present value, of the addon or, if it hooks `configure`, of the core. `weir_fail` in `configure` refuses new ones,
 /// which are in the event's `options`.
 json_object *weir_setting(weir_addon *addon, const char *name);

@@ -84,9 +84,10 @@ public final class Addon {
     }
 
     /** Declares a setting. A handler of {@code configure} that throws refuses new values, which are in its event's {@code options}. */
-    public Addon option(String name, String type, Object value, String help) {
+    public Addon option(String name, String type, Object value, String help, String... choices) {
         Map<String, Object> entry = Json.of("name", name, "type", type, "help", help);
         if (value != null) entry.put("default", value);
+        if (choices.length > 0) entry.put("choices", List.of(choices));
         ask("options", entry);
         settings.put(name, value); // until `configure` says what it is
         return this;
