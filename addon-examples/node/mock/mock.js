@@ -5,7 +5,7 @@
 //      curl -x localhost:8080 http://pets.example/v1/pets/7
 const fs = require("node:fs");
 const path = require("node:path");
-const { Addon, WeirError, headers, respond } = require("../sdk");
+const { Addon, WeirError, bytesOf, headers, respond } = require("../sdk");
 
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 let spec = {};
@@ -44,6 +44,7 @@ function made(schema, depth = 0) {
   return { integer: 0, number: 0, boolean: true, string: format === "date-time" ? "2000-01-01T00:00:00Z" : "string" }[kind] ?? null;
 }
 
+const text = (value) => bytesOf(value).toString("latin1"); // Octets that are no UTF-8 come as Base64.
 const problem = (status, detail, more = []) =>
   respond(status, [["content-type", "application/problem+json"], ...more], JSON.stringify({ status, detail }));
 
@@ -71,17 +72,18 @@ addon.on("configure", ({ params }) => {
 });
 
 addon.on("request", { fields: ["flow.request.method", "flow.request.host", "flow.request.path", "flow.request.headers"] }, ({ flow: { request } }) => {
-  const [target] = request.path.split("?");
+  const [target] = text(request.path).split("?");
+  const method = text(request.method);
   const here = places.filter(({ hostname }) => hostname === "any" || hostname === request.host);
   if (here.length === 0) return {}; // Not one of the description's servers.
   const bases = here.map(({ pathname }) => pathname.replace(/\/$/, ""));
   const paths = bases.filter((base) => target.startsWith(`${base}/`)).map((base) => target.slice(base.length));
   const route = routes.find(({ pattern }) => paths.some((one) => pattern.test(one)));
   if (!route) return problem(404, `the description has no path ${target}`);
-  const operation = route.operations[request.method.toLowerCase()];
+  const operation = route.operations[method.toLowerCase()];
   const allowed = METHODS.filter((method) => route.operations[method]).map((method) => method.toUpperCase());
-  if (!operation) return problem(405, `the description has no ${request.method} here`, [["allow", allowed.join(", ")]]);
-  const wishes = headers.getAll(request.headers, "prefer").flatMap((value) => value.split(/[,;]/)).map((wish) => wish.trim().split("="));
+  if (!operation) return problem(405, `the description has no ${method} here`, [["allow", allowed.join(", ")]]);
+  const wishes = headers.getAll(request.headers, "prefer").flatMap((value) => text(value).split(/[,;]/)).map((wish) => wish.trim().split("="));
   return answer(operation, Object.fromEntries(wishes));
 });
 

@@ -59,15 +59,15 @@ class Event {
     this.#controller?.abort();
   }
 
-  // The number of the stream that opens behind the answer; where it must be asked for, the result does so.
-  _opened(result) {
+  // The number of the stream that opens behind an answer with that result.
+  _offer(result) {
     const part = this.name.startsWith("request") ? "request" : "response";
     const content = this.flow?.[part]?.content;
     if (content?.stream === undefined) return undefined;
     const own = result.flow?.[part]?.content;
-    if (own === null || typeof own === "string" || own?.b64 !== undefined || result.kill) return undefined;
-    if (content.preview !== undefined) result.more = "stream";
-    return content.stream;
+    const isReplaced = own === null || typeof own === "string" || own?.b64 !== undefined;
+    const isAnswered = part === "request" && Boolean(result.flow?.response); // It goes to nobody.
+    return isReplaced || isAnswered || result.kill || result.more === "whole" ? undefined : content.stream;
   }
 }
 
@@ -202,8 +202,8 @@ class Addon {
     for (const part of [result?.flow?.request, result?.flow?.response]) {
       if (part?.content instanceof Uint8Array) part.content = valueOfBytes(part.content);
     }
-    const number = event._transform && event._opened(result);
-    const line = this.#line({ id: event.id, result });
+    const number = event._transform && event._offer(result);
+    const line = this.#line({ id: event.id, result: number === undefined ? result : { more: "stream", ...result } });
     if (!this.#open.delete(event.id)) return;
     if (number !== undefined) this.#carry(number, event._transform);
     this.#send(line);

@@ -1,44 +1,48 @@
 #!/usr/bin/env python3
-"""Holds requests with `x-hold` for a second; then they go on with `x-held: python`, with `x-hold: kill` are killed, with `twice` sent again."""
-import json
-import os
-import socket
-import threading
+"""Holds requests with `x-hold` for a second; then they go on with `x-held: python`, with `x-hold: kill` are killed, with `twice` sent again.
+
+Run: weir --addon addon-examples/python/hold/hold.py
+"""
+import asyncio
+import sys
 import time
+from pathlib import Path
 
-link = socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"])).makefile("rwb")
-lock = threading.Lock()  # two threads write
-hello = {"hooks": [{"name": "request", "filter": "~hq x-hold"}], "permissions": ["flow.list", "flow.set", "flow.resume", "flow.kill", "flow.replay"]}
-fields = ["intercepted", "is_replay", "timestamp_created", "request.headers", "response.status_code"]
-answers = {"initialize": hello, "request": {"flow": {"intercepted": True}}}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sdk"))
+import weir
 
-
-def send(**message):
-    with lock:
-        link.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        link.flush()
+FIELDS = ["intercepted", "is_replay", "timestamp_created", "request.headers", "response.status_code"]
+addon = weir.Addon("hold", permissions=["flow.list", "flow.set", "flow.resume", "flow.kill", "flow.replay"])
 
 
-def watch():
-    while not time.sleep(0.2):
-        send(id="list", method="flow.list", params={"filter": "~hq x-hold", "fields": fields})
+@addon.on("request", filter="~hq x-hold")
+async def request(event):
+    return {"flow": {"intercepted": True}}
 
 
-def decide(flow):
-    headers = flow["request"]["headers"]
-    if ["x-hold", "kill"] in headers:
-        return send(id="kill", method="flow.kill", params={"id": flow["id"]})
-    send(id="set", method="flow.set", params={"id": flow["id"], "flow": {"request": {"headers": headers + [["x-held", "python"]]}}})
-    send(id="resume", method="flow.resume", params={"id": flow["id"]})
+@addon.on("initialized")
+async def watch(event):
+    """Looks at what is held, not at what it remembers of it: another process may have held it."""
+    while True:
+        for flow in (await addon.acall("flow.list", filter="~hq x-hold", fields=FIELDS))["flows"]:
+            try:
+                await decide(flow)
+            except weir.Error as error:
+                if error.kind not in ("no_flow", "conflict"):  # It has gone, or on, since.
+                    raise
+        await asyncio.sleep(0.2)
 
 
-for message in map(json.loads, link):
-    if message.get("method") == "initialized":
-        threading.Thread(target=watch, daemon=True).start()
-    elif "method" in message and "id" in message:
-        send(id=message["id"], result=answers.get(message["method"], {}))
-    for flow in message.get("result", {}).get("flows", []):
-        if flow["intercepted"] and flow["timestamp_created"] < time.time() - 1:
-            decide(flow)
-        elif flow["response"] and not flow["is_replay"] and ["x-hold", "twice"] in flow["request"]["headers"]:
-            send(id="replay", method="flow.replay", params={"id": flow["id"]})
+async def decide(flow):
+    headers, number = flow["request"]["headers"], {"id": flow["id"]}
+    word = weir.headers.get(headers, "x-hold")
+    if flow["intercepted"] and flow["timestamp_created"] < time.time() - 1:
+        if word == "kill":
+            return await addon.acall("flow.kill", **number)
+        await addon.acall("flow.set", **number, flow={"request": {"headers": [*headers, ["x-held", "python"]]}})
+        await addon.acall("flow.resume", **number)
+    elif flow["response"] and not flow["is_replay"] and word == "twice":
+        await addon.acall("flow.replay", **number)
+
+
+addon.run()

@@ -7,6 +7,7 @@ then: sqlite3 /var/tmp/flows.db "SELECT host, count(*), avg(seconds) FROM flows 
 import json
 import sqlite3
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS flows (
 FIELDS = ["client_conn.peername", "error", "request", "response", "timestamp_created"]
 
 addon = weir.Addon("sqlite", "1.0")
-addon.option("sqlite_file", "str", default="flows.db", help="The database that flows are recorded into.")
+addon.option("sqlite_file", "str", default=str(Path(tempfile.gettempdir(), "flows.db")), help="The database that flows are recorded into.")
 database = None
 
 
@@ -34,6 +35,8 @@ def configure(event):
     if "sqlite_file" not in event.params["updated"]:
         return
     file = event.params["options"]["sqlite_file"]
+    if not Path(file).is_absolute():
+        raise weir.Error(f"sqlite_file: {file!r} does not say in which folder")
     try:
         opened = sqlite3.connect(file)
         opened.execute("PRAGMA journal_mode = WAL")
@@ -42,6 +45,7 @@ def configure(event):
         raise weir.Error(f"sqlite_file: {file}: {failure}") from None
     close()
     database = opened
+    addon.log("info", f"flows are recorded into {file}")
 
 
 @addon.on("response", observe=True, fields=[f"flow.{field}" for field in FIELDS])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import os
 import queue
 import threading
 import traceback
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .descriptors import FROM, Descriptors
-from .errors import Error, Reset
+from .errors import Error
 from .event import Event, Route
 from .link import MAX_LINE, Link
 from .runners import Runners
@@ -43,7 +42,8 @@ class Addon:
         self.options: dict[str, Any] = {}
         self.core: dict[str, Any] = {}
         self.granted: dict[str, Any] = {}
-        self._wants_descriptors, self._descriptors = descriptors, None
+        self._wants_descriptors = descriptors
+        self._descriptors: Descriptors | None = None
         self._hooks: list[dict[str, Any]] = []
         self._routes: dict[str, Route] = {}
         self._commands: dict[str, Route] = {}
@@ -94,6 +94,7 @@ class Addon:
         """Asks the core and waits for the result; `Error` if it refuses. From a function or a thread."""
         if self._runners.is_loop():
             raise RuntimeError("call would stop all coroutines: await acall")
+        self._runners.hand_over()
         answer: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._ask(method, params, answer.put)
         return _result(answer.get())
@@ -104,7 +105,7 @@ class Addon:
 
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[dict[str, Any]] = loop.create_future()
-        self._ask(method, params, functools.partial(loop.call_soon_threadsafe, _settle, answer))
+        self._ask(method, params, lambda message: loop.call_soon_threadsafe(_settle, answer, message))
         return _result(await answer)
 
     def notify(self, method: str, is_wanted: bool = True, **params: Any) -> None:
@@ -123,14 +124,18 @@ class Addon:
         line = self._line({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         self._calls[number] = arrived
         self._link.send(line)
-        if self._is_over and self._calls.pop(number, None):
+        if self._is_over and number in self._calls:
             arrived(GONE)
 
     def _line(self, message: dict[str, Any]) -> bytes:
         line = encode(message).encode() + b"\n"
-        if len(line) > self._longest:
-            raise Error(f"the line has {len(line)} bytes, and the core takes {self._longest}", -32006, "too_large")
+        self._check(line)
         return line
+
+    def _check(self, line: bytes) -> None:
+        """The core would end the connection over a line that is too long."""
+        if len(line) > self._longest + 1:
+            raise Error(f"the line has {len(line) - 1} bytes, and the core takes {self._longest}", -32006, "too_large")
 
     # What it hears
 
@@ -148,24 +153,24 @@ class Addon:
         self._runners.serve(any(route.is_async for route in routes), has_turns)
 
     def _hear(self, line: bytes) -> None:
-        message = json.loads(line)
+        message: dict[str, Any] = json.loads(line)
         method, number, params = message.get("method"), message.get("id"), message.get("params") or {}
         if method is None:
-            if arrived := self._calls.pop(number, None):
-                arrived(message)
+            if number in self._calls:
+                self._calls.pop(number)(message)
             return
         if method == "initialized":
             self.granted = params
-        route = self._commands.get(params.get("name")) if method == "command" else self._routes.get(method)
+        route = self._commands.get(params.get("name", "")) if method == "command" else self._routes.get(method)
         if route:
             if method == "shutdown":
                 del self._routes[method]  # Once, whether it is said or the connection just ends.
             self._begin(Event(self, method, number, params, route))
         elif method.startswith("stream."):
-            if stream := self._streams.get(params.get("s")):
+            if stream := self._streams.get(params.get("s", 0)):
                 stream._hear(method[7:], params)
         elif method == "cancel":
-            if event := self._open.pop(params.get("id"), None):
+            if event := self._open.pop(params.get("id", 0), None):
                 event._cancel()
         elif method == "initialize":
             self._link.send(self._line({"jsonrpc": "2.0", "id": number, "result": self._hello(params)}))
@@ -219,76 +224,65 @@ class Addon:
     def _run(self, event: Event) -> None:
         if not event.is_cancelled:
             try:
-                self._done(event, event._streams_by_itself() if event._route.is_generator else event._route.handler(event))
+                self._done(event, event._streamed() if event._route.is_generator else event._route.handler(event))
             except Exception as failure:
                 self._failed(event, failure)
 
     async def _run_async(self, event: Event) -> None:
         try:
-            self._done(event, event._streams_by_itself() if event._route.is_generator else await event._route.handler(event))
+            self._done(event, event._streamed() if event._route.is_generator else await event._route.handler(event))
         except Exception as failure:
             self._failed(event, failure)
 
     def _done(self, event: Event, result: Any) -> None:
         if event.name == "configure":
             self.options = dict(event.params["options"])
-        number = event.id
-        if number is None:
+        if event.id is None:
             return
         if result is None and event.name != "command":
             result = {}
-        offered = event._opened(result) if event._transform else None
-        if offered is not None:
-            stream = (AsyncBody if event._route.is_async else Body)(self, offered, self.core["limits"]["stream_credit"])
-            self._streams[offered] = stream
-        if self._descriptors and (large := _large(result)):
-            with self._link.lock:
-                if self._open.pop(number, None):
-                    for part, data in large:
-                        part["content"] = self._descriptors.give(data)
-                    self._link.send_locked(_answer(number, result))
-        else:
-            line = _answer(number, result)
-            if len(line) > self._longest:
-                raise Error(f"the answer has {len(line)} bytes, and the core takes {self._longest}", -32006, "too_large")
-            if self._open.pop(number, None):
-                self._link.send(line)
-        if offered is not None:
-            if event._route.is_async:
-                self._runners.spawn(self._carry_async(stream, event._transform))
-            else:
-                threading.Thread(target=self._carry, args=(stream, event._transform), daemon=True).start()
+        stream = None
+        if event._transform and (number := event._offer(result)) is not None:
+            stream = (AsyncBody if event._route.is_async else Body)(self, number, self.core["limits"]["stream_credit"])
+            result = {"more": "stream", **result}
+        with self._link.lock:
+            line = _answer(event.id, self._with_files(result, self._descriptors) if self._descriptors else result)
+            self._check(line)
+            if self._open.pop(event.id, None) is None:
+                return
+            if stream:
+                self._streams[stream._number] = stream
+            self._link.send_locked(line)
+        if isinstance(stream, Body):
+            threading.Thread(target=self._carry, args=(stream, event._transform), daemon=True).start()
+        elif stream:
+            self._runners.spawn(self._carry_async(stream, event._transform))
+
+    @staticmethod
+    def _with_files(result: Any, descriptors: Descriptors) -> Any:
+        """The result with large bodies as memory files, which are sent; its line must be next."""
+        flow = dict(result.get("flow") or {}) if isinstance(result, dict) else {}
+        for part in ("request", "response"):
+            message = flow.get(part)
+            if isinstance(message, dict) and isinstance(data := message.get("content"), BytesLike) and len(data) >= FROM:
+                flow[part] = {**message, "content": descriptors.give(data)}
+        return {**result, "flow": flow} if flow else result
 
     def _failed(self, event: Event, failure: Exception) -> None:
         if not isinstance(failure, Error):
             traceback.print_exception(failure)
             failure = Error(f"{type(failure).__name__}: {failure}")
-        if event.id is not None and self._open.pop(event.id, None):
-            self._link.send(_refusal(event.id, failure))
+        with self._link.lock:
+            if event.id is not None and self._open.pop(event.id, None) is not None:
+                self._link.send_locked(_refusal(event.id, failure))
 
-    def _carry(self, stream: Body, transform: Callable[[Body], Iterable[Any]]) -> None:
-        try:
-            for piece in transform(stream):
-                stream._write(piece)
-            stream._end()
-        except Reset:
-            pass
-        except Exception as failure:
-            traceback.print_exc()
-            stream._fail(f"{type(failure).__name__}: {failure}")
-        finally:
-            self._streams.pop(stream._number, None)
+    def _carry(self, stream: Body, transform: Callable[[Body], Any]) -> None:
+        stream._carry(transform)
+        self._streams.pop(stream._number, None)
 
-    async def _carry_async(self, stream: AsyncBody, transform: Callable[[AsyncBody], AsyncIterable[Any]]) -> None:
+    async def _carry_async(self, stream: AsyncBody, transform: Callable[[AsyncBody], Any]) -> None:
         try:
-            async for piece in transform(stream):
-                await stream._write(piece)
-            stream._end()
-        except Reset:
-            pass
-        except Exception as failure:
-            traceback.print_exc()
-            stream._fail(f"{type(failure).__name__}: {failure}")
+            await stream._carry(transform)
         finally:
             self._streams.pop(stream._number, None)
 
@@ -316,10 +310,3 @@ def _result(message: dict[str, Any]) -> Any:
 def _settle(answer: asyncio.Future[dict[str, Any]], message: dict[str, Any]) -> None:
     if not answer.done():
         answer.set_result(message)
-
-
-def _large(result: Any) -> list[tuple[dict[str, Any], Any]]:
-    """The parts of a result whose content goes as a memory file, and that content."""
-    flow = result.get("flow") if isinstance(result, dict) else None
-    parts = [part for part in (flow.get("request"), flow.get("response")) if isinstance(part, dict)] if flow else []
-    return [(part, part["content"]) for part in parts if isinstance(part.get("content"), BytesLike) and len(part["content"]) >= FROM]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .descriptors import Descriptors
@@ -37,18 +37,19 @@ class Event:
     def __init__(self, addon: Addon, name: str, number: int | None, params: dict[str, Any], route: Route):
         self.addon, self.name, self.id, self.params, self._route = addon, name, number, params, route
         self.is_cancelled = False
-        self._transform: Callable[[Any], Any] | None = None
+        self._transform: Any = None
         self._task: Any = None
         self._bodies: dict[int, Any] | None = None
 
     @property
-    def flow(self) -> dict[str, Any]:
+    def flow(self) -> Any:
+        """The flow's state, as the protocol's hooks.md lists it."""
         return self.params["flow"]
 
     @property
     def attempt(self) -> int:
         """2 if a worker died over this event before."""
-        return self.params.get("attempt", 1)
+        return int(self.params.get("attempt", 1))
 
     def extend(self, ms: int) -> None:
         """Asks for so many milliseconds from now; before the deadline is over."""
@@ -60,35 +61,16 @@ class Event:
         self._transform = transform
 
     def body(self, part: str = "response") -> Any:
-        """The octets of the whole body (`bytes`, or a mapping of a large one); by calls where it came by reference."""
-        reading = self._reading(self.flow[part]["content"])
-        try:
-            params = next(reading)
-            while True:
-                params = reading.send(self.addon.call("body.read", **params))
-        except StopIteration as done:
-            return done.value
-
-    async def abody(self, part: str = "response") -> Any:
-        """As `body`, in a coroutine."""
-        reading = self._reading(self.flow[part]["content"])
-        try:
-            params = next(reading)
-            while True:
-                params = reading.send(await self.addon.acall("body.read", **params))
-        except StopIteration as done:
-            return done.value
-
-    def _reading(self, content: Any) -> Generator[dict[str, int], Any, Any]:
-        if isinstance(content, dict) and "ref" in content:
-            body = bytearray()
-            while len(body) < content["size"]:
-                answer = yield {"ref": content["ref"], "offset": len(body), "length": PIECE}
-                body += bytes_of(answer["data"])
-            return bytes(body)
+        """The octets of the whole body (`bytes`, or a mapping of a large one). By calls where it came by reference: in a coroutine, with `asyncio.to_thread`."""
+        content = self.flow[part]["content"]
         if self._bodies and isinstance(content, dict) and "fd" in content:
             return self._bodies[content["fd"]]
-        return bytes_of(content)
+        if not (isinstance(content, dict) and "ref" in content):
+            return bytes_of(content)
+        body = bytearray()
+        while len(body) < content["size"]:
+            body += bytes_of(self.addon.call("body.read", ref=content["ref"], offset=len(body), length=PIECE)["data"])
+        return bytes(body)
 
     def _take(self, descriptors: Descriptors) -> None:
         flow = self.params.get("flow") or {}
@@ -102,19 +84,19 @@ class Event:
         if self._task:
             self._task.cancel()
 
-    def _streams_by_itself(self) -> None:
+    def _streamed(self) -> dict[str, Any]:
+        """The answer of a handler that is a generator."""
         self._transform = lambda body: self._route.handler(self, body)
+        return {}
 
-    def _opened(self, result: dict[str, Any]) -> int | None:
-        """The number of the stream that opens behind the answer; where it must be asked for, the result does so."""
+    def _offer(self, result: dict[str, Any]) -> int | None:
+        """The number of the stream that opens behind an answer with that result."""
         part = "request" if self.name.startswith("request") else "response"
         content = (self.flow.get(part) or {}).get("content")
-        if not (isinstance(content, dict) and "stream" in content):
+        if not (isinstance(content, dict) and "stream" in content) or result.get("kill") or result.get("more") == "whole":
             return None
         changed = result.get("flow") or {}
+        if part == "request" and changed.get("response"):
+            return None  # It goes to nobody.
         own = (changed.get(part) or {}).get("content", content)
-        if not isinstance(own, dict) or "b64" in own or (part == "request" and changed.get("response")):
-            return None
-        if "preview" in content:
-            result["more"] = "stream"
-        return content["stream"]
+        return int(content["stream"]) if isinstance(own, dict) and "b64" not in own else None

@@ -6,7 +6,10 @@ Credit is given back as pieces are asked for; what is sent waits for the core's.
 from __future__ import annotations
 
 import collections
+import contextlib
 import threading
+import traceback
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .errors import Reset
@@ -90,11 +93,17 @@ class _Stream:
             data = data[len(piece) :]
         return data
 
-    def _end(self) -> None:
-        self._say("end", **({} if self._said is UNSAID else {"trailers": self._said}))
-
-    def _fail(self, message: str) -> None:
-        self._say("end", status="error", message=message)
+    @contextlib.contextmanager
+    def _carrying(self) -> Iterator[None]:
+        """Ends the stream as what is within ends."""
+        try:
+            yield
+            self._say("end", **({} if self._said is UNSAID else {"trailers": self._said}))
+        except Reset:
+            pass
+        except Exception as failure:
+            traceback.print_exc()
+            self._say("end", status="error", message=f"{type(failure).__name__}: {failure}")
 
 
 class Body(_Stream):
@@ -118,11 +127,13 @@ class Body(_Stream):
                 self._changed.wait()
             return piece
 
-    def _write(self, data: Any) -> None:
-        rest = memoryview(bytes_of(data))
-        with self._changed:
-            while rest := self._send(rest):
-                self._changed.wait()
+    def _carry(self, transform: Callable[[Body], Iterable[Any]]) -> None:
+        with self._carrying():
+            for piece in transform(self):
+                rest = memoryview(bytes_of(piece))
+                with self._changed:
+                    while rest := self._send(rest):
+                        self._changed.wait()
 
 
 class AsyncBody(_Stream):
@@ -149,10 +160,13 @@ class AsyncBody(_Stream):
         except StopIteration:
             raise StopAsyncIteration from None
 
-    async def _write(self, data: Any) -> None:
-        rest = memoryview(bytes_of(data))
-        while rest := self._send(rest):
-            await self._wait()
+    async def _carry(self, transform: Callable[[AsyncBody], AsyncGenerator[Any, None]]) -> None:
+        with self._carrying():
+            async with contextlib.aclosing(transform(self)) as pieces:
+                async for piece in pieces:
+                    rest = memoryview(bytes_of(piece))
+                    while rest := self._send(rest):
+                        await self._wait()
 
     async def _wait(self) -> None:
         self._changed.clear()

@@ -2,9 +2,10 @@
 
 import base64
 import json
+import mmap
 from typing import Any
 
-BytesLike = bytes | bytearray | memoryview
+BytesLike = bytes | bytearray | memoryview | mmap.mmap
 
 
 def bytes_of(value: Any) -> bytes:
