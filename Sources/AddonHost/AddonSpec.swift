@@ -33,7 +33,8 @@ package struct AddonSpec: Sendable, Equatable {
             guard path.utf8.count < 108 else { throw AddonFailure("addon '\(text)': a socket's path has at most 107 bytes") }
             return AddonSpec(name: stem(path), form: .connect(path: path))
         }
-        return AddonSpec(name: stem(text), form: .spawn(try command(of: text), isStdio: false), file: text)
+        return AddonSpec(
+            name: stem(text), form: .spawn(try command(of: text), isStdio: filters.contains(suffix(text))), file: text)
     }
 
     /// What `addons.NAME.run` says of an addon; nil if it is one of the `known` ones.
@@ -66,13 +67,19 @@ package struct AddonSpec: Sendable, Equatable {
         }
         guard let program = words.first else { throw AddonFailure("addon '\(text)': the command is missing") }
         // Of `python3 script.py` the script is what people know it by.
-        let script = words.dropFirst().first { interpreters[suffix($0)] != nil || suffix($0) == "jq" }
+        let script = words.dropFirst().first { interpreters[suffix($0)] != nil }
         let file = script ?? (program.contains("/") ? program : nil)
         return AddonSpec(name: stem(script ?? program), form: .spawn(words, isStdio: isStdio), file: file)
     }
 
     /// Interpreters of files that are not executable themselves, by suffix.
-    private static let interpreters = ["py": "python3", "js": "node", "mjs": "node", "rb": "ruby", "sh": "bash"]
+    private static let interpreters = [
+        "py": ["python3"], "js": ["node"], "mjs": ["node"], "rb": ["ruby"], "sh": ["bash"], "php": ["php"], "pl": ["perl"],
+        "lua": ["lua"], "jq": ["jq", "-c", "--unbuffered", "-f"],
+    ]
+
+    /// Suffixes of languages that cannot take a descriptor by its number, and so talk over standard input and output.
+    private static let filters: Set = ["lua", "jq"]
 
     private static func command(of path: String) throws(AddonFailure) -> [String] {
         var status = stat()
@@ -83,10 +90,7 @@ package struct AddonSpec: Sendable, Equatable {
         let direct = path.contains("/") ? path : "./" + path
         let isExecutable = access(path, X_OK) == 0
         if isExecutable, startsLikeProgram(path) { return [direct] }
-        if let interpreter = interpreters[suffix(path)] { return [interpreter, direct] }
-        if suffix(path) == "jq" {
-            throw AddonFailure("addon '\(path)': a jq program talks over stdio; write 'stdio:jq -c --unbuffered -f \(path)'")
-        }
+        if let interpreter = interpreters[suffix(path)] { return interpreter + [direct] }
         throw AddonFailure(
             isExecutable
                 ? "addon '\(path)': it starts with neither #! nor a program's header"

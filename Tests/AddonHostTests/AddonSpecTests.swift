@@ -1,8 +1,26 @@
+import Glibc
 import Testing
 
 @testable import AddonHost
 
 struct AddonSpecTests {
+    /// A file of that suffix in a folder of its own.
+    private func made(_ name: String, _ text: String, mode: mode_t) throws -> String {
+        var folder = Array("/tmp/weir-spec-XXXXXX".utf8CString)
+        try #require(mkdtemp(&folder) != nil)
+        let path = String(decoding: folder.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) + "/" + name
+        let file = try #require(fopen(path, "w"))
+        fputs(text, file)
+        fclose(file)
+        chmod(path, mode)
+        return path
+    }
+
+    private func remove(_ path: String) {
+        unlink(path)
+        rmdir(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+    }
+
     @Test(
         "a command is cut as a shell cuts it",
         arguments: [
@@ -39,5 +57,27 @@ struct AddonSpecTests {
     func forms(text: String, name: String, form: AddonSpec.Form) throws {
         let spec = try AddonSpec.parse(text)
         #expect(spec.name == name && spec.form == form)
+    }
+
+    @Test(
+        "a file that is not executable is run by what its suffix names, over stdio where the language takes no descriptor",
+        arguments: [
+            ("py", ["python3"], false), ("mjs", ["node"], false), ("rb", ["ruby"], false), ("sh", ["bash"], false),
+            ("PHP", ["php"], false),
+            ("pl", ["perl"], false), ("lua", ["lua"], true), ("jq", ["jq", "-c", "--unbuffered", "-f"], true),
+        ])
+    func suffixes(suffix: String, interpreter: [String], isStdio: Bool) throws {
+        let path = try made("tag.\(suffix)", "# an addon", mode: 0o644)
+        defer { remove(path) }
+        let spec = try AddonSpec.parse(path)
+        #expect(spec.name == "tag" && spec.file == path)
+        #expect(spec.form == .spawn(interpreter + [path], isStdio: isStdio))
+    }
+
+    @Test("an executable one is run by its first line", arguments: [("py", false), ("jq", true)])
+    func executable(suffix: String, isStdio: Bool) throws {
+        let path = try made("own.\(suffix)", "#!/usr/bin/env -S any thing", mode: 0o755)
+        defer { remove(path) }
+        #expect(try AddonSpec.parse(path).form == .spawn([path], isStdio: isStdio))
     }
 }

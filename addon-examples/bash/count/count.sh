@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Counts flows: adds `x-addon-bash: N` to the N-th response. Needs jq. Run: weir --addon addon-examples/bash/count/count.sh
 link=$WEIR_ADDON_FD
+hello='{"protocol":1,"name":"count-bash","version":"1","hooks":[{"name":"response","fields":["flow.response.headers"]}]}'
 count=0
 
-# For one message: its method on a line, then the answer on a line, empty for a notification.
-program='.method, (if .id == null then ""
-  elif .method == "initialize" then {protocol: 1, name: "count-bash", version: "1", hooks: ["response"]}
-  elif .method == "response" then
-    {flow: {response: {headers: (.params.flow.response.headers + [["x-addon-bash", $count]])}}}
-  else {} end | if . == "" then . else {jsonrpc: "2.0", id: $id, result: .} end)'
+# Of each request three lines: its id, its method, and the list of headers without its end, to which one is added. jq runs once for all.
+program='select(.method and .id) | .id, .method,
+  (.params.flow.response.headers // [] | if . == [] then "[" else tojson[:-1] + "," end)'
 
-while IFS= read -r line <&"$link"; do
-  { IFS= read -r method && IFS= read -r answer; } < <(
-    jq -rc --arg count $((count + 1)) ". as {id: \$id} | $program" <<<"$line"
-  )
-  if [[ $method == response ]]; then count=$((count + 1)); fi
-  if [[ $answer ]]; then printf '%s\n' "$answer" >&"$link"; fi
-done
+while read -r id && read -r method && read -r headers; do
+  result={} # ping, shutdown
+  if [[ $method == initialize ]]; then
+    result=$hello
+  elif [[ $method == response ]]; then
+    count=$((count + 1))
+    result="{\"flow\":{\"response\":{\"headers\":${headers}[\"x-addon-bash\",\"$count\"]]}}}"
+  fi
+  printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$result" >&"$link"
+done < <(jq -rc --unbuffered "$program" <&"$link")

@@ -1,6 +1,5 @@
-# Counts flows: adds `x-addon-jq: N` to the N-th response.
-# Run: weir --addon 'stdio:jq -cn --unbuffered -f addon-examples/jq/count/count.jq'
-foreach inputs as $message (
+# Counts flows: adds `x-addon-jq: N` to the N-th response. Run: weir --addon addon-examples/jq/count/count.jq
+foreach (., inputs) as $message (
   0;
   if $message.method == "response" then . + 1 else . end;
   . as $count | $message
