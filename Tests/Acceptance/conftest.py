@@ -179,10 +179,10 @@ def serving():
 def through(weir, authority):
     """`through(route, authority of the server, …)` starts a proxy for that way to it, see `Route`."""
 
-    def start(name: str, server: str, *arguments: str, addons=()) -> Route:
+    def start(name: str, server: str, *arguments: str, addons=(), **options) -> Route:
         modes = [f"reverse:http{'s' * name.endswith('tls')}://{server}"] if name.startswith("reverse") else ["regular"]
         trust = ("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
-        return Route(name, weir(*trust, *arguments, addons=addons, modes=modes), server)
+        return Route(name, weir(*trust, *arguments, addons=addons, modes=modes, **options), server)
 
     return start
 

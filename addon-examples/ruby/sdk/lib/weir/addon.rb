@@ -22,11 +22,8 @@ module Weir
     # Asks for an event; the members are those of the protocol's section 5. The block is given an Event. A Hash that it returns is the result; anything else changes nothing.
     def on(hook, filter: nil, content: nil, decode: nil, fields: nil, observe: nil, timeout_ms: nil, on_failure: nil, idempotent: nil, order: nil, &handler)
       name = hook.to_s
-      raise ArgumentError, "#{name} has no block" unless handler
-      raise ArgumentError, "#{name} has a handler already" if @handlers.key?(name)
-      if fields && (content.is_a?(Hash) || content&.to_sym == :stream)
-        fields |= ["flow.#{name.start_with?('request') ? 'request' : 'response'}.content"]
-      end
+      raise ArgumentError, "#{name} has no block, or two" if !handler || @handlers.key?(name)
+      fields |= ["flow.#{Event.part(name)}.content"] if fields && (content.is_a?(Hash) || content&.to_sym == :stream)
       @hooks << { name:, filter:, content:, decode:, fields:, observe:, timeout_ms:, on_failure:, idempotent:, order: }.compact
       @handlers[name] = handler
       self
@@ -88,9 +85,8 @@ module Weir
     def run
       @link = Link.open
       work(@urgent)
-      while (message = @link.read)
-        receive(message)
-      end
+      message = nil
+      receive(message) while (message = @link.read)
     rescue JSON::ParserError, IOError => failure
       abort "#{@name}: bad line from the core: #{failure.message}"
     ensure
@@ -99,9 +95,7 @@ module Weir
 
     def close_stream(number) = @state.synchronize { @streams.delete(number) }
 
-    def report(failure, place)
-      warn "#{@name}: #{place}: #{failure.full_message(highlight: false)}"
-    end
+    def report(failure, place) = warn("#{@name}: #{place}: #{failure.full_message(highlight: false)}")
 
     private
 
@@ -113,7 +107,7 @@ module Weir
       when /\Astream\./ then receive_stream(method, params)
       when "cancel" then @state.synchronize { @open[params["id"]] }&.cancel
       when "initialize" then greet(id, params)
-      when "initialized" then granted_are(params)
+      when "initialized" then @granted = params
       when "drain" then @draining = true
       when "shutdown" then @urgent << -> { clean_up(id) }
       when "ping" then @urgent << -> { @link.write(id:, result: {}) }
@@ -135,12 +129,6 @@ module Weir
       result = { protocol: 1, name: @name, version: @version, hooks: @hooks, limits: { max_line: Link::MAX_LINE } }
       result.update(permissions: @permissions, options: @declared, commands: @commands.values.map(&:first))
       @urgent << -> { @link.write(id:, result: result.compact) }
-    end
-
-    def granted_are(params)
-      @granted = params
-      refused = params["refused"] || []
-      warn "#{@name}: refused: #{refused.join(', ')}" unless refused.empty?
     end
 
     # Events
@@ -184,8 +172,7 @@ module Weir
     end
 
     def command_result(event)
-      _, handler = @commands[event.params["name"]]
-      raise ArgumentError, "no command #{event.params['name']}" unless handler
+      _, handler = @commands.fetch(event.params["name"])
       handler.call(event.params["args"], event)
     end
 
@@ -202,10 +189,7 @@ module Weir
     # Observers that do not keep up lose events, as the core's queue for them would.
     def observe(method, params)
       handler = @handlers[method] or return
-      if @jobs.size >= 1000
-        warn "#{@name}: the handlers do not keep up, events are lost" unless @loses
-        return @loses = true
-      end
+      return if @jobs.size >= 1000
       @jobs << lambda do
         handler.call(Event.new(self, method, nil, params))
       rescue *FAILURES => failure
@@ -243,9 +227,7 @@ module Weir
     def work(jobs)
       Thread.new do
         Thread.handle_interrupt(Cancelled => :never) do
-          while (job = jobs.pop)
-            job.call
-          end
+          jobs.pop.call while true
         end
       end.abort_on_exception = true
     end

@@ -22,12 +22,14 @@ module Weir
     def extend_deadline(milliseconds) = @addon.notify("event.extend", id: @id, ms: milliseconds)
 
     # The message that the event is about: the request until there is a response. Nil where there is none.
-    def message = flow && flow[@name.start_with?("request") ? "request" : "response"]
+    def message = flow && flow[Event.part(@name)]
+
+    def self.part(hook) = hook.start_with?("request") ? "request" : "response"
 
     # The body as octets, read part by part where it was too long for the line (permission `body.read`); nil where there is none, or it is not here.
     def body
       content = message&.fetch("content", nil)
-      return Weir.bytes_of(content) unless content.is_a?(Hash) && !content.key?("b64")
+      return Weir.bytes_of(content) if !content.is_a?(Hash) || content.key?("b64")
       return Weir.bytes_of(content["preview"]) unless content.key?("ref")
       whole = "".b
       until whole.bytesize >= content["size"]
@@ -44,12 +46,9 @@ module Weir
       nil
     end
 
-    def stream_number
-      content = message&.fetch("content", nil)
-      content["stream"] if content.is_a?(Hash)
-    end
+    def stream_number = shown("stream")
 
-    def preview? = message&.fetch("content", nil).then { |content| content.is_a?(Hash) && content.key?("preview") }
+    def preview? = !shown("preview").nil?
 
     # Runs a handler, which `cancel` may interrupt where it waits. Raises Cancelled if that has happened.
     def run(&handler)
@@ -70,6 +69,12 @@ module Weir
     end
 
     private
+
+    # A member of the content where that stands for more than is here.
+    def shown(member)
+      content = message&.fetch("content", nil)
+      content[member] if content.is_a?(Hash)
+    end
 
     # An interruption that came too late is not the next event's.
     def settle
