@@ -150,9 +150,10 @@ def test_a_command_that_does_not_end_lets_nothing_through(weir, origin, tmp_path
     assert [request.target for request in server.received] == [b"/ends"]
 
 
-def test_without_a_command_it_does_not_start():
-    run = run_to_end("-p", "0", "--addon", AUTH)
-    assert run.returncode == 1 and "auth_command is empty" in run.stderr
+def test_without_a_command_nobody_passes(weir, origin):
+    proxy, server = weir(addons=[AUTH], level=None), origin()
+    assert proxy.get(server.url(), "Authorization: Basic bWU6aXQ=").status == 403 and not server.received
+    proxy.wait_log("auth_command is empty: nobody may pass")
 
 
 # php/html

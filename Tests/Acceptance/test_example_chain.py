@@ -18,7 +18,7 @@ def sources(language: str) -> list[Path]:
 
 def example(language: str) -> str:
     """The `--addon` value that the example's own source names in its line "Run: weir --addon …"; built if it must be."""
-    build = EXAMPLES / language / "count" / "build"
+    build = EXAMPLES / language / "build"
     if build.exists():
         subprocess.run([build], check=True, capture_output=True, timeout=60)
     (source,) = sources(language)

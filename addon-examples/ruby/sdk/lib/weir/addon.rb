@@ -16,7 +16,7 @@ module Weir
       @state = Mutex.new
       @open, @calls, @last = {}, {}, 0
       @streams, @unopened, @credit = {}, {}, 262_144
-      @jobs, @running, @urgent = Queue.new, 0, Queue.new
+      @jobs, @running, @urgent = Queue.new, 1, Queue.new
     end
 
     # Asks for an event; the members are those of the protocol's section 5. The block is given an Event. A Hash that it returns is the result; anything else changes nothing.
@@ -84,7 +84,7 @@ module Weir
     # Serves the core until the connection ends.
     def run
       @link = Link.open
-      work(@urgent)
+      (begun(@urgent) && begun(@jobs)) or abort "#{@name}: there is no room for its threads"
       message = nil
       receive(message) while (message = @link.read)
     rescue JSON::ParserError, IOError => failure
@@ -211,25 +211,27 @@ module Weir
     def open_stream(number, block, method)
       return if method == "stream.reset"
       stream = @streams[number] = Stream.new(self, number, @credit)
-      Thread.new { stream.run(block) }.abort_on_exception = true
+      # A thread of its own, which ends with its one job; where there is no room, one of those that handle events.
+      job = Queue.new << -> { stream.run(block) }
+      @jobs << job.pop unless begun(job.close)
       stream
     end
 
     # Threads
 
-    # There are as many threads as there was ever work for at a time.
+    # There are as many threads as there was ever work for at a time, and as a cage allows.
     def more_threads
       return if @running >= @threads || @jobs.num_waiting >= @jobs.size
-      @running += 1
-      work(@jobs)
+      begun(@jobs) && @running += 1
     end
 
-    def work(jobs)
+    # Begins a thread that does these jobs; false if there is no room for it.
+    def begun(jobs)
       Thread.new do
-        Thread.handle_interrupt(Cancelled => :never) do
-          jobs.pop.call while true
-        end
+        Thread.handle_interrupt(Cancelled => :never) { jobs.pop.call until jobs.closed? && jobs.empty? }
       end.abort_on_exception = true
+    rescue ThreadError
+      false
     end
 
     # The end
