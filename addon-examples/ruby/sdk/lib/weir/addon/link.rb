@@ -15,19 +15,16 @@ module Weir
       if (number = env.delete("WEIR_ADDON_FD"))
         socket = UNIXSocket.for_fd(Integer(number, 10))
         socket.close_on_exec = true
-        return new(socket, socket)
+        return new(socket)
       end
-      if (path = env["WEIR_ADDON_SOCKET"])
-        socket = UNIXSocket.new(path)
-        return new(socket, socket)
-      end
+      return new(UNIXSocket.new(env["WEIR_ADDON_SOCKET"])) if env["WEIR_ADDON_SOCKET"]
       link = new($stdin.dup, $stdout.dup)
       $stdin.reopen(File::NULL)
       $stdout.reopen($stderr)
       link
     end
 
-    def initialize(input, output)
+    def initialize(input, output = input)
       @input, @output, @lock = input.binmode, output.binmode, Mutex.new
       @output.sync = true
     end
@@ -47,9 +44,18 @@ module Weir
     # Writes one line in one piece, also where its thread is interrupted. What comes after the end is lost.
     def write(message)
       line = JSON.generate({ jsonrpc: "2.0", **message }) << "\n"
-      Thread.handle_interrupt(Cancelled => :never) { @lock.synchronize { @output.write(line) } }
+      Thread.handle_interrupt(Cancelled => :never) { @lock.synchronize { put(line) } }
     rescue Errno::EPIPE, Errno::ECONNRESET
       nil
+    end
+
+    private
+
+    # Where there is room, which is nearly always, without giving way to other threads.
+    def put(line)
+      sent = @output.write_nonblock(line, exception: false)
+      return if sent == line.bytesize
+      @output.write(sent == :wait_writable ? line : line.byteslice(sent..))
     end
   end
 end
