@@ -98,6 +98,13 @@ def test_the_program_of_the_readme_runs_as_a_file(weir, origin, tmp_path):
         assert weir(addons=[spec], level=None).get(server.url()).one("x-addon") == b"jq"
 
 
+def test_the_program_of_the_protocols_first_words_is_a_complete_addon(weir, origin):
+    text = (ROOT / "Protocol/README.md").read_text()
+    command = text[text.index("    jq -c --unbuffered '") :].split("\n\n")[0].strip()
+    proxy, server = weir(addons=[f"stdio:{command}"], level=None), origin()
+    assert [proxy.get(server.url()).one("x-addon") for _ in range(2)] == [b"jq", b"jq"]
+
+
 # perl/auth
 
 AUTH = str(EXAMPLES / "perl/auth/auth.pl")
