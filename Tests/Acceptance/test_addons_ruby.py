@@ -88,6 +88,15 @@ def test_with_one_thread_events_are_handled_in_their_order(weir, origin, ruby):
     assert reasons == [b"HTTP/1.1 200 one"] * 10, proxy.log
 
 
+def test_a_cage_that_allows_few_threads_only_makes_it_slower(weir, origin, ruby):
+    code = """
+    addon.on("response", content: :stream) { |event| sleep 0.02; event.stream { |stream| stream.each { |piece| stream << piece.upcase } } }
+    """
+    proxy, server, bodies = weir("--set", "addon_processes=12", addons=[ruby(code)], level="untrusted"), origin(answering(ok(b"body"))), []
+    at_once(*[lambda: bodies.append(proxy.get(server.url()).body) for _ in range(60)])
+    assert bodies == [b"BODY"] * 60 and "failed" not in proxy.log, proxy.log
+
+
 def test_octets_survive_in_headers_and_bodies(weir, origin, ruby):
     code = """
     addon.on("response", content: :whole) do |event|
