@@ -1,7 +1,8 @@
+import Glibc
 import NIOCore
 import Schema
 
-/// The calls that govern addons. None is granted by `standard` but to who runs the proxy.
+/// The calls that govern addons and the core. None is granted by `standard` but to who runs the proxy, and what a trusted addon could do as well.
 enum AddonCalls {
     static let table: [CoreCall] = [
         CoreCall(
@@ -25,6 +26,15 @@ enum AddonCalls {
                 return EventLoopFuture.whenAllSucceed(resets, on: worker.loop).map { started in
                     ["started": .int(started.count { $0 })]
                 }
+            }),
+        CoreCall(
+            method: "core.shutdown", params: "none",
+            doc:
+                "Stops the proxy as SIGTERM does: what goes on may end. The answer comes before that. `standard` grants it to trusted addons.",
+            answer: { (_, worker) throws(CallFailure) in
+                worker.host.log.line(.info, worker.name, "has the proxy stopped")
+                kill(getpid(), SIGTERM)
+                return worker.loop.makeSucceededFuture([:])
             }),
     ]
 

@@ -4,6 +4,8 @@ import AddonWire
 struct PermissionRules: Sendable {
     /// Calls that govern the core and other addons, which have to be granted by name, but to who runs the proxy.
     private static let governing = ["addon.", "core."]
+    /// Those of them that a trusted addon, which may send us any signal, is granted all the same.
+    private static let ownMeans = ["core.shutdown"]
     /// What an untrusted addon is granted if nothing else is said.
     private static let harmless = [BodyCalls.read.method, MetricCalls.add.method]
     /// Changes what every addon and the core do, so that it could have shown what is hidden from it.
@@ -13,6 +15,7 @@ struct PermissionRules: Sendable {
     private let grantsStandard: Bool
     private let names: Set<String>
     private let isUntrusted: Bool
+    private let isTrusted: Bool
     private let isOperator: Bool
     private let hasHidden: Bool
 
@@ -28,6 +31,7 @@ struct PermissionRules: Sendable {
         grantsStandard = words.contains("standard")
         names = Set(words)
         isUntrusted = grants.level == .untrusted
+        isTrusted = grants.level == .trusted
         isOperator = grants.isOperator
         self.hasHidden = hasHidden
     }
@@ -38,6 +42,6 @@ struct PermissionRules: Sendable {
         guard grantsStandard else { return false }
         if isUntrusted { return Self.harmless.contains(name) }
         if hasHidden, name == Self.settingOptions { return false }
-        return isOperator || !Self.governing.contains { name.hasPrefix($0) }
+        return isOperator || isTrusted && Self.ownMeans.contains(name) || !Self.governing.contains { name.hasPrefix($0) }
     }
 }
