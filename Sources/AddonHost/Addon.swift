@@ -26,6 +26,11 @@ final class Addon: Sendable {
     let form: Form
     /// What people know it by: its change is noticed.
     let file: String?
+    /// Whether it is one of mitmproxy's, which we run.
+    var isOfMitmproxy: Bool {
+        guard let file, case .spawn(let command, false) = form else { return false }
+        return MitmproxyAddon.isOurs(command, for: file)
+    }
     /// Whether our own user or root runs it, outside of our hands: as one that governs the proxy.
     let isOperator: Bool
     let settings: Settings

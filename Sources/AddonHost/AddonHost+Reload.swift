@@ -80,7 +80,7 @@ extension AddonHost {
         let watched = addons.filter { $0.file != nil && $0.bounds.watches }
         guard !watched.isEmpty else { return }
         let files = NIOLoopBoundBox.makeBoxSendingValue(
-            watched.map { ($0, WatchedFile($0.file ?? "")) }, eventLoop: loops[0])
+            watched.map { ($0, WatchedFile($0.file ?? "", followsImports: $0.isOfMitmproxy)) }, eventLoop: loops[0])
         let task = loops[0].scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in
             for index in files.value.indices where files.value[index].1.hasChanged() {
                 let addon = files.value[index].0

@@ -203,6 +203,8 @@ package final class AddonHost: Sendable {
         let form: Addon.Form =
             switch spec.form {
             case .spawn(let command, let isStdio): .spawn(command, isStdio: isStdio)
+            case .mitmproxy(let path):
+                .spawn(try MitmproxyAddon.command(for: path, options.settings(of: spec.name)), isStdio: false)
             case .connect(let path): .connect(path: path)
             case .attach: .attached
             }

@@ -42,6 +42,13 @@ package struct AddonOptions: OptionTable {
         "addon_permissions", ["standard"],
         "Calls that an addon is granted when it asks for them, such as `flow.kill`; `all` for every one. `standard` is all but those that govern the proxy, for untrusted ones `metrics.add` and `body.read`."
     )
+    package let python = Option<String>(
+        "addon_python", "python3", "The Python that runs an addon of mitmproxy; one of a virtual environment brings its packages."
+    )
+    package let mitmproxy = Option<String>(
+        "addon_mitmproxy", "auto", choices: MitmproxyAddon.Package.allCases.map(\.rawValue),
+        "What such an addon imports as mitmproxy: the package itself, our stand-in for it, or the package where that Python has it."
+    )
     package let workers = Option<Int>(
         "addon_workers", 1, objection: outside(1...64), "Processes of an addon that share its flows.")
     package let clients = Option<Int>(

@@ -6,6 +6,8 @@ package struct AddonSpec: Sendable, Equatable {
     package enum Form: Sendable, Equatable {
         /// The core starts this command with the socket as fd 3, or as fd 0 and 1.
         case spawn([String], isStdio: Bool)
+        /// An addon of mitmproxy, in this file: started as its settings say.
+        case mitmproxy(path: String)
         /// The core connects to a socket on which the worker listens.
         case connect(path: String)
         /// A process of this user attaches itself.
@@ -24,8 +26,13 @@ package struct AddonSpec: Sendable, Equatable {
         self.file = file
     }
 
-    /// Reads a path, `exec:COMMAND`, `stdio:COMMAND` or `unix:PATH`. Looks at the file, and starts nothing.
-    package static func parse(_ text: String) throws(AddonFailure) -> AddonSpec {
+    /// Reads a path, `exec:COMMAND`, `stdio:COMMAND`, `unix:PATH` or `mitmproxy:PATH`. Looks at the file, and starts nothing; by the
+    /// names of `hooks` it knows functions of an addon of mitmproxy.
+    package static func parse(_ text: String, hooks: Set<String> = []) throws(AddonFailure) -> AddonSpec {
+        if let path = text.dropping("mitmproxy:") {
+            try checkFile(path)
+            return AddonSpec(name: stem(path), form: .mitmproxy(path: path), file: path)
+        }
         if let command = text.dropping("exec:") { return try spawning(command, isStdio: false, text) }
         if let command = text.dropping("stdio:") { return try spawning(command, isStdio: true, text) }
         if let path = text.dropping("unix:") {
@@ -33,12 +40,18 @@ package struct AddonSpec: Sendable, Equatable {
             guard path.utf8.count < 108 else { throw AddonFailure("addon '\(text)': a socket's path has at most 107 bytes") }
             return AddonSpec(name: stem(path), form: .connect(path: path))
         }
+        try checkFile(text)
+        if suffix(text) == "py", MitmproxyAddon.isOne(text, hooks: hooks) {
+            return AddonSpec(name: stem(text), form: .mitmproxy(path: text), file: text)
+        }
         return AddonSpec(
             name: stem(text), form: .spawn(try command(of: text), isStdio: filters.contains(suffix(text))), file: text)
     }
 
     /// What `addons.NAME.run` says of an addon; nil if it is one of the `known` ones.
-    package static func named(_ name: String, _ settings: Settings, known: [String]) throws(AddonFailure) -> AddonSpec? {
+    package static func named(
+        _ name: String, _ settings: Settings, known: [String], hooks: Set<String> = []
+    ) throws(AddonFailure) -> AddonSpec? {
         let (run, user) = (settings[AddonEntryOptions.table.run], settings[AddonEntryOptions.table.user])
         guard !run.isEmpty else {
             if known.contains(name) { return nil }
@@ -54,7 +67,7 @@ package struct AddonSpec: Sendable, Equatable {
             }
             return AddonSpec(name: name, form: .attach(user: user))
         }
-        let spec = try parse(run)
+        let spec = try parse(run, hooks: hooks)
         return AddonSpec(name: name, form: spec.form, file: spec.file)
     }
 
@@ -81,12 +94,15 @@ package struct AddonSpec: Sendable, Equatable {
     /// Suffixes of languages that cannot take a descriptor by its number, and so talk over standard input and output.
     private static let filters: Set = ["lua", "jq"]
 
-    private static func command(of path: String) throws(AddonFailure) -> [String] {
+    private static func checkFile(_ path: String) throws(AddonFailure) {
         var status = stat()
         guard !path.isEmpty, stat(path, &status) == 0 else {
             throw AddonFailure("addon '\(path)': \(path.isEmpty ? "the path is empty" : String(cString: strerror(errno)))")
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw AddonFailure("addon '\(path)': not a file") }
+    }
+
+    private static func command(of path: String) throws(AddonFailure) -> [String] {
         let direct = path.contains("/") ? path : "./" + path
         let isExecutable = access(path, X_OK) == 0
         if isExecutable, startsLikeProgram(path) { return [direct] }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A file that is looked at again and again.
+/// A file that is looked at again and again, of an addon of mitmproxy with those that it imports from its own folder.
 struct WatchedFile {
     private struct Stamp: Equatable {
         var inode: UInt64 = 0
@@ -9,25 +9,33 @@ struct WatchedFile {
         var nanoseconds = 0
     }
 
-    private let path: String
+    private var paths: [String]
+    private let followsImports: Bool
     /// As it was when it was used.
-    private var used: Stamp
-    private var last: Stamp
+    private var used: [Stamp]
+    private var last: [Stamp]
 
-    init(_ path: String) {
-        self.path = path
-        used = Self.stamp(path)
+    init(_ path: String, followsImports: Bool = false) {
+        self.followsImports = followsImports
+        paths = Self.paths(path, followsImports)
+        used = paths.map(Self.stamp)
         last = used
     }
 
     /// Whether it is another one than before, and the same as at the last look: one that is being written is left to be finished.
     mutating func hasChanged() -> Bool {
-        let stamp = Self.stamp(path)
-        defer { last = stamp }
+        let stamps = paths.map(Self.stamp)
+        defer { if stamps.count == paths.count { last = stamps } }
         // One that is gone may be on its way back, as editors do it.
-        guard stamp.size >= 0, stamp == last, stamp != used else { return false }
-        used = stamp
+        guard stamps.allSatisfy({ $0.size >= 0 }), stamps == last, stamps != used else { return false }
+        paths = Self.paths(paths[0], followsImports)
+        used = paths.map(Self.stamp)
+        last = used
         return true
+    }
+
+    private static func paths(_ path: String, _ followsImports: Bool) -> [String] {
+        [path] + (followsImports ? PythonImports.files(of: path) : [])
     }
 
     private static func stamp(_ path: String) -> Stamp {

@@ -114,11 +114,15 @@ extension Program {
     /// Those of `--addon` and those of `addons.NAME.run`, in this order.
     func addons(_ options: OptionStore) throws(Refusal) -> [AddonSpec] {
         do throws(AddonFailure) {
+            let hooks = Set(Self.tables.hooks.flatMap { [$0.name] + $0.aliases })
             var addons: [AddonSpec] = []
-            for text in options.settings[AddonHostOptions.table.scripts] { addons.append(try AddonSpec.parse(text)) }
+            for text in options.settings[AddonHostOptions.table.scripts] {
+                addons.append(try AddonSpec.parse(text, hooks: hooks))
+            }
             for name in options.subjects {
                 let settings = options.settings(of: name)
-                if let spec = try AddonSpec.named(name, settings, known: addons.map(\.name)) { addons.append(spec) }
+                let known = addons.map(\.name)
+                if let spec = try AddonSpec.named(name, settings, known: known, hooks: hooks) { addons.append(spec) }
             }
             return addons
         } catch {

@@ -13,8 +13,12 @@ struct WeirCommand: ParsableCommand {
     var mode: [String] = []
     @Option(
         name: [.customShort("s"), .customLong("addon"), .customLong("scripts")],
-        help: "An addon: a path, exec:COMMAND, stdio:COMMAND or unix:PATH; may be given several times. (default: none)")
+        help:
+            "An addon: a path, exec:COMMAND, stdio:COMMAND, unix:PATH or mitmproxy:PATH; may be given several times. (default: none)"
+    )
     var addon: [String] = []
+    @Option(help: "Processes of each addon that share its flows. (default: 1)")
+    var addonWorkers: Int?
     @Option(
         name: [.customShort("S"), .long],
         help: "A file of flows whose responses are given to requests like theirs; may be given several times. (default: none)")
@@ -75,6 +79,7 @@ struct WeirCommand: ParsableCommand {
         if let listenHost { result.append("listen_host=\(listenHost)") }
         result += mode.map { "mode=\($0)" }
         result += addon.map { "scripts=\($0)" }
+        if let addonWorkers { result.append("addon_workers=\(addonWorkers)") }
         result += serverReplay.map { "server_replay=\($0)" }
         result += tcp.map { "tcp_hosts=\($0)" }
         if let confdir { result.append("confdir=\(confdir)") }

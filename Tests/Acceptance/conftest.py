@@ -13,6 +13,7 @@ import websockets.sync.server
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.addon import Addon
+from support.bridge import Bridge
 from support.calls import ALL
 from support.certificates import Authority
 from support.manager import Manager
@@ -137,6 +138,12 @@ def addon(tmp_path):
         return Addon(tmp_path, name, hooks, code, **options)
 
     return make
+
+
+@pytest.fixture
+def bridge(weir, tmp_path, request):
+    """`bridge(text, *arguments)` runs an addon of mitmproxy, see support/bridge.py; the back end is the test's `package`."""
+    return Bridge(weir, tmp_path, request.node.callspec.params.get("package", "standin") if hasattr(request.node, "callspec") else "standin")
 
 
 @pytest.fixture

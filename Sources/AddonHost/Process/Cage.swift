@@ -20,6 +20,7 @@ struct Cage: Sendable {
         if let file = addon.file { words += ["--read", Self.readable(file, addon.bounds.level, settings)] }
         // A file that the operator names in the command is the addon's to read.
         for word in command.dropFirst() where word != addon.file && Self.isFile(word) { words += ["--read", word] }
+        for folder in PythonInterpreter.folders(of: command.first ?? "") { words += ["--read", folder] }
         // The libraries that it may use, and nothing else of ours.
         for folder in ShippedFiles.allCases.compactMap(ShippedFiles.folder) { words += ["--read", folder] }
         for path in settings[options.readable] { words += ["--read", HomePath.expanded(path)] }
