@@ -64,6 +64,7 @@ let package = Package(
                 "SOCKS",
                 "WebSocket",
                 "AddonHost",
+                "Conformance",
                 "Rules",
                 "Observability",
                 "Control", "FlowExport", "CoreClient", "Systemd", "CLinux",
@@ -74,6 +75,8 @@ let package = Package(
         small("weir-cage"), small("weir-accept"),
         // For the other end: what addons in Swift are written with. A package of its own, too.
         .target(name: "AddonKit", path: "addon-examples/swift/sdk/Sources/AddonKit"),
+        // Between: what tries workers without a proxy.
+        layer("Conformance", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "SOCKS", "AddonHost", nio]),
         // Row 5: addon processes; the operator's rules; what the operator sees and sets.
         layer(
             "AddonHost",
@@ -151,6 +154,7 @@ let package = Package(
         tests(
             "AddonHost",
             ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "Codings", nio, posix, logging]),
+        tests("Conformance", ["Schema", "FlowModel", "AddonWire", "ProxyKernel", "HTTPExchange", "SOCKS", nio]),
         tests("Rules", ["Schema", "FlowModel", "ProxyKernel", "HTTPExchange", "SOCKS", "Codings", nio, logging]),
     ],
     swiftLanguageModes: [.v6]

@@ -78,6 +78,11 @@ package struct AddonSpec: Sendable, Equatable {
         } catch {
             throw AddonFailure("addon '\(text)': \(error)")
         }
+        return try spawning(words, isStdio: isStdio, text)
+    }
+
+    /// A program and its arguments; `text` is how they were given.
+    static func spawning(_ words: [String], isStdio: Bool, _ text: String) throws(AddonFailure) -> AddonSpec {
         guard let program = words.first else { throw AddonFailure("addon '\(text)': the command is missing") }
         // Of `python3 script.py` the script is what people know it by.
         let script = words.dropFirst().first { interpreters[suffix($0)] != nil }

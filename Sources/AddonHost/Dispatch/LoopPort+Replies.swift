@@ -30,7 +30,7 @@ extension LoopPort {
             var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
             changes += taken.contents.map { body in Self.content(body.side) { $0.set(body.content, of: body.side) } }
             try subscription.worker.grants.check(changes, of: shown)
-            try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription)
+            try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription.hook)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if let entries = result["metrics"]?.array {
                 let worker = subscription.worker

@@ -39,53 +39,11 @@ final class Subscription: Sendable {
         self.worker = worker
         self.delivery = delivery
         meters = HookMeters(worker.addon.name, request.hook.name, worker.host.meters.registry)
-        let side = Self.side(of: request.hook)
-        self.side = side
+        side = request.side
         content = worker.grants.granted(request.content, of: side)
-        if request.content.isPart {
-            guard side != nil else {
-                throw StateRefusal(.badState, at: "\(path).content", "'\(name)' has no body that could come in parts")
-            }
-            guard !observes else {
-                throw StateRefusal(.badState, at: "\(path).observe", "a body that comes in parts needs an answer")
-            }
-        }
-        selection = worker.grants.selection(try Self.selection(request, at: path), of: request.hook.payload)
-        guard let text = request.filter else {
-            filter = nil
-            return
-        }
-        let carriesFlow = request.hook.payload.fields().contains {
-            if case .record(let record) = $0.shape { FlowKind.allCases.contains { $0.record.name == record.name } } else { false }
-        }
-        guard carriesFlow else { throw StateRefusal(.badState, at: "\(path).filter", "'\(name)' carries no flow") }
-        do {
-            filter = try Filter(text)
-        } catch {
-            throw StateRefusal(.badState, at: "\(path).filter", error.description)
-        }
-    }
-
-    private static func side(of hook: any AnyHook) -> MessageSide? {
-        let hooks = HTTPHooks.table
-        if hook.index == hooks.requestheaders.index || hook.index == hooks.request.index { return .request }
-        if hook.index == hooks.responseheaders.index || hook.index == hooks.response.index { return .response }
-        return nil
-    }
-
-    /// What the worker asked for, and the flow's id whatever it asked for.
-    private static func selection(_ request: HookRequest, at path: String) throws(StateRefusal) -> Selection? {
-        guard !request.fields.isEmpty else { return nil }
-        var selection = Selection()
-        for (index, field) in request.fields.enumerated() {
-            do throws(StateRefusal) {
-                try selection.add(field, of: request.hook.payload)
-            } catch {
-                throw StateRefusal(.badState, at: "\(path).fields[\(index)]", "'\(field)': \(error.reason)")
-            }
-        }
-        try? selection.add("flow.id", of: request.hook.payload)
-        return selection
+        try request.checkContent(at: path)
+        selection = worker.grants.selection(try request.selection(at: path), of: request.hook.payload)
+        filter = try request.readFilter(at: path)
     }
 
     func admits(_ flow: @autoclosure () -> AnyFlow?) -> Bool {

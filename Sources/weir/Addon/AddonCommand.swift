@@ -2,12 +2,12 @@ import ArgumentParser
 import Control
 import Glibc
 
-/// `weir addon …`: governs the addons of a running core.
+/// `weir addon …`: begins and tries addons, and governs those of a running core.
 struct AddonCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "weir addon", abstract: "Loads addons anew, starts them again, or sends them an event once more.",
+        commandName: "weir addon", abstract: "Begins, tries and governs addons.",
         discussion: "Exit statuses: 0, 1 if something went wrong or there is no such addon, 2 for a wrong argument.",
-        subcommands: [AddonReloading.self, AddonResetting.self])
+        subcommands: [AddonMaking.self, AddonChecking.self, AddonReloading.self, AddonResetting.self])
 }
 
 struct AddonReloading: ParsableCommand {

@@ -1,0 +1,1 @@
+enum BodyCases { static let table: [Case] = [] }

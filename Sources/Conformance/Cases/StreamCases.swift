@@ -1,0 +1,1 @@
+enum StreamCases { static let table: [Case] = [] }
