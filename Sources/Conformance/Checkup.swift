@@ -119,7 +119,7 @@ package final class Checkup {
             InitializeRequest(
                 coreName: AddonHost.coreName, coreVersion: AddonHost.coreVersion, workerID: "\(setting.name).0.\(started)",
                 workerName: setting.name, limits: limits, options: .object(setting.options.json),
-                capabilities: [.stream, .preview]
+                capabilities: Capability.allCases
             ).message)
         if strange { message = message.withUnknownMembers }
         let id = session.dialogue.request(

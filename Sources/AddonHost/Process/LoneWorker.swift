@@ -1,16 +1,20 @@
+import FlowModel
 import Glibc
+import NIOCore
+import ProxyKernel
 import Schema
 import Synchronization
 
-/// A worker's process without a host behind it, for those who speak with it themselves. From any thread.
+/// A worker's process without a host behind it, for those who speak with it themselves. One thread's.
 ///
 /// It is started as the host would start it, in its cage. Its socket and what it prints are read by the owner, without blocking.
-package final class LoneWorker: Sendable {
+package final class LoneWorker {
     /// Our end of its connection.
     package let socket: CInt
     /// Where what it prints comes out.
     package let output: CInt
-    private let descriptors: OwnedDescriptor?
+    private let descriptors: DescriptorSocket?
+    private let store: BodyStore
     private let report: OwnedDescriptor?
     private let child: ChildProcess
     private let ending: Ending
@@ -35,7 +39,9 @@ package final class LoneWorker: Sendable {
             command, in: try Cage(addon), isStdio: isStdio, carriesDescriptors: carriesDescriptors, name: spec.name
         ) { exit in ending.exit.withLock { $0 = exit } }
         self.ending = ending
-        (socket, output, descriptors, report) = (ends.socket, ends.output, ends.descriptors, ends.report)
+        (socket, output, report) = (ends.socket, ends.output, ends.report)
+        descriptors = ends.descriptors.map { DescriptorSocket($0) }
+        store = BodyStore(settings)
         for descriptor in [socket, output] {
             let flags = fcntl(descriptor, F_GETFL)
             _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
@@ -55,4 +61,23 @@ package final class LoneWorker: Sendable {
 
     /// The worker reads no more of us, and we may still read of it.
     package func shutDownWriting() { shutdown(socket, Int32(SHUT_WR)) }
+
+    /// Sends a body beside the connection; the result is the number that its line names.
+    package func carry(_ body: ByteBuffer) throws(AddonFailure) -> Int {
+        guard let descriptors else { throw AddonFailure("descriptors were not agreed on") }
+        let file: OwnedDescriptor
+        do throws(BodyFileFailure) { file = try SealedMemory.copy(body) } catch { throw AddonFailure("\(error)") }
+        guard let number = descriptors.send(file) else { throw AddonFailure("it has not taken the descriptors before") }
+        return number
+    }
+
+    /// An answer without the bodies that it names by descriptor, each of which was taken as the core takes it.
+    package func taken(_ result: JSON, shown: [(MessageSide, ContentReference)]) throws -> JSON {
+        let returned = try ReturnedBodies(result, shown: shown.map { (side: $0.0, reference: $0.1) })
+        for body in returned.named {
+            guard let descriptors else { throw AddonFailure("descriptors were not agreed on") }
+            _ = try SealedMemory.take(try descriptors.receive(body.number).get(), size: body.size, into: store)
+        }
+        return returned.rest
+    }
 }

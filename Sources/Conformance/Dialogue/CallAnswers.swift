@@ -53,7 +53,10 @@ struct CallAnswers: Sendable {
             return .result([:])
         case "metrics.add": return .result(["dropped": 0])
         case "metrics.get": return .result(["metrics": [], "dropped": 0])
-        case "flow.list": return .result(["flows": .array(flows.values.map { ["id": $0["id"] ?? .null] })])
+        case "flow.list":
+            let fields = params["fields"]?.array?.compactMap(\.string)
+            // An answer has to fit the worker's line.
+            return .result(["flows": .array(flows.values.prefix(8).map { Self.part($0, fields ?? ["id"]) })])
         case "body.read": return read(params)
         case "flow.get":
             guard let flow = params["id"]?.string.flatMap({ flows[$0] }) else { return noFlow }
@@ -69,6 +72,14 @@ struct CallAnswers: Sendable {
     }
 
     private var noFlow: Answer { .refusal(code: -32012, kind: "no_flow", message: "there is no such flow") }
+
+    /// A flow's members of these paths, and its id.
+    private static func part(_ flow: JSON, _ fields: [String]) -> JSON {
+        guard let record = flow["type"]?.string.flatMap({ FlowKind(rawValue: $0) })?.record else { return flow }
+        var selection = Selection()
+        for field in ["id"] + fields { try? selection.add(field, of: record) }
+        return selection.select(flow, of: record)
+    }
 
     private func read(_ params: JSON) -> Answer {
         guard let body = params["ref"]?.int.flatMap({ bodies[$0] }) else { return noFlow }

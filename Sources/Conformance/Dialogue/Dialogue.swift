@@ -36,6 +36,7 @@ struct Dialogue {
     private(set) var output: [UInt8] = []
     var calls: CallAnswers
     private var nextID = 1
+    private var lastStream = 0
     private var splitter: LineSplitter
     private let reader: JSONReader
 
@@ -62,6 +63,12 @@ struct Dialogue {
     mutating func claimID() -> Int {
         defer { nextID += 1 }
         return nextID
+    }
+
+    /// A number for a stream or a body that is held, used once.
+    mutating func claimStream() -> Int {
+        lastStream += 1
+        return lastStream
     }
 
     mutating func notify(_ message: Message) { message.append(id: nil, to: &output) }

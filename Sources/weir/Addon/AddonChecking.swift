@@ -73,7 +73,7 @@ struct AddonChecking: ParsableCommand {
                 name: spec.name, hooks: hooks, methods: CoreCall.table.map(\.method), options: options,
                 patience: timeout.map { Int64($0 * 1000) }
             ) { () throws(AddonFailure) in
-                try LoneWorker(spec, settings: options.settings(of: spec.name), hooks: hooks)
+                try LoneWorker(spec, settings: options.settings(of: spec.name), hooks: hooks, carriesDescriptors: true)
             })
     }
 }

@@ -1,0 +1,246 @@
+"""`weir addon check`: workers that keep the protocol pass, and each that breaks it fails with the sentence that says how."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.proxy import BINARY
+
+EXAMPLES = Path(__file__).parents[2] / "addon-examples"
+
+# A worker that is right; each wrong one replaces a part of it.
+RIGHT = r'''
+import base64, json, os, socket, sys, threading
+link = socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"]))
+hello = {"hooks": [{"name": "response"}]}
+held = []
+
+def write(line):
+    link.sendall(line)
+
+def send(**message):
+    write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+def answer(id, result):
+    send(id=id, result=result)
+
+def change(headers):
+    return headers + [["x-right", "1"]]
+
+def split(file):
+    for line in file:
+        yield line
+
+def response(id, params):
+    answer(id, {"flow": {"response": {"headers": change(params["flow"]["response"]["headers"])}}})
+
+def notification(method, params):
+    pass
+
+def ended():
+    pass
+
+file = link.makefile("rb")
+for line in split(file):
+    message = json.loads(line)
+    id, method, params = message.get("id"), message.get("method"), message.get("params", {})
+    if method is None: continue
+    if id is None: notification(method, params)
+    elif method == "initialize": answer(id, hello)
+    elif method == "response": response(id, params)
+    else: answer(id, {})
+ended()
+'''
+
+STREAM = r'''
+hello["hooks"] = [{"name": "response", "content": "stream"}]
+def response(id, params): answer(id, {})
+def notification(method, params):
+    if method == "stream.data":
+        send(method="stream.data", params=params)
+        return credit(params)
+    if method == "stream.end": end(params)
+    if method == "stream.credit": send(method="stream.credit", params=params)
+def credit(params): pass
+def end(params): send(method="stream.end", params={"s": params["s"]})
+'''
+
+# What is wrong; the case that shows it, the section, and words of the sentence.
+WRONG = {
+    "answers twice": (
+        "def answer(id, result):\n    for _ in 'ab': send(id=id, result=result)",
+        "handshake", 2, ["one answer to each id", "a second answer to id 1, 'initialize'"],
+    ),
+    "answers events twice": (
+        "def response(id, params):\n    for _ in 'ab': answer(id, {})",
+        "events", 2, ["one answer to each id", "a second answer to id 2, 'response'"],
+    ),
+    "another id": (
+        "def response(id, params): answer(id + 5000, {})",
+        "events", 2, ["answers to the ids of the core's requests alone", "an answer to id 5002, which was never sent"],
+    ),
+    "ids of 32 bits": (
+        "def response(id, params): answer(id & 0x7FFFFFFF, {})",
+        "large-ids", 2, ["an answer to id 7, "],
+    ),
+    "lines end at U+2028": (
+        "def split(file):\n"
+        "    rest = ''\n"
+        "    while data := link.recv(1 << 16):\n"
+        "        lines = (rest + data.decode()).splitlines(True)\n"
+        "        rest = lines.pop() if not lines[-1].endswith('\\n') else ''\n"
+        "        yield from lines",
+        "separators-raw", 2, ["an answer to 'response'", "it exited with status 1"],
+    ),
+    "drops bytes": (
+        "def change(headers): return [pair for pair in headers if isinstance(pair[1], str)]",
+        "bytes-headers", 3, ["the header X-Check of the response", '{"b64":"Y/+AZA=="}', "no header X-Check"],
+    ),
+    "waits for the next event": (
+        "def response(id, params):\n    held.append(id)\n    if len(held) > 1: answer(held.pop(0), {})",
+        "one-by-one", 2, ["an answer to 'response' within 400 ms", "none to id"],
+    ),
+    "loses answers when nobody reads": (
+        "def write(line):\n    link.setblocking(False)\n    try: link.send(line)\n    except BlockingIOError: pass\n    link.setblocking(True)",
+        "slow-reading", 1, ["an answer to 'response'"],
+    ),
+    "prints to its socket": (
+        "def response(id, params):\n    write(b'got an event\\n')\n    answer(id, {})",
+        "events", 2, ["nothing but lines of the protocol on its socket", "a bad line:", "got an event"],
+    ),
+    "does not exit": (
+        "def ended():\n    threading.Event().wait()",
+        "end-of-connection", 11, ["the process to end within 2000 ms of the connection's end", "it runs on"],
+    ),
+    "a line that is too long for it": (
+        "hello['limits'] = {'max_line': 1 << 20}\ndef split(file):\n    while line := file.readline(1 << 19): yield line",
+        "longest-line", 4, ["an answer to 'response'", "in a line of 1048576 bytes", "it exited with status 1"],
+    ),
+    "a state that is refused": (
+        "def response(id, params): answer(id, {'flow': {'response': {'status_code': 42}}})",
+        "events", 7, ["an answer to 'response' that the core accepts", "flow.response.status_code"],
+    ),
+    "no such hook": (
+        "hello['hooks'] = ['respond']",
+        "handshake", 4, ["hooks[0]", "there is no hook 'respond'"],
+    ),
+    "no answer to what it does not know": (
+        "def answer(id, result):\n    if result: send(id=id, result=result)",
+        "unknown-request", 11, ["an answer to 'x.unknown' within 400 ms"],
+    ),
+    "credit is nothing to it": (
+        STREAM + "def credit(params): send(method='stream.credit', params={'s': params['s'], 'bytes': len(params['data'])})",
+        "stream-slow", 16, ["data within its credit", "bytes where it had credit for"],
+    ),
+    "no end of a stream": (
+        STREAM + "def end(params): pass",
+        "stream", 16, ["its own `stream.end`", "nothing of its stream came within 400 ms, after 840 bytes"],
+    ),
+    "no credit back": (
+        STREAM + "def notification(method, params):\n    if method == 'stream.end': end(params)",
+        "stream-credit", 16, ["credit back", "nothing of its stream came within 400 ms, after 0 bytes"],
+    ),
+}
+
+
+def check(*words, timeout=60):
+    done = subprocess.run([BINARY, "addon", "check", "--json", *map(str, words)], capture_output=True, timeout=timeout, text=True)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    return done.returncode, {case["name"]: case for case in report["cases"]}
+
+
+def write(folder, text):
+    worker = folder / "worker.py"
+    worker.write_text(text)
+    return worker
+
+
+def wrong(part):
+    before, after = RIGHT.split("\nfile = link")
+    return f"{before}\n{part}\n\nfile = link{after}"
+
+
+@pytest.mark.parametrize("part", ["", STREAM], ids=["events", "streams"])
+def test_a_right_worker_passes(tmp_path, part):
+    status, cases = check(write(tmp_path, wrong(part)))
+    assert {case["name"]: case for case in cases.values() if case["outcome"] == "failed"} == {}
+    assert status == 0
+    assert cases["pipelined"]["note"] == "32 at once"
+    assert cases["stream-slow"]["outcome"] == ("ok" if part else "unused")
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_worker_fails_with_what_is_wrong(tmp_path, what):
+    part, name, section, words = WRONG[what]
+    worker = write(tmp_path, wrong(part))
+    short = ["--timeout", "0.4"] if "within 400 ms" in " ".join(words) else ["--timeout", "1.5"]
+    status, cases = check(*short, "--case", name, worker)
+    case = cases[name]
+    assert (status, case["outcome"], case["section"]) == (1, "failed", section), case
+    sentence = f"expected {case['expected']}; found {case['found']}"
+    for word in words:
+        assert word in sentence
+
+
+def test_one_that_hangs_is_started_anew_for_the_next_case(tmp_path):
+    part = "def response(id, params):\n    if len(json.dumps(params)) > 59000: threading.Event().wait()\n    answer(id, {})"
+    status, cases = check("--timeout", "1", write(tmp_path, wrong(part)))
+    assert status == 1
+    assert [name for name, case in cases.items() if case["outcome"] == "failed"] == ["default-line"]
+
+
+def test_the_table_says_each_case_and_why(tmp_path):
+    worker = write(tmp_path, wrong("def ended():\n    print('here I stay', flush=True)\n    threading.Event().wait()"))
+    done = subprocess.run(
+        [BINARY, "addon", "check", "--case", "end-of-connection", worker], capture_output=True, timeout=60, text=True
+    )
+    assert done.returncode == 1
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["case", "ms"] in rows
+    assert ["end-of-connection", "FAIL"] in [row[:2] for row in rows]
+    assert "(Protocol/README.md, section 11)" in done.stdout
+    assert "worker: 1 passed, 1 failed, 0 not used" in done.stdout
+    assert "  here I stay" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (["no-such-file.py"], "addon 'no-such-file.py'"),
+        (["unix:/run/x"], "expected a program that is started"),
+        (["exec:no-such-program-at-all"], "'no-such-program-at-all' was not found"),
+        (["--case", "none", "x"], "expected a case's name"),
+        (["--level", "high", "x"], "option addon_level"),
+        ([], "the addon is missing"),
+    ],
+)
+def test_what_cannot_be_started_is_no_failed_case(words, sentence):
+    done = subprocess.run([BINARY, "addon", "check", *words], capture_output=True, timeout=20, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+def examples():
+    """Each addon of the examples with the words by which it is started."""
+    found = []
+    for folder in sorted(EXAMPLES.glob("*/*")):
+        if folder.name in ("sdk", "new") or not folder.is_dir():
+            continue
+        language, name = folder.parent.name, folder.name
+        if language == "jq":
+            words = [f"stdio:jq -cn --unbuffered -f {folder / name}.jq"]
+        else:
+            words = [str(path) for path in [folder / name, *sorted(folder.glob(f"{name}.*"))] if path.is_file()][:1]
+        if words:
+            found.append(pytest.param(words, id=f"{language}/{name}"))
+    return found
+
+
+@pytest.mark.parametrize("words", examples())
+def test_every_example_passes(words):
+    status, cases = check("--level", "confined", *words)
+    assert [case for case in cases.values() if case["outcome"] == "failed"] == []
+    assert status == 0
