@@ -38,6 +38,8 @@ final class Addon: Sendable {
     /// Nil if clients share its workers.
     let clients: ClientWorkers?
     let grants: Grants
+    /// What is being recorded of it.
+    let traces = Traces()
     private let state = Mutex(State())
 
     /// Throws with the option whose value is wrong. `hooks` are all that there are.

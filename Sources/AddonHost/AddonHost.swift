@@ -226,9 +226,23 @@ package final class AddonHost: Sendable {
             let addon = try Addon(
                 name: unique, place: state.nextPlace, form: form, file: file, isOperator: isOperator,
                 settings: options.settings(of: unique), hooks: hooks)
+            try trace(addon)
             state.nextPlace += 1
             state.addons.append(addon)
             return addon
+        }
+    }
+
+    /// Begins the recording that the operator wants of an addon.
+    private func trace(_ addon: Addon) throws(AddonFailure) {
+        let path = addon.settings[AddonOptions.table.trace]
+        guard !path.isEmpty else { return }
+        do throws(AddonFailure) {
+            let file = try TraceFile(HomePath.expanded(path), limit: addon.settings[AddonOptions.table.traceLimit].bytes)
+            addon.traces.begin(
+                try Trace(addon, rules: addon.settings[AddonOptions.table.traceHides], options: options.options, into: file))
+        } catch {
+            throw AddonFailure("addon '\(addon.name)': addon_trace: \(error)")
         }
     }
 

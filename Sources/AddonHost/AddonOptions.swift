@@ -106,6 +106,12 @@ package struct AddonOptions: OptionTable {
         "addon_drain_timeout", 10, "Seconds that events in flight have to end when the proxy stops.")
     package let killDelay = Option<Double>(
         "addon_kill_delay", 2, "Seconds between closing a worker's connection and SIGTERM, and between SIGTERM and SIGKILL.")
+    package let trace = Option<String>(
+        "addon_trace", "", "A file to which what goes between the core and the addon is recorded, for `weir addon replay`.")
+    package let traceLimit = Option<ByteCount>(
+        "addon_trace_limit", ByteCount(mebibytes: 64), "Size of that file, at most: what comes later is left out.")
+    package let traceHides = Option<[String]>(
+        "addon_trace_hide", [], "What is hidden in it, as `addon_hide` says it, besides credentials in headers.")
     package let logRate = Option<Int>("addon_log_rate", 100, "Lines a second of one worker's output that reach the log.")
     package let logLine = Option<Int>("addon_log_line", 4096, "Bytes of such a line, at most; the rest is cut off.")
 

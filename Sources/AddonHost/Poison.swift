@@ -7,7 +7,7 @@ import Schema
 /// Events that ended two processes one after another, kept so that they can be looked at and sent again.
 ///
 /// One file an event, in the folder `transcripts` of `confdir`, readable by its owner: a line that says what happened, and the event's
-/// line as the worker got it. The oldest go when there are more than 32.
+/// line as the worker got it: a transcript of one step. The oldest go when there are more than 32.
 struct Poison: Sendable {
     static let maximumFiles = 32
     /// Bytes of an event that is kept.
@@ -26,14 +26,13 @@ struct Poison: Sendable {
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { return .failure(failure(path)) }
         defer { close(file) }
-        var (run, isStdio): ([String], Bool) = ([], false)
-        if case .spawn(let command, let stdio) = worker.addon.form { (run, isStdio) = (command, stdio) }
-        let head: JSON = [
-            "weir": "transcript", "addon": .string(worker.addon.name), "run": .array(run.map { .string($0) }),
-            "stdio": .bool(isStdio), "hook": .string(hook), "flow": flow.map { .string($0) } ?? .null, "time": .double(time),
-        ]
-        var bytes = head.encoded + [0x0A]
-        event.append(id: 1, to: &bytes)
+        let head = Transcript.head(
+            worker.addon, time: time, ["hook": .string(hook), "flow": flow.map { .string($0) } ?? .null])
+        var line: [UInt8] = []
+        event.append(id: 1, to: &line)
+        let message = (try? JSONReader().read(line)) ?? .null
+        let bytes =
+            head.encoded + [0x0A] + Transcript.step(.core, message, connection: 1, seconds: 0).encoded + [0x0A]
         let isWritten = bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
             while !rest.isEmpty {

@@ -123,7 +123,7 @@ package final class Checkup {
             ).message)
         if strange { message = message.withUnknownMembers }
         let id = session.dialogue.request(
-            message, owner: caseName, patience: setting.isBound ? setting.patience : limits.handshakeTimeout, now: session.now)
+            message, owner: caseName, patience: limits.handshakeTimeout, now: session.now)
         try settle([id], in: session)
         let profile = try accept(session.dialogue.requests[id]?.answer)
         self.profile = profile

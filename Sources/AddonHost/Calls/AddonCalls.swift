@@ -36,6 +36,21 @@ enum AddonCalls {
                 kill(getpid(), SIGTERM)
                 return worker.loop.makeSucceededFuture([:])
             }),
+        CoreCall(
+            method: "addon.trace",
+            params: "`name`; `hide`: what is hidden besides credentials, as the option `addon_hide` says it",
+            doc:
+                "What has gone between the core and an addon since this worker asked for it last, the first time from then on: `{\"lines\": [line of a transcript, …], \"more\": b, \"dropped\": n}`, with the number of bytes that nobody fetched in time. It ends when nobody asks for 30 s. `no_addon`, `conflict` if it is recorded four times already.",
+            answer: { (params, worker) throws(CallFailure) in
+                let addon = try named(params, worker)
+                let rules = params["hide"]?.array?.compactMap(\.string) ?? []
+                do throws(AddonFailure) {
+                    let found = try addon.traces.fetch(by: worker.id) { (queue) throws(AddonFailure) in
+                        try Trace(addon, rules: rules, options: worker.host.options.options, into: queue)
+                    }
+                    return worker.loop.makeSucceededFuture(found)
+                } catch { throw .conflict("\(error)") }
+            }),
     ]
 
     private static func named(_ params: JSON, _ worker: Worker) throws(CallFailure) -> Addon {

@@ -34,6 +34,8 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     let carrier = BodyCarrier()
     /// The handler before this one.
     let reading: PacedReading
+    /// Who records its lines, and the connection's number there.
+    private let traces: (all: Traces, connection: Int)
     private weak var owner: (any LinkOwner)?
     private let initialize: LinkMessage
     private var context: ChannelHandlerContext?
@@ -50,7 +52,11 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     /// The end of the last one of those that take long.
     private var turn: EventLoopFuture<Void>
 
-    init(loop: any EventLoop, limits: LinkLimits, initialize: LinkMessage, owner: any LinkOwner) {
+    init(
+        loop: any EventLoop, limits: LinkLimits, initialize: LinkMessage, traces: (all: Traces, connection: Int),
+        owner: any LinkOwner
+    ) {
+        self.traces = traces
         reading = PacedReading(share: limits.readingShare)
         turn = loop.makeSucceededVoidFuture()
         self.loop = loop
@@ -206,6 +212,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
+        traces.all.record(Array(buffer.readableBytesView), of: .worker, connection: traces.connection)
         let dropped = core.counters.dropped
         defer { if core.counters.dropped > dropped { owner?.droppedAnswers(self, core.counters) } }
         perform(buffer.withUnsafeReadableBytes { core.received($0, now: MonotonicClock.now) })
@@ -305,6 +312,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         flushIsDue = false
         guard let context, core.hasOutput else { return }
         let bytes = core.takeOutput()
+        traces.all.record(bytes, of: .core, connection: traces.connection)
         let promise = loop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { result in
             // A failed write is followed by the channel's end.

@@ -86,7 +86,8 @@ extension Worker {
     private func makeLink(_ life: WorkerLife) throws -> WorkerLink {
         // The host may have stopped while the connection was being made.
         guard !isStopping else { throw AddonFailure("the proxy stops") }
-        let link = WorkerLink(loop: loop, limits: bounds.link, initialize: host.initialize(self), owner: self)
+        let link = WorkerLink(
+            loop: loop, limits: bounds.link, initialize: host.initialize(self), traces: (addon.traces, serial), owner: self)
         life.link = link
         return link
     }

@@ -230,7 +230,8 @@ package struct StreamCore {
 
     /// Sets the deadline if the worker owes something and is free to give it.
     private mutating func settle(_ actions: [Action], now: Int64) -> [Action] {
-        let owes = original == .flowing ? queue.readableBytes > 0 && credit == 0 : original == .ended || original == .stopping
+        // Without credit nothing more of the original is read, so that nobody can know whether there is more.
+        let owes = original == .flowing ? credit == 0 : original == .ended || original == .stopping
         if !owes || !receiverIsReady { deadline = nil } else if deadline == nil { deadline = now + timeout }
         return actions
     }

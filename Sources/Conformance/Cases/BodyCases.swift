@@ -20,12 +20,16 @@ enum BodyCases {
         },
         Case("body-by-reference", 17, "A body that does not fit its line is read with `body.read`, or left alone.") {
             (checkup) throws(CaseFailure) in
-            guard try checkup.known.result.permissions.contains("body.read") else { return .unused("it does not ask for body.read") }
+            guard try checkup.known.result.permissions.contains("body.read") else {
+                return .unused("it does not ask for body.read")
+            }
             return try with(checkup) { (subject, traits, session) throws(CaseFailure) in
                 let body = noise(min(try checkup.known.longestLine, 1 << 20) + (64 << 10))
                 let number = session.dialogue.claimStream()
                 session.dialogue.calls.bodies[number] = Array(body.readableBytesView)
-                guard let event = subject.event(traits, content: .reference(.held(number, size: body.readableBytes))) else { return nil }
+                guard let event = subject.event(traits, content: .reference(.held(number, size: body.readableBytes))) else {
+                    return nil
+                }
                 try checkup.tell(event, subject, in: session)
                 session.dialogue.calls.bodies[number] = nil
                 return "\(session.dialogue.calls.made.count { $0 == "body.read" }) calls of body.read"

@@ -9,7 +9,7 @@ enum EndCases {
     private static let grace: Int64 = 2000
 
     static let table: [Case] = [
-        Case("drain", 11, "Events that are open when `drain` comes are answered, and `done` behind them.", needsFresh: true) {
+        Case("drain", 11, "Events that are open when `drain` comes are answered, and `done` behind them.") {
             (checkup) throws(CaseFailure) in
             let session = try checkup.live()
             let count = min(4, try checkup.known.maximumInFlight)

@@ -6,7 +6,7 @@ enum LifeCases {
     static let table: [Case] = [
         Case("handshake", 4, "`initialize` is answered in time, with members that the core accepts.") {
             (checkup) throws(CaseFailure) in
-            _ = try checkup.connect()
+            try checkup.fence(try checkup.connect())
             return try checkup.known.subjects.first { $0.traits == nil }.map {
                 .note("no sample fits the filter of '\($0.name)': \($0.request.filter ?? "")")
             }

@@ -9,15 +9,19 @@ enum StreamCases {
     private static let ends = "data within its credit, credit back, and its own `stream.end`"
 
     static let table: [Case] = [
-        stream("stream", "A body in pieces is answered with pieces and an end.", { [page($0, 300), page($0, 500), page($0, 40)] }),
+        stream(
+            "stream", "A body in pieces is answered with pieces and an end.", { [page($0, 300), page($0, 500), page($0, 40)] }),
         stream("stream-empty", "A body that turns out to be empty is ended.", { _ in [] }),
-        stream("stream-bytes", "Pieces that are no UTF-8 are taken.", { _ in [ByteBuffer(bytes: [UInt8](0...255)), ByteBuffer(bytes: [0xC3])] }),
+        stream(
+            "stream-bytes", "Pieces that are no UTF-8 are taken.",
+            { _ in [ByteBuffer(bytes: [UInt8](0...255)), ByteBuffer(bytes: [0xC3])] }),
         stream(
             "stream-trailers", "Trailers at the original's end are taken.", { [page($0, 100)] },
             ending: .trailers(Headers([("X-Check", "t")]))),
         stream("stream-credit", "Of 1 MiB credit is given back as it is dealt with.", { large($0) }),
         stream("stream-slow", "While nobody takes its body it sends no more than its credit.", { large($0) }, isTaken: false),
-        stream("streams-at-once", "Eight bodies at once do not disturb each other.", { [page($0, 100), page($0, 70_000)] }, count: 8),
+        stream(
+            "streams-at-once", "Eight bodies at once do not disturb each other.", { [page($0, 100), page($0, 70_000)] }, count: 8),
         stream(
             "stream-reset", "A body that breaks off is forgotten, and the next one passes.", { [page($0, 100)] }, ending: .broken,
             thenPlain: true),
@@ -146,7 +150,9 @@ enum StreamCases {
     private static func slices(_ body: ByteBuffer) -> [ByteBuffer] {
         var rest = body
         var pieces: [ByteBuffer] = []
-        while let piece = rest.readSlice(length: min(16 << 10, rest.readableBytes)), piece.readableBytes > 0 { pieces.append(piece) }
+        while let piece = rest.readSlice(length: min(16 << 10, rest.readableBytes)), piece.readableBytes > 0 {
+            pieces.append(piece)
+        }
         return pieces
     }
 }

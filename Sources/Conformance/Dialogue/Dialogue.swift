@@ -35,6 +35,9 @@ struct Dialogue {
     /// Bytes to be sent.
     private(set) var output: [UInt8] = []
     var calls: CallAnswers
+    /// Calls and notifications are kept for the caller, who answers them.
+    var keepsCalls = false
+    private var heard: [(id: JSON?, method: String, params: JSON)] = []
     private var nextID = 1
     private var lastStream = 0
     private var splitter: LineSplitter
@@ -112,6 +115,15 @@ struct Dialogue {
         return taken
     }
 
+    func hasHeard(_ method: String, isCall: Bool) -> Bool { heard.contains { $0.method == method && ($0.id != nil) == isCall } }
+
+    /// The oldest of that method that was kept.
+    mutating func takeHeard(_ method: String, isCall: Bool) -> (id: JSON?, params: JSON)? {
+        guard let index = heard.firstIndex(where: { $0.method == method && ($0.id != nil) == isCall }) else { return nil }
+        let taken = heard.remove(at: index)
+        return (taken.id, taken.params)
+    }
+
     /// Forgets what was done wrong, once it was said.
     mutating func takeBreach() -> Breach? {
         defer { breach = nil }
@@ -131,6 +143,8 @@ struct Dialogue {
         case .malformedReply(let id, let what):
             answered(id, incoming)
             note(id.flatMap { requests[$0]?.owner }, "an answer with either result or error", "\(what), for id \(id ?? 0)", 2)
+        case .call(let id, let method, let params) where keepsCalls: heard.append((id, method, params))
+        case .notification(let method, let params) where keepsCalls: heard.append((nil, method, params))
         case .call(let id, let method, let params):
             let answer = calls.answer(method, params)
             output += JSON.object(answer.envelope(id)).encoded + [0x0A]

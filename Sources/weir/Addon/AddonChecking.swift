@@ -36,8 +36,9 @@ struct AddonChecking: ParsableCommand {
         let checkup: Checkup
         let spec: AddonSpec
         do {
+            let options = try options()
             spec = try AddonSpec.parse(words: command)
-            checkup = try self.checkup(spec)
+            checkup = try self.checkup(spec, options)
             results = try checkup.run(cases)
         } catch let failure as AddonFailure {
             throw FlowFailure(status: 2, failure.description)
@@ -59,14 +60,18 @@ struct AddonChecking: ParsableCommand {
         return only.isEmpty ? Case.table : Case.table.filter { only.contains($0.name) || $0.name == Case.table.first?.name }
     }
 
-    private func checkup(_ spec: AddonSpec) throws -> Checkup {
-        if let timeout, !(0.01...3600).contains(timeout) {
-            throw FlowFailure(status: 2, "--timeout: expected 0.01 to 3600 seconds, found \(timeout)")
-        }
+    private func options() throws -> OptionStore {
         let options = OptionStore(Program.options, scope: AddonOptions.scope)
         try options.assign(
             OptionAssignment.grouped(["\(AddonOptions.table.level.name)=\(level)"], source: "--level")
                 + OptionAssignment.grouped(assignments, source: "--set"))
+        return options
+    }
+
+    private func checkup(_ spec: AddonSpec, _ options: OptionStore) throws -> Checkup {
+        if let timeout, !(0.01...3600).contains(timeout) {
+            throw FlowFailure(status: 2, "--timeout: expected 0.01 to 3600 seconds, found \(timeout)")
+        }
         let hooks = Program.tables.hooks
         return Checkup(
             Checkup.Setting(

@@ -7,7 +7,10 @@ struct AddonCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir addon", abstract: "Begins, tries and governs addons.",
         discussion: "Exit statuses: 0, 1 if something went wrong or there is no such addon, 2 for a wrong argument.",
-        subcommands: [AddonMaking.self, AddonChecking.self, AddonReloading.self, AddonResetting.self])
+        subcommands: [
+            AddonMaking.self, AddonChecking.self, AddonTracing.self, AddonReplaying.self, AddonReloading.self,
+            AddonResetting.self,
+        ])
 }
 
 struct AddonReloading: ParsableCommand {

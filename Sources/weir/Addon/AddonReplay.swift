@@ -11,9 +11,15 @@ import TLSEngine
 
 /// `weir addon replay FILE …`: an event that ended an addon's processes is sent to it once more, by itself.
 struct AddonReplay {
-    /// The file, and the command line behind it, which is that of `weir`; nil if it is another command.
+    /// The file, and the command line behind it, which is that of `weir`; nil if it is another command, or names an addon of its own to be
+    /// driven from the file, or the file has a whole session.
     static func split(_ arguments: [String]) -> (file: String, rest: [String])? {
-        guard arguments.count >= 3, arguments[0] == "addon", arguments[1] == "replay" else { return nil }
+        guard arguments.count >= 3, arguments[0] == "addon", arguments[1] == "replay", !arguments[2].hasPrefix("-"),
+            arguments.count == 3 || arguments[3].hasPrefix("-")
+        else { return nil }
+        let read = try? FileContents.read(arguments[2], atMost: AddonReplaying.longest)
+        let transcript = read.flatMap { try? Transcript($0) }
+        guard transcript == nil || transcript?.event != nil else { return nil }
         return (arguments[2], Array(arguments.dropFirst(3)))
     }
 
@@ -36,7 +42,7 @@ struct AddonReplay {
     private func answer() async throws(Program.Refusal) -> JSON {
         let transcript: Transcript
         do {
-            transcript = try Transcript(try FileContents.read(file))
+            transcript = try Transcript(try FileContents.read(file, atMost: AddonReplaying.longest))
         } catch {
             throw Program.Refusal(status: 1, text: "transcript '\(file)': \(error)")
         }
