@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,11 +77,11 @@ WRONG = {
     ),
     "answers events twice": (
         "def response(id, params):\n    for _ in 'ab': answer(id, {})",
-        "events", 2, ["one answer to each id", "a second answer to id 2, 'response'"],
+        "events", 2, ["one answer to each id", "a second answer to id 3, 'response'"],
     ),
     "another id": (
         "def response(id, params): answer(id + 5000, {})",
-        "events", 2, ["answers to the ids of the core's requests alone", "an answer to id 5002, which was never sent"],
+        "events", 2, ["answers to the ids of the core's requests alone", "an answer to id 5003, which was never sent"],
     ),
     "ids of 32 bits": (
         "def response(id, params): answer(id & 0x7FFFFFFF, {})",
@@ -223,27 +225,33 @@ def test_what_cannot_be_started_is_no_failed_case(words, sentence):
     assert sentence in done.stderr
 
 
-def examples():
-    """The folders of the examples, by language."""
-    folders = sorted(folder for folder in EXAMPLES.glob("*/*") if folder.is_dir() and folder.name not in ("sdk", "new"))
-    return [pytest.param(folder, id=f"{folder.parent.name}/{folder.name}") for folder in folders]
+FOLDERS = sorted(folder for folder in EXAMPLES.glob("*/*") if folder.name not in ("sdk", "new") and any(folder.glob(f"{folder.name}.*")))
+BUILDING = threading.Lock()
 
 
 def words(folder):
     """The words by which an example is started, once it is built."""
     program = folder / folder.name
     build = folder.parent / "build"
-    if build.is_file() and not any(program.with_suffix(suffix).is_file() for suffix in ("", ".jar")):
-        subprocess.run([build], check=True, capture_output=True, timeout=120)
+    with BUILDING:
+        if build.is_file() and not any(program.with_suffix(suffix).is_file() for suffix in ("", ".jar")):
+            subprocess.run([build], check=True, capture_output=True, timeout=120)
     if program.is_file():
         return [program]
     file = next(path for path in sorted(folder.glob(f"{folder.name}.*")) if path.suffix not in (".c", ".go", ".rs", ".java", ".swift", ".md"))
     return [f"stdio:jq -cn --unbuffered -f {file}"] if file.suffix == ".jq" and "inputs" in file.read_text() else [file]
 
 
+@pytest.fixture(scope="module")
+def checks():
+    """The checks of all examples, several at a time: most of each is waiting."""
+    with ThreadPoolExecutor(4) as pool:
+        yield {folder: pool.submit(lambda folder=folder: check("--level", "confined", *words(folder))) for folder in FOLDERS}
+
+
 @pytest.mark.seconds(150)
-@pytest.mark.parametrize("folder", examples())
-def test_every_example_passes(folder):
-    status, cases = check("--level", "confined", *words(folder))
+@pytest.mark.parametrize("folder", [pytest.param(folder, id=f"{folder.parent.name}/{folder.name}") for folder in FOLDERS])
+def test_every_example_passes(checks, folder):
+    status, cases = checks[folder].result()
     assert [case for case in cases.values() if case["outcome"] == "failed"] == []
     assert status == 0

@@ -9,7 +9,7 @@ enum BodyCases {
     static let table: [Case] = [
         Case("large-body", 17, "A body that just fits its line is taken.") { (checkup) throws(CaseFailure) in
             // What does not fit is the next cases' matter; of what the line holds base64 takes a third.
-            let room = (try checkup.known.longestLine - (8 << 10)) / 4 * 3
+            let room = min((try checkup.known.longestLine - (8 << 10)) / 4 * 3, 4 << 20)
             guard room > 0 else { return .unused("its line has no room for bodies") }
             return try with(checkup) { (subject, traits, session) throws(CaseFailure) in
                 let body = noise(room)
