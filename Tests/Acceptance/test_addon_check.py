@@ -14,10 +14,13 @@ EXAMPLES = Path(__file__).parents[2] / "addon-examples"
 
 # A worker that is right; each wrong one replaces a part of it.
 RIGHT = r'''
-import base64, json, os, socket, sys, threading
+import fcntl, json, os, socket, threading
 link = socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"]))
 hello = {"hooks": [{"name": "response"}]}
-held = []
+held, handlers = [], {}
+
+def reply(message):
+    pass
 
 def write(line):
     link.sendall(line)
@@ -48,10 +51,11 @@ file = link.makefile("rb")
 for line in split(file):
     message = json.loads(line)
     id, method, params = message.get("id"), message.get("method"), message.get("params", {})
-    if method is None: continue
-    if id is None: notification(method, params)
+    if method is None: reply(message)
+    elif id is None: notification(method, params)
     elif method == "initialize": answer(id, hello)
     elif method == "response": response(id, params)
+    elif method in handlers: handlers[method](id, params)
     else: answer(id, {})
 ended()
 '''
@@ -67,6 +71,61 @@ def notification(method, params):
     if method == "stream.credit": send(method="stream.credit", params=params)
 def credit(params): pass
 def end(params): send(method="stream.end", params={"s": params["s"]})
+'''
+
+# Most of what there is: hooks of every kind, options, commands, calls, previews, long bodies.
+RICH = r'''
+fds = socket.socket(fileno=int(os.environ["WEIR_ADDON_FDS"]))
+kinds = {"bool": False, "int": 1, "number": 0.5, "str": "x", "optional int": None, "sequence of str": []}
+hello = {
+    "hooks": ["start", "configure", "running", "done", {"name": "request", "content": "whole"}, {"name": "response", "content": {"preview": 512}},
+        {"name": "error", "observe": True}, "log", "tick", "client_connected", "server_connect", "tls_clienthello", "next_layer", "http_connect",
+        "socks5_auth", "websocket_start", "websocket_message", "tcp_message", "udp_start", "dns_request", "dns_response",
+        {"name": "requestheaders", "filter": "~d cdn\\.test & ~m PUT", "fields": ["flow.request.headers"]}],
+    "limits": {"max_line": 1 << 20, "max_in_flight": 4}, "capabilities": ["fd"], "permissions": ["body.read", "options.get"],
+    "options": [{"name": f"rich_{index}", "type": kind, "default": value} for index, (kind, value) in enumerate(kinds.items())]
+        + [{"name": "rich_choice", "type": "str", "default": "a", "choices": ["a", "b"]}],
+    "commands": [{"name": "rich.do"}, {"name": "rich.fail"}],
+}
+seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+waiting, sent = {}, 0
+def give(data):
+    global sent
+    sent += 2
+    file = os.memfd_create("body", os.MFD_ALLOW_SEALING)
+    os.write(file, data)
+    if seals: fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
+    socket.send_fds(fds, [b"%d" % sent], [file])
+    os.close(file)
+    return {"fd": sent, "size": len(data)}
+def request(id, params):
+    content = params["flow"]["request"]["content"]
+    if "ref" in content:
+        waiting[f"r{id}"] = id
+        return send(id=f"r{id}", method="body.read", params={"ref": content["ref"], "offset": 5, "length": 100})
+    if "fd" in content:
+        number, [file], *_ = socket.recv_fds(fds, 32, 1)
+        assert int(number) == content["fd"] and os.fstat(file).st_size == content["size"]
+        os.close(file)
+        return answer(id, {"flow": {"request": {"content": give(b"another")}}})
+    answer(id, {})
+def reply(message):
+    assert len(message["result"]["data"]["b64"]) > 100
+    answer(waiting.pop(message["id"]), {"log": [{"level": "info", "msg": "read"}]})
+def response(id, params):
+    content = params["flow"]["response"]["content"]
+    preview = isinstance(content, dict) and "preview" in content
+    answer(id, {"more": "stream" if not content["complete"] else "whole"} if preview else {})
+def configure(id, params):
+    if params["options"]["rich_1"] == 7: send(id=id, error={"code": -32000, "message": "not 7"})
+    else: answer(id, {})
+def command(id, params):
+    if params["name"] == "rich.fail": send(id=id, error={"code": -32000, "message": "it fails"})
+    else: answer(id, 5)
+handlers = {"request": request, "configure": configure, "command": command}
+def notification(method, params):
+    if method == "stream.data": send(method="stream.credit", params={"s": params["s"], "bytes": len(params["data"])})
+    if method == "stream.end": send(method="stream.end", params={"s": params["s"]})
 '''
 
 # What is wrong; the case that shows it, the section, and words of the sentence.
@@ -140,6 +199,18 @@ WRONG = {
         STREAM + "def end(params): pass",
         "stream", 16, ["its own `stream.end`", "nothing of its stream came within 400 ms, after 840 bytes"],
     ),
+    "a body without seals": (
+        RICH + "seals = 0",
+        "body-by-descriptor", 17, ["an answer to 'request' that the core accepts", "with the seals WRITE, SHRINK and GROW"],
+    ),
+    "a preview's stream has no end": (
+        RICH + "def notification(method, params): pass",
+        "preview-part", 16, ["its own `stream.end`", "nothing of its stream came within 400 ms, after 0 bytes"],
+    ),
+    "an option of another type": (
+        "hello['options'] = [{'name': 'x', 'type': 'int', 'default': 'y'}]",
+        "handshake", 4, ["options[0].default"],
+    ),
     "no credit back": (
         STREAM + "def notification(method, params):\n    if method == 'stream.end': end(params)",
         "stream-credit", 16, ["credit back", "nothing of its stream came within 400 ms, after 262144 bytes"],
@@ -185,6 +256,18 @@ def test_a_wrong_worker_fails_with_what_is_wrong(tmp_path, what):
     sentence = f"expected {case['expected']}; found {case['found']}"
     for word in words:
         assert word in sentence
+
+
+def test_a_worker_that_uses_everything_passes(tmp_path):
+    status, cases = check(write(tmp_path, wrong(RICH)))
+    assert {case["name"]: case for case in cases.values() if case["outcome"] == "failed"} == {}
+    assert status == 0
+    unused = {name for name, case in cases.items() if case["outcome"] == "unused"}
+    assert all(name.startswith("stream") or name == "large-body" for name in unused), unused
+    assert cases["pipelined"]["note"] == "4 at once"
+    assert cases["body-by-reference"]["note"] == "1 calls of body.read"
+    assert "rich_1: not 7" in cases["options"]["note"] and "'rich.fail': it fails" in cases["commands"]["note"]
+    assert cases["preview"]["note"] == "'response' asks for whole" and cases["preview-part"]["note"] == "'response' asks for stream"
 
 
 def test_one_that_hangs_is_started_anew_for_the_next_case(tmp_path):

@@ -64,12 +64,26 @@ struct TraceRedaction {
             state["id"] = .string(flow)
             object["flow"] = .object(state)
         }
+        if redaction.rules.concernBodies { object["flow"] = object["flow"].map(Self.withoutPreviews) }
         let (shown, found) = redaction.hide(event: .object(object), isDecoded: false)
         hidden = found
         guard isWithoutID, var whole = shown.object, var state = whole["flow"]?.object else { return (shown, flow, hidden) }
         state["id"] = nil
         whole["flow"] = .object(state)
         return (.object(whole), flow, hidden)
+    }
+
+    /// The beginnings of bodies stand where whole ones are not looked for.
+    private static func withoutPreviews(_ flow: JSON) -> JSON {
+        guard var object = flow.object else { return flow }
+        for side in MessageSide.allCases {
+            guard var message = object[side.rawValue]?.object, var content = message["content"]?.object, content["preview"] != nil
+            else { continue }
+            content["preview"] = stand
+            message["content"] = .object(content)
+            object[side.rawValue] = .object(message)
+        }
+        return .object(object)
     }
 
     /// What belongs to a stream: pieces of a body, and its trailers.
