@@ -110,6 +110,7 @@ def request(id, params):
         return answer(id, {"flow": {"request": {"content": give(b"another")}}})
     answer(id, {})
 def reply(message):
+    if message["id"] not in waiting: return
     assert len(message["result"]["data"]["b64"]) > 100
     answer(waiting.pop(message["id"]), {"log": [{"level": "info", "msg": "read"}]})
 def response(id, params):

@@ -73,7 +73,8 @@ final class StreamedBody {
             case .sendEnd(let trailers, let isDetached):
                 notify("end", isDetached ? ["detached": true] : ["trailers": trailers.wireJSON], &dialogue)
             case .sendReset(let why): notify("reset", ["why": .string(why)], &dialogue)
-            case .deliver(let bytes): received += bytes.readableBytes
+            // Behind a failure it is the original that passes.
+            case .deliver(let bytes): received += failure == nil ? bytes.readableBytes : 0
             case .deliverEnd, .deliverFailure, .over: break
             case .report(let failure): self.failure = failure
             }
