@@ -61,6 +61,8 @@ def peak(process) -> int:
 class Weir:
     """One run of the proxy."""
 
+    binary = BINARY
+
     def __init__(self, folder: Path, confdir: Path, arguments: list[str], port: int, env: dict[str, str] | None = None, within=(), descriptors=()):
         self.confdir, self.port = confdir, port
         self.out, self.err = folder / "stdout", folder / "stderr"
@@ -69,7 +71,7 @@ class Weir:
         self.told = False
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
-                [*within, BINARY, *arguments],
+                [*within, self.binary, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
