@@ -53,7 +53,7 @@ CASES = {
     "tails": lambda c: [c.http2(f"/tails/{path}") for path in ("there", "added", "none")],
     "links": lambda c: c.speak("/links", "ping", "drop", b"\x00\x01\xff", "ask me", b"ask bytes", "ping again"),
     "links closed": lambda c: c.speak("/links/closed", "ping", code=4001),
-    "raws": lambda c: c.raw(b"red and red\n", b"inject\n", b"caf\xc3\xa9 \x01\n", answers=4),
+    "raws": lambda c: c.raw((b"red and red\n", 1), (b"inject\n", 2), (b"caf\xc3\xa9 \x01\n", 1)),
     "names": lambda c: [c.name(name) for name in NAMES],
     "settings": lambda c: [c.exchange("/settings"), c.exchange("/settings/filter", "X-Header: a", **FILTERED), c.exchange("/settings/set"), c.exchange("/settings/f")],
     "orders": lambda c: [c.ask(f"/orders/{name}") for name in ("count", "words", "tag", "unknown")],

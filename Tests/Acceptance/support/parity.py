@@ -209,15 +209,13 @@ class Client:
             link.close(code, "bye")
         return [one.decode("latin-1") if isinstance(one, bytes) else one for one in got]
 
-    def raw(self, *lines: bytes, answers: int) -> list:
-        """What comes back for lines in a raw tunnel, and behind them."""
+    def raw(self, *lines: tuple[bytes, int]) -> list:
+        """What comes back in a raw tunnel: behind each line as many lines as are said, and then what else there is."""
         with self.proxy.tunnel(f"localhost:{self.server.tcp.port}") as wire:
             got = []
-            for line in lines:
+            for line, answers in lines:
                 wire.send(line)
-                got.append(wire.until(b"\n").decode())
-            while len(got) < answers:
-                got.append(wire.until(b"\n").decode())
+                got += [wire.until(b"\n").decode() for _ in range(answers)]
             wire.half_close()
             return [*got, wire.to_end().decode()]
 
