@@ -55,6 +55,8 @@ CASES = {
     "links closed": lambda c: c.speak("/links/closed", "ping", code=4001),
     "raws": lambda c: c.raw((b"red and red\n", 1), (b"inject\n", 2), (b"caf\xc3\xa9 \x01\n", 1)),
     "names": lambda c: [c.name(name) for name in NAMES],
+    # Not the last one, with which the proxy ends: the copy is on its way for a moment longer than its line says.
+    "twice": lambda c: c.replayed("/twice", "twice: request /twice/again 200"),
     "settings": lambda c: [c.exchange("/settings"), c.exchange("/settings/filter", "X-Header: a", **FILTERED), c.exchange("/settings/set"), c.exchange("/settings/f")],
     "orders": lambda c: [c.ask(f"/orders/{name}") for name in ("count", "words", "tag", "unknown")],
     "orders file": lambda c: [c.ask("/orders/write", f"X-File: {c.folder / 'orders'}"), (c.folder / "orders").read_text()],
@@ -62,7 +64,6 @@ CASES = {
     "whole": lambda c: [c.exchange("/whole"), c.exchange("/whole/again"), c.exchange("/whole/fails")],
     "whole tls": lambda c: [c.secure("/whole/tls"), c.secure("/else")],
     "files": lambda c: c.ask("/files", f"X-File: {c.folder / 'flows'}"),
-    "twice": lambda c: c.replayed("/twice", "twice: request /twice/again 200"),
 }
 
 # Members of a flow's state that are not compared, and why.
@@ -180,7 +181,6 @@ def started(weir, tmp_path):
     return start
 
 
-@pytest.mark.seconds(90)  # The first one does everything.
 @pytest.mark.parametrize("case", CASES)
 @AGAINST
 def test_a_client_and_the_server_see_the_same(observed, backend, case):
