@@ -214,7 +214,7 @@ WRONG = {
     ),
     "no credit back": (
         STREAM + "def notification(method, params):\n    if method == 'stream.end': end(params)",
-        "stream-credit", 16, ["credit back", "nothing of its stream came within 400 ms, after 262144 bytes"],
+        "stream-credit", 16, ["credit back", "nothing of its stream came within 400 ms, after 0 bytes"],
     ),
 }
 
