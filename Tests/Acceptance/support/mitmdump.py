@@ -1,14 +1,17 @@
 """The real mitmdump as a process, with an addon inside it, where Weir runs the same addon beside itself."""
 
+import signal
 from pathlib import Path
 
 from .proxy import ROOT, Weir, free_port
 
 
 class Mitmdump(Weir):
-    """One run of it. `bin/mitmdump` of its environment names that environment's Python, so it is not found on PATH."""
+    """One run of it."""
 
     binary = ROOT / ".venv-mitmproxy/bin/mitmdump"
+    # Its library in Rust, which serves UDP, is now and then hit by a signal while Python ends, behind everything that was to be done.
+    ENDS = (0, -signal.SIGSEGV)
 
     @classmethod
     def started(cls, folder: Path, *arguments: str, addons=(), modes=("regular",)) -> "Mitmdump":
@@ -27,3 +30,10 @@ class Mitmdump(Weir):
     @property
     def log(self) -> str:
         return self.out.read_text(errors="replace") + super().log
+
+    def stop(self, seconds: float = 10) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.terminate()
+            status = self.process.wait(seconds)
+            assert status in self.ENDS, f"mitmdump left with status {status}:\n{self.log}"
