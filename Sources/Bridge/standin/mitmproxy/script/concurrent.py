@@ -10,14 +10,18 @@ from mitmproxy import hooks
 
 
 def concurrent(fn: Callable) -> Callable:
-    """The hook runs in a thread of its own: other events go on meanwhile, its own waits for it. For hooks of flows and connections."""
+    """The hook runs in a thread of its own: other events go on meanwhile, its own waits for it; one that is async has a loop there. For hooks of flows and connections."""
     if fn.__name__ not in set(hooks.all_hooks) - {"load", "configure", "running", "done", "add_log", "update"}:
         raise NotImplementedError(f"Concurrent decorator not supported for '{fn.__name__}' method.")
-    if inspect.iscoroutinefunction(fn):
-        raise NotImplementedError(f"'{fn.__name__}' is async already: it needs no concurrent decorator.")
+
+    def run(*args: Any) -> None:
+        if inspect.iscoroutinefunction(fn):
+            asyncio.run(fn(*args))
+        else:
+            fn(*args)
 
     @wraps(fn)
     async def in_thread(*args: Any) -> None:
-        await asyncio.to_thread(fn, *args)
+        await asyncio.to_thread(run, *args)
 
     return in_thread
