@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 #include <weir.h>
 
@@ -28,13 +29,17 @@ static json_object *hold(struct weir_event *event) {
 }
 
 static int waiting;
-static void in_time(void *context) {
+static void in_time(int timer, void *event) {
+    weir_watch(((struct weir_event *)event)->addon, timer, NULL, NULL);
+    close(timer);
     waiting--;
-    weir_answer(context, say("in time"));
+    weir_answer(event, say("in time"));
 }
 static json_object *wait_a_while(struct weir_event *event) {
     waiting++;
-    weir_after(event->addon, 700, in_time, event);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    timerfd_settime(timer, 0, &(struct itimerspec){.it_value.tv_nsec = 700000000}, NULL);
+    weir_watch(event->addon, timer, in_time, event);
     return WEIR_LATER;
 }
 
@@ -79,7 +84,6 @@ static json_object *bytes(struct weir_event *event, const char *path) {
         result = weir_patch("flow.request.content", weir_content(event->addon, reversed, whole.size));
         free(reversed);
     }
-    weir_free_bytes(&whole);
     return result;
 }
 
@@ -227,7 +231,6 @@ static json_object *on_preview(struct weir_event *event, void *context) {
     char text[200];
     if (!weir_bytes(event, preview ? preview : content, &bytes)) return weir_fail(event, "no preview");
     int size = snprintf(text, sizeof text, "it is %.*s", (int)bytes.size, bytes.data);
-    weir_free_bytes(&bytes);
     return weir_patch("flow.response.content", weir_value(text, size));
 }
 
@@ -241,7 +244,6 @@ static json_object *on_command(struct weir_event *event, void *is_failing) {
 }
 
 static json_object *tell(struct weir_event *event, void *context) { return fprintf(stderr, "probe: %s%s\n", event->name, (char *)context), NULL; }
-static void clean_up(void *context) { fprintf(stderr, "probe: cleaned up%s\n", (char *)context); }
 
 int main(void) {
     static const struct weir_body body = {piece, ended, closed};
@@ -262,6 +264,7 @@ int main(void) {
     weir_option(addon, "probe_words", "sequence of str", json_tokener_parse("[\"a\",\"b\"]"), NULL, NULL);
     weir_command(addon, "probe.echo", on_command, NULL, "Answers what it was given.", "any", "any");
     weir_command(addon, "probe.fail", on_command, "failing", NULL, NULL, NULL);
-    weir_at_end(addon, clean_up, "");
-    return weir_run(addon);
+    int status = weir_run(addon);
+    fprintf(stderr, "probe: cleaned up\n");
+    return status;
 }

@@ -1,155 +1,148 @@
 // Octets, headers and answers as values; nothing here knows the connection.
 #define _GNU_SOURCE
+#include <stdarg.h>
 #include <strings.h>
 
 #include "parts.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The length of the character that begins there, 0 if that is no UTF-8 (Unicode 15, table 3-7).
-static size_t character(const uint8_t *data, size_t size) {
-    if (data[0] < 0x80) return 1;
-    size_t length = data[0] < 0xC2 ? 0 : data[0] < 0xE0 ? 2 : data[0] < 0xF0 ? 3 : data[0] < 0xF5 ? 4 : 0;
-    if (!length || length > size) return 0;
-    uint8_t low = data[0] == 0xE0 ? 0xA0 : data[0] == 0xF0 ? 0x90 : 0x80, high = data[0] == 0xED ? 0x9F : data[0] == 0xF4 ? 0x8F : 0xBF;
-    if (data[1] < low || data[1] > high) return 0;
-    for (size_t index = 2; index < length; index++)
-        if ((data[index] & 0xC0) != 0x80) return 0;
-    return length;
-}
-
-static bool is_text(const uint8_t *data, size_t size) {
-    for (size_t at = 0, length; at < size; at += length)
-        if (!(length = character(data + at, size - at))) return false;
-    return true;
+/// How many octets from the first on are UTF-8 (Unicode 15, table 3-7).
+static size_t text_length(const uint8_t *data, size_t size) {
+    size_t at = 0;
+    for (size_t length; at < size; at += length) {
+        uint8_t first = data[at], second = at + 1 < size ? data[at + 1] : 0;
+        length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+        if (length == 1) continue;
+        if (!length || length > size - at) break;
+        if (second < (first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80)) break;
+        if (second > (first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF)) break;
+        if (length > 2 && (data[at + 2] & 0xC0) != 0x80) break;
+        if (length > 3 && (data[at + 3] & 0xC0) != 0x80) break;
+    }
+    return at;
 }
 
 json_object *weir_value(const void *data, size_t size) {
     const uint8_t *from = data;
-    if (is_text(from, size)) return json_object_new_string_len(size ? data : "", size);
-    char *text = must(malloc((size + 2) / 3 * 4 + 1)), *to = text;
+    if (text_length(from, size) == size) return json_object_new_string_len(size ? data : "", size);
+    char *base64 = must(malloc((size + 2) / 3 * 4)), *to = base64;
     for (size_t at = 0; at < size; at += 3) {
-        uint32_t group = from[at] << 16 | (at + 1 < size ? from[at + 1] << 8 : 0) | (at + 2 < size ? from[at + 2] : 0);
-        *to++ = digits[group >> 18];
-        *to++ = digits[group >> 12 & 63];
-        *to++ = at + 1 < size ? digits[group >> 6 & 63] : '=';
-        *to++ = at + 2 < size ? digits[group & 63] : '=';
+        size_t left = size - at;
+        uint32_t group = from[at] << 16 | (left > 1 ? from[at + 1] << 8 : 0) | (left > 2 ? from[at + 2] : 0);
+        for (size_t place = 0; place < 4; place++) *to++ = place <= left ? digits[group >> (18 - 6 * place) & 63] : '=';
     }
-    json_object *value = json_object_new_object();
-    json_object_object_add(value, "b64", json_object_new_string_len(text, to - text));
-    free(text);
+    json_object *value = object("b64", json_object_new_string_len(base64, to - base64));
+    free(base64);
     return value;
+}
+
+uint8_t *from_base64(json_object *value, size_t *size) {
+    static uint8_t values[256];  // and 1, so that 0 is no digit
+    for (int index = 0; !values['/'] && index < 64; index++) values[(uint8_t)digits[index]] = index + 1;
+    const char *base64 = string(value);
+    if (!base64) return NULL;
+    size_t length = json_object_get_string_len(value);
+    while (length && base64[length - 1] == '=') length--;
+    uint8_t *data = must(malloc(length + 1));
+    uint32_t bits = 0;
+    *size = 0;
+    for (size_t at = 0; at < length; at++) {
+        uint8_t digit = values[(uint8_t)base64[at]];
+        if (!digit) return free(data), NULL;
+        bits = bits << 6 | (digit - 1);
+        if (at % 4) data[(*size)++] = bits >> (6 - at % 4 * 2);
+    }
+    return data;
 }
 
 json_object *text_value(const char *text) {
     char *copy = must(strdup(text));
-    for (size_t at = 0, size = strlen(copy), length; at < size; at += length)
-        if (!(length = character((uint8_t *)copy + at, size - at))) copy[at] = '?', length = 1;
+    size_t at = 0, size = strlen(copy);
+    while ((at += text_length((uint8_t *)copy + at, size - at)) < size) copy[at] = '?';
     json_object *value = json_object_new_string(copy);
     free(copy);
     return value;
 }
 
-bool from_base64(json_object *value, struct weir_bytes *bytes) {
-    static int8_t values[256];
-    if (!values['+']) {
-        memset(values, -1, sizeof values);
-        for (int index = 0; index < 64; index++) values[(uint8_t)digits[index]] = (int8_t)index;
-    }
-    if (!json_object_is_type(value, json_type_string)) return false;
-    const char *text = json_object_get_string(value);
-    size_t size = json_object_get_string_len(value), count = 0;
-    while (size && text[size - 1] == '=') size--;
-    uint8_t *data = must(malloc(size + 1));
-    uint32_t bits = 0;
-    for (size_t at = 0; at < size; at++) {
-        int digit = values[(uint8_t)text[at]];
-        if (digit < 0) return free(data), false;
-        bits = bits << 6 | (uint32_t)digit;
-        if (at % 4) data[count++] = (uint8_t)(bits >> (6 - at % 4 * 2));
-    }
-    bytes->data = bytes->owned = data;
-    bytes->size = count;
-    return true;
+json_object *make_object(const char *name, ...) {
+    json_object *made = json_object_new_object(), *value;
+    va_list rest;
+    va_start(rest, name);
+    for (; name; name = va_arg(rest, const char *))
+        if ((value = va_arg(rest, json_object *))) json_object_object_add(made, name, value);
+    va_end(rest);
+    return made;
+}
+
+/// Takes the first name of a path, and returns what follows it. No name of the protocol has 64 octets.
+static const char *first_name(const char *path, char name[64]) {
+    size_t length = strcspn(path, "."), size = length < 64 ? length : 63;
+    memcpy(name, path, size);
+    name[size] = 0;
+    return path + length + (path[length] == '.');
 }
 
 json_object *weir_at(json_object *from, const char *path) {
+    char name[64];
     while (from && *path) {
-        char name[64];
-        size_t length = strcspn(path, ".");
-        if (length >= sizeof name || !json_object_is_type(from, json_type_object)) return NULL;
-        memcpy(name, path, length);
-        name[length] = 0;
-        if (!json_object_object_get_ex(from, name, &from)) return NULL;
-        path += length + (path[length] == '.');
+        path = first_name(path, name);
+        from = member(from, name);
     }
     return from;
 }
 
 json_object *weir_patch(const char *path, json_object *value) {
     char name[64];
-    size_t length = strcspn(path, ".");
-    if (length >= sizeof name) abort();  // no path of the protocol
-    memcpy(name, path, length);
-    name[length] = 0;
-    json_object *object = json_object_new_object();
-    json_object_object_add(object, name, path[length] ? weir_patch(path + length + 1, value) : value);
-    return object;
+    const char *rest = first_name(path, name);
+    json_object *patch = json_object_new_object();
+    json_object_object_add(patch, name, *rest ? weir_patch(rest, value) : value);
+    return patch;
 }
 
 json_object *weir_respond(int status, json_object *headers, const void *content, size_t size) {
-    json_object *response = json_object_new_object();
-    json_object_object_add(response, "status_code", json_object_new_int(status));
-    if (headers) json_object_object_add(response, "headers", headers);
-    json_object_object_add(response, "content", weir_value(content, size));
-    return weir_patch("flow.response", response);
+    json_object *value = weir_value(content, size);
+    return weir_patch("flow.response", object("status_code", number(status), "headers", headers, "content", value));
 }
 
 json_object *weir_kill(void) { return weir_patch("kill", json_object_new_boolean(true)); }
 
 // Headers
 
-/// Element `index`, 0 or 1, of a field, as text; NULL if it is none.
-static const char *part(json_object *field, size_t index) {
-    json_object *text = json_object_is_type(field, json_type_array) ? json_object_array_get_idx(field, index) : NULL;
-    return json_object_is_type(text, json_type_string) ? json_object_get_string(text) : NULL;
-}
-
 /// The index of the first field of that name from there on; the number of fields if there is none.
 static size_t search(json_object *headers, const char *name, size_t from) {
-    size_t count = json_object_is_type(headers, json_type_array) ? json_object_array_length(headers) : 0;
-    while (from < count && strcasecmp(part(json_object_array_get_idx(headers, from), 0) ?: "", name)) from++;
+    while (from < length(headers) && strcasecmp(string(element(element(headers, from), 0)) ?: "", name)) from++;
     return from;
 }
 
 const char *weir_header(json_object *headers, const char *name) {
-    size_t index = search(headers, name, 0);
-    return json_object_is_type(headers, json_type_array) ? part(json_object_array_get_idx(headers, index), 1) : NULL;
+    return string(element(element(headers, search(headers, name, 0)), 1));
 }
 
 json_object *weir_header_values(json_object *headers, const char *name) {
     json_object *values = json_object_new_array();
-    size_t count = json_object_is_type(headers, json_type_array) ? json_object_array_length(headers) : 0;
-    for (size_t index = 0; (index = search(headers, name, index)) < count; index++)
-        json_object_array_add(values, json_object_get(json_object_array_get_idx(json_object_array_get_idx(headers, index), 1)));
+    for (size_t index = 0; (index = search(headers, name, index)) < length(headers); index++)
+        json_object_array_add(values, json_object_get(element(element(headers, index), 1)));
     return values;
 }
 
-static json_object *field(const char *name, const char *value) {
-    json_object *pair = json_object_new_array();
-    json_object_array_add(pair, weir_value(name, strlen(name)));
-    json_object_array_add(pair, weir_value(value, strlen(value)));
-    return pair;
+static void put(json_object *headers, size_t index, const char *name, const char *value) {
+    json_object *field = json_object_new_array();
+    json_object_array_add(field, weir_value(name, strlen(name)));
+    json_object_array_add(field, weir_value(value, strlen(value)));
+    json_object_array_put_idx(headers, index, field);
 }
 
-static void remove_from(json_object *headers, const char *name, size_t from) {
-    while ((from = search(headers, name, from)) < json_object_array_length(headers)) json_object_array_del_idx(headers, from, 1);
+static void remove_from(json_object *headers, size_t from, const char *name) {
+    while ((from = search(headers, name, from)) < length(headers)) json_object_array_del_idx(headers, from, 1);
 }
 
 void weir_header_set(json_object *headers, const char *name, const char *value) {
     size_t index = search(headers, name, 0);
-    json_object_array_put_idx(headers, index, field(name, value));
-    remove_from(headers, name, index + 1);
+    put(headers, index, name, value);
+    remove_from(headers, index + 1, name);
 }
-void weir_header_add(json_object *headers, const char *name, const char *value) { json_object_array_add(headers, field(name, value)); }
-void weir_header_remove(json_object *headers, const char *name) { remove_from(headers, name, 0); }
+void weir_header_add(json_object *headers, const char *name, const char *value) {
+    put(headers, length(headers), name, value);
+}
+void weir_header_remove(json_object *headers, const char *name) { remove_from(headers, 0, name); }

@@ -11,8 +11,9 @@
 ///         return weir_run(addon);
 ///     }
 ///
-/// Values are json-c's. A function that takes one to send takes its reference; what events show belongs to the event, and may be changed
-/// in place. Texts are copied. Nothing here is for a second thread: let that write to a pipe which the loop watches.
+/// Values are json-c's. A function that takes one to send takes its reference; what events show belongs to the
+/// event, and may be changed in place. Texts are copied. Nothing here is for a second thread: let that write to a
+/// pipe which the loop watches.
 #ifndef WEIR_H
 #define WEIR_H
 
@@ -26,46 +27,51 @@ typedef struct weir_addon weir_addon;
 
 // Addons
 
-/// An addon of that name; both texts may be NULL.
+/// The process's addon, of that name; both texts may be NULL.
 weir_addon *weir_new(const char *name, const char *version);
-/// Connects, answers the handshake, and serves events until the connection ends. Returns the process's exit status: 0 after an
-/// orderly end, 1 if the connection or a line is broken, which standard error says.
+/// Connects, answers the handshake, and serves events until the connection ends. Returns the process's exit status:
+/// 0 after an orderly end, 1 if the connection or a line is broken, which standard error says. What is to be
+/// cleaned up follows it.
 int weir_run(weir_addon *addon);
 
 // Events
 
-struct weir_stream;
-
 struct weir_event {
     weir_addon *addon;
-    const char *name;                  // the hook, or the command
-    json_object *params;               // as the core sent them
-    json_object *flow;                 // `params.flow`; NULL where there is none
-    int attempt;                       // 2 when a worker died over the same event, else 1
-    bool is_cancelled;                 // the core has withdrawn it: no answer is wanted or sent
-    struct weir_stream *stream;        // the body that comes in parts once this is answered, or NULL
-    void (*cancelled)(struct weir_event *event);  // called when it is withdrawn, if set; the event must still be answered, to be freed
-    void *data;                        // the addon's own
+    const char *name;            // the hook, or the command
+    json_object *params;         // as the core sent them
+    json_object *flow;           // `params.flow`; NULL where there is none
+    int attempt;                 // 2 when a worker died over the same event, else 1
+    bool is_cancelled;           // the core has withdrawn it: no answer is wanted or sent
+    struct weir_stream *stream;  // the body that comes in parts once this is answered, or NULL
+    void *data;                  // the addon's own
+    /// Called when it is withdrawn, if set; the event must still be answered, to be freed.
+    void (*cancelled)(struct weir_event *event);
+    // The library's
+    int64_t id;
+    json_object *message;
+    struct weir_event *next;
 };
 
-/// Handles an event and returns what changes, NULL for nothing: the `result` of Protocol/README.md, section 7. For a command it
-/// returns the answer, NULL for null. `WEIR_LATER` leaves the event open, until `weir_answer` or `weir_fail`.
+/// Handles an event and returns what changes, NULL for nothing: the `result` of Protocol/README.md, section 7. For
+/// a command it returns the answer, NULL for null. `WEIR_LATER` leaves the event open, until `weir_answer` or
+/// `weir_fail`.
 typedef json_object *weir_handler(struct weir_event *event, void *context);
 extern json_object *const WEIR_LATER;
 
 /// What section 5 says of a hook; what is left out has the default of that section.
 struct weir_hook {
-    int first;                         // not used: it lets `weir_on` be called without options
+    int first;                     // not used: it lets `weir_on` be called without options
     const char *filter, *content, *on_failure;
-    const char *fields;                // paths with spaces between them
-    const struct weir_body *body;      // with the content "stream", or a preview: what is done with the pieces
-    int preview;                       // bytes of a preview, in the place of `content`
+    const char *fields;            // paths with spaces between them
+    const struct weir_body *body;  // with the content "stream", or a preview: what is done with the pieces
+    int preview;                   // bytes of a preview, in the place of `content`
     int timeout_ms, order;
     bool decode, observe, idempotent;
 };
 
-/// `weir_on(addon, "request", handler, context, .filter = "~d example.com", .content = "decoded")`: one handler for each hook. With a
-/// stream `handler` may be NULL.
+/// `weir_on(addon, "request", handler, context, .filter = "~d example.com", .content = "decoded")`: one handler for
+/// each hook. With a stream `handler` may be NULL.
 #define weir_on(addon, name, handler, context, ...) \
     weir_add_hook(addon, name, handler, context, (struct weir_hook){.first = 0, __VA_ARGS__})
 void weir_add_hook(weir_addon *addon, const char *name, weir_handler *handler, void *context, struct weir_hook options);
@@ -79,7 +85,8 @@ void weir_extend(struct weir_event *event, int ms);
 
 // Results and values
 
-/// `weir_patch("flow.response.status_code", json_object_new_int(404))`: an object for each step of the path, and the value at its end.
+/// `weir_patch("flow.response.status_code", json_object_new_int(404))`: an object for each step of the path, and
+/// the value at its end.
 json_object *weir_patch(const char *path, json_object *value);
 /// The value at the end of a path of members; NULL if there is none, or null.
 json_object *weir_at(json_object *from, const char *path);
@@ -87,7 +94,8 @@ json_object *weir_at(json_object *from, const char *path);
 json_object *weir_respond(int status, json_object *headers, const void *content, size_t size);
 json_object *weir_kill(void);
 
-/// The first value of that name, in any case, as text; NULL if there is none, or if it is no UTF-8 (see `weir_header_values`).
+/// The first value of that name, in any case, as text; NULL if there is none, or if it is no UTF-8 (see
+/// `weir_header_values`).
 const char *weir_header(json_object *headers, const char *name);
 /// An array of all values of that name.
 json_object *weir_header_values(json_object *headers, const char *name);
@@ -98,15 +106,11 @@ void weir_header_remove(json_object *headers, const char *name);
 
 /// Octets as a value: text where they are UTF-8, else Base64.
 json_object *weir_value(const void *data, size_t size);
-struct weir_bytes {
-    const uint8_t *data;
-    size_t size;
-    void *owned, *mapped;              // not for you
-};
-/// The octets for which a value of an event stands: text, Base64, a descriptor, or a reference, which needs the permission
-/// `body.read`. False if it is no such value, or not to be had. The octets are there until `weir_free_bytes`, at most as long as the event.
+struct weir_bytes { const uint8_t *data; size_t size; };
+/// The octets for which a value of an event stands: text, Base64, a descriptor, or a reference, which needs the
+/// permission `body.read`. False if it is no such value, or not to be had. The octets are there as long as the
+/// value.
 bool weir_bytes(struct weir_event *event, json_object *value, struct weir_bytes *bytes);
-void weir_free_bytes(struct weir_bytes *bytes);
 /// A body for an answer: by descriptor where that is granted and the body is large, else as `weir_value`.
 json_object *weir_content(weir_addon *addon, const void *data, size_t size);
 
@@ -116,19 +120,27 @@ json_object *weir_content(weir_addon *addon, const void *data, size_t size);
 struct weir_stream {
     weir_addon *addon;
     int64_t number;
-    void *data;                        // the addon's own; set it in the event's handler
+    void *data;  // the addon's own; set it in the event's handler
+    // The library's
+    const struct weir_body *body;
+    size_t room, owed, sent;  // what the core still takes; what it is to be given back; what of `waiting` has gone
+    struct printbuf *waiting;
+    json_object *end;         // the parameters of `stream.end`, once it is to be sent
+    bool is_open, is_busy;
+    struct weir_stream *next;
 };
 struct weir_body {
     /// A piece of the original. The core is given its credit back when all that was written has left.
     void (*piece)(struct weir_stream *stream, const uint8_t *data, size_t size);
-    /// The original is complete, or, behind a detach, the worker's part of it: `weir_finish` is to follow, now or later. `trailers` is
-    /// NULL where there are none. Without this function it follows at once.
+    /// The original is complete, or, behind a detach, the worker's part of it: `weir_finish` is to follow, now or
+    /// later. `trailers` is NULL where there are none. Without this function it follows at once.
     void (*ended)(struct weir_stream *stream, json_object *trailers, bool is_detached);
-    /// The last that is heard of it: free `data`. `why` is NULL if it ended well, else the core's word, such as `client_gone`, or
-    /// `not_opened` if the answer to the event left no room for it.
+    /// The last that is heard of it: free `data`. `why` is NULL if it ended well, else the core's word, such as
+    /// `client_gone`, or `not_opened` if the answer to the event left no room for it.
     void (*closed)(struct weir_stream *stream, const char *why);
 };
-/// Sends octets of the new body; what exceeds the credit waits in memory, and no more of the original comes meanwhile.
+/// Sends octets of the new body; what exceeds the credit waits in memory, and no more of the original comes
+/// meanwhile.
 void weir_write(struct weir_stream *stream, const void *data, size_t size);
 /// The new body is complete, also before the original is.
 void weir_finish(struct weir_stream *stream);
@@ -143,30 +155,29 @@ void weir_detach(struct weir_stream *stream);
 
 /// Asks for the permission to call a method; before `weir_run`.
 void weir_permit(weir_addon *addon, const char *method);
-/// Calls the core and waits for the answer; events that come meanwhile wait. Returns the result, which is the caller's, or NULL with
-/// the error in `*error` (`code`, `message`, `data.kind`; the caller's, too) if `error` is not NULL.
+/// Calls the core and waits for the answer; events that come meanwhile wait. Returns the result, which is the
+/// caller's, or NULL with the error in `*error` (`code`, `message`, `data.kind`; the caller's, too) if `error` is
+/// not NULL.
 json_object *weir_call(weir_addon *addon, const char *method, json_object *params, json_object **error);
-void weir_log(weir_addon *addon, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+__attribute__((format(printf, 3, 4)))
+void weir_log(weir_addon *addon, const char *level, const char *format, ...);
 /// Adds to a counter of the core; needs the permission `metrics.add`. `labels` may be NULL.
 void weir_count(weir_addon *addon, const char *name, double value, json_object *labels);
 
-/// Declares a setting; `value`, its default, `help` and `choices`, the texts that it takes with spaces between them, may be NULL.
-void weir_option(weir_addon *addon, const char *name, const char *type, json_object *value, const char *help, const char *choices);
-/// A setting's present value, of the addon or, if it hooks `configure`, of the core. `weir_fail` in `configure` refuses new ones,
-/// which are in the event's `options`.
+/// Declares a setting; `value`, its default, `help` and `choices`, the texts that it takes with spaces between
+/// them, may be NULL.
+void weir_option(weir_addon *addon, const char *name, const char *type, json_object *value, const char *help,
+                 const char *choices);
+/// A setting's present value, of the addon or, if it hooks `configure`, of the core. `weir_fail` in `configure`
+/// refuses new ones, which are in the event's `options`.
 json_object *weir_setting(weir_addon *addon, const char *name);
 /// Offers a command; the event's params have `name`, `args` and `caller`. The texts for people may be NULL.
-void weir_command(weir_addon *addon, const char *name, weir_handler *handler, void *context, const char *help, const char *arguments, const char *result);
-/// What is to be done before the end, at the core's `shutdown`.
-void weir_at_end(weir_addon *addon, void (*clean_up)(void *context), void *context);
-/// Whether the core has said that nothing new follows.
-bool weir_is_draining(weir_addon *addon);
+void weir_command(weir_addon *addon, const char *name, weir_handler *handler, void *context, const char *help,
+                  const char *arguments, const char *result);
 
 // The loop
 
-/// Calls back whenever the descriptor can be read; without a function no more.
+/// Calls back whenever the descriptor can be read, until it is said again without a function. A timer is a `timerfd`.
 void weir_watch(weir_addon *addon, int fd, void (*ready)(int fd, void *context), void *context);
-/// Calls back once, so many milliseconds from now.
-void weir_after(weir_addon *addon, int ms, void (*expired)(void *context), void *context);
 
 #endif
