@@ -13,7 +13,6 @@ import weir.Addon;
 import weir.Body;
 import weir.CallException;
 import weir.Event;
-import weir.Hook;
 import weir.Json;
 import weir.StreamOver;
 import weir.Values;
@@ -154,9 +153,9 @@ final class Probe {
             }
             if (kind.equals("tail")) body.write(utf8(size + " octets"));
             if (body.isDetached()) addon.log("warn", "detached");
-            if (kind.equals("trailers")) body.end(List.of(List.of("x-came", Values.header(body.trailers(), "x-sum"))));
+            if (kind.equals("trailers")) body.setTrailers(List.of(List.of("x-came", Values.header(body.trailers(), "x-sum"))));
         } catch (StreamOver over) {
-            addon.log("warn", "closed " + kind + ": " + over.why);
+            addon.log("warn", "closed " + kind + ": " + over.getMessage());
             throw over;
         }
     }
@@ -183,21 +182,22 @@ final class Probe {
     public static void main(String[] arguments) {
         addon.on("running", event -> tellOf(event, ""));
         addon.on("done", event -> tellOf(event, ""));
-        addon.on("client_disconnected", new Hook().observe(), event -> tellOf(event, " seen"));
+        addon.on("client_disconnected", Json.of("observe", true), event -> tellOf(event, " seen"));
         addon.on("configure", event -> {
             if ((Long) Json.at(event.params, "options", "probe_limit") > 10) throw new IllegalArgumentException("at most 10");
             return null;
         });
-        addon.on("request", new Hook().content("whole").idempotent().onFailure("continue").order(1), Probe::onRequest);
-        addon.on("requestheaders", new Hook().filter("~u /late").timeoutMs(400), event -> {
+        addon.on("request", Json.of("content", "whole", "idempotent", true, "on_failure", "continue", "order", 1), Probe::onRequest);
+        addon.on("requestheaders", Json.of("filter", "~u /late", "timeout_ms", 400), event -> {
             if (path(event).equals("/late/never")) return hold(event);
             event.extend(4000);
             return sleep();
         });
-        addon.on("response", new Hook().filter("~u /stream/").content("stream").decode().timeoutMs(3000).fields("flow.request.path", "flow.response.content"),
+        addon.on("response", Json.of("filter", "~u /stream/", "content", "stream", "decode", true, "timeout_ms", 3000,
+            "fields", List.of("flow.request.path", "flow.response.content")),
             event -> path(event).endsWith("/replace") ? Json.patch("flow.response.content", "replaced") : null,
             (event, body) -> pass(path(event).substring(path(event).lastIndexOf('/') + 1), body));
-        addon.on("responseheaders", new Hook().filter("~u /preview | ~u /whole").preview(16), Probe::onPreview, (event, body) -> pass("upper", body));
+        addon.on("responseheaders", Json.of("filter", "~u /preview | ~u /whole", "content", Json.of("preview", 16)), Probe::onPreview, (event, body) -> pass("upper", body));
         addon.permit("flow.get", "flow.comment", "flow.resume", "metrics.add", "body.read");
         addon.option("probe_limit", "int", 5, "What is allowed.");
         addon.option("probe_kind", "str", "one", "", "one", "two");

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import weir.Addon;
-import weir.Hook;
 import weir.Json;
 
 final class Dns {
@@ -42,7 +41,7 @@ final class Dns {
             hosts = read((List<?>) Json.at(event.params, "options", "dns_hosts"));
             return null;
         });
-        addon.on("dns_request", new Hook().fields("flow.request.questions"), event -> {
+        addon.on("dns_request", Json.of("fields", List.of("flow.request.questions")), event -> {
             Object question = event.list("request", "questions").get(0);
             List<byte[]> addresses = find(Json.at(question, "name"));
             if (addresses == null) return null;
@@ -53,7 +52,7 @@ final class Dns {
                         "data", Json.of("b64", Base64.getEncoder().encodeToString(address))));
             return Json.patch("flow.response", Json.of("recursion_available", true, "answers", answers));
         });
-        addon.on("server_connect", new Hook().fields("server_conn.address"), event -> {
+        addon.on("server_connect", Json.of("fields", List.of("server_conn.address")), event -> {
             if (!(Json.at(event.params, "server_conn", "address") instanceof List<?> address)) return null;
             List<byte[]> addresses = find(address.get(0));
             if (addresses == null) return null;

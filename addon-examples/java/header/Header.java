@@ -2,7 +2,6 @@
 // Run: addon-examples/java/build && weir --addon addon-examples/java/header/header.jar
 import java.util.List;
 import weir.Addon;
-import weir.Hook;
 import weir.Json;
 import weir.Values;
 
@@ -11,7 +10,7 @@ final class Header {
         Addon addon = new Addon("header", "1");
         for (String part : List.of("request", "response")) {
             String path = "flow." + part + ".headers";
-            addon.on(part, new Hook().fields(path), event -> {
+            addon.on(part, Json.of("fields", List.of(path)), event -> {
                 List<Object> headers = event.list(part, "headers");
                 Values.addHeader(headers, "x-addon", "1");
                 return Json.patch(path, headers);

@@ -1,7 +1,6 @@
 // Adds the header `x-NAME: 1` to responses.
 import java.util.List;
 import weir.Addon;
-import weir.Hook;
 import weir.Json;
 import weir.Values;
 
@@ -9,7 +8,7 @@ final class Main {
     public static void main(String[] arguments) {
         Addon addon = new Addon("NAME", "1");
         // `fields`: what is not named here is not sent, which is most of an event's work. Without it `event.flow` has everything.
-        addon.on("response", new Hook().fields("flow.response.headers"), event -> {
+        addon.on("response", Json.of("fields", List.of("flow.response.headers")), event -> {
             List<Object> headers = event.list("response", "headers");
             Values.setHeader(headers, "x-NAME", "1");
             return Json.patch("flow.response.headers", headers);

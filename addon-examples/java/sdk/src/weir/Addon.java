@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -15,66 +16,73 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** An addon of Weir: what it hooks, and its connection to the core. Declare first, then {@code run}. */
 public final class Addon {
-    /** Returns what changes, the {@code result} of the specification's section 7: null for nothing. What it throws is the event's error. */
-    public interface Handler {
-        Object handle(Event event) throws Exception;
-    }
+    /** Returns what changes, the {@code result} of section 7, null for nothing. What it throws is the event's error. */
+    public interface Handler { Object handle(Event event) throws Exception; }
 
-    /** Deals with a body in parts, behind the answer to its event. The new body ends when this returns, and breaks off when it throws. */
-    public interface BodyHandler {
-        void pass(Event event, Body body) throws Exception;
-    }
+    /**
+     * Deals with a body in parts, behind the answer to its event. The new body ends when this returns, also before the
+     * original does, and breaks off when it throws.
+     */
+    public interface BodyHandler { void pass(Event event, Body body) throws Exception; }
 
     /** Threads for events and for bodies; with those of Java's own a confined addon may have 64. */
     private static final int EVENTS = 24, BODIES = 16;
+    /** What may wait for one of them: the core sends fewer events and bodies. Observed events beyond are dropped. */
+    private static final int WAITING = 1024;
 
-    private record Handlers(Handler handler, BodyHandler body) {}
-
-    private final Map<String, Object> hello = Json.of("protocol", 1, "limits", Json.of("max_line", Link.MAX_LINE, "max_in_flight", EVENTS));
-    private final Map<String, Handlers> hooks = new HashMap<>();
-    private final Map<String, Handler> commands = new HashMap<>();
+    private final Map<String, Object> hello;
+    private final Map<String, Handler> hooks = new HashMap<>(), commands = new HashMap<>();
+    private final Map<String, BodyHandler> bodyHandlers = new HashMap<>();
     private final Map<Object, Event> open = new ConcurrentHashMap<>();
     private final Map<Object, Body> bodies = new ConcurrentHashMap<>();
     private final Map<Object, CompletableFuture<Object>> calls = new ConcurrentHashMap<>();
+    private final CompletableFuture<Object> end = new CompletableFuture<>();
     private final AtomicLong lastCall = new AtomicLong();
-    private final ThreadPoolExecutor events = pool(EVENTS, 1024), streams = pool(BODIES, 256), observers = pool(1, 1024);
+    private final ThreadPoolExecutor events = pool(EVENTS), streams = pool(BODIES), observers = pool(1);
     private volatile Map<String, Object> settings = Json.of();
-    private volatile boolean isDraining;
+    private Runnable cleanUp = () -> { };
+    private volatile long credit = 262_144;
     private volatile Link link;
-    private Runnable cleanUp;
-    private long credit = 262_144;
 
     public Addon(String name, String version) {
-        hello.put("name", name);
-        hello.put("version", version);
+        Map<String, Object> limits = Json.of("max_line", Link.MAX_LINE, "max_in_flight", EVENTS);
+        hello = Json.of("protocol", 1, "name", name, "version", version, "limits", limits);
     }
 
-    /** So many may wait. The core sends fewer events and streams; observed events beyond them are dropped. */
-    private static ThreadPoolExecutor pool(int threads, int waiting) {
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(threads, threads, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(waiting), work -> {
-            Thread thread = new Thread(work);
-            thread.setDaemon(true);
-            return thread;
-        }, (work, full) -> System.err.println("weir: an event was dropped: " + waiting + " wait"));
-        pool.allowCoreThreadTimeOut(true);
-        return pool;
+    private static ThreadPoolExecutor pool(int threads) {
+        var waiting = new LinkedBlockingQueue<Runnable>(WAITING);
+        return new ThreadPoolExecutor(threads, threads, 0, TimeUnit.SECONDS, waiting,
+            (work, full) -> System.err.println("weir: an event was dropped: " + WAITING + " wait"));
     }
 
     // Declaring
 
     @SuppressWarnings("unchecked")
-    private void ask(String list, Object entry) { ((List<Object>) hello.computeIfAbsent(list, name -> new ArrayList<>())).add(entry); }
-
-    public Addon on(String hook, Handler handler) { return on(hook, new Hook(), handler, null); }
-    public Addon on(String hook, Hook options, Handler handler) { return on(hook, options, handler, null); }
-
-    /** Hooks an event, one handler for each hook; observed events are handled one after the other. With the content {@code stream}, or a preview, {@code body} deals with the pieces; {@code handler} may be null. */
-    public Addon on(String hook, Hook options, Handler handler, BodyHandler body) {
-        if (hooks.put(hook, new Handlers(handler, body)) != null) throw new IllegalArgumentException("'" + hook + "' has a handler already");
-        Map<String, Object> entry = Json.of("name", hook);
-        entry.putAll(options.members);
-        ask("hooks", entry);
+    private Addon ask(String list, Object entry) {
+        ((List<Object>) hello.computeIfAbsent(list, name -> new ArrayList<>())).add(entry);
         return this;
+    }
+
+    public Addon on(String hook, Handler handler) { return on(hook, Json.of(), handler); }
+
+    /**
+     * Hooks an event, one handler for each hook; observed events are handled one after the other. The options are the
+     * members of the specification's section 5: {@code Json.of("filter", "~d example.com", "content", "whole")}.
+     */
+    public Addon on(String hook, Map<String, ?> options, Handler handler) { return on(hook, options, handler, null); }
+
+    /** With the content {@code stream} or a preview {@code body} deals with the pieces; {@code handler} may be null. */
+    public Addon on(String hook, Map<String, ?> options, Handler handler, BodyHandler body) {
+        if (hooks.containsKey(hook)) throw new IllegalArgumentException("'" + hook + "' has a handler already");
+        hooks.put(hook, event -> {
+            Object result = handler == null ? null : handler.handle(event);
+            if (hook.equals("configure")) settings = Json.map(event.params, "options");
+            return result == null ? Json.of() : result;
+        });
+        if (body != null) bodyHandlers.put(hook, body);
+        Map<String, Object> entry = Json.of("name", hook);
+        entry.putAll(options);
+        return ask("hooks", entry);
     }
 
     /** Asks for the permission to make these calls. */
@@ -83,21 +91,18 @@ public final class Addon {
         return this;
     }
 
-    /** Declares a setting. A handler of {@code configure} that throws refuses new values, which are in its event's {@code options}. */
+    /** Declares a setting. A handler of {@code configure} refuses its params' {@code options} by throwing. */
     public Addon option(String name, String type, Object value, String help, String... choices) {
-        Map<String, Object> entry = Json.of("name", name, "type", type, "help", help);
-        if (value != null) entry.put("default", value);
+        Map<String, Object> entry = Json.of("name", name, "type", type, "default", value, "help", help);
         if (choices.length > 0) entry.put("choices", List.of(choices));
-        ask("options", entry);
         settings.put(name, value); // until `configure` says what it is
-        return this;
+        return ask("options", entry);
     }
 
-    /** Offers a command; its event's params have {@code name}, {@code args} and {@code caller}, and it returns any value. */
+    /** Offers a command; its event's params have {@code name}, {@code args}, {@code caller}. It returns any value. */
     public Addon command(String name, String help, String arguments, String result, Handler handler) {
         commands.put(name, handler);
-        ask("commands", Json.of("name", name, "help", help, "arguments", arguments, "result", result));
-        return this;
+        return ask("commands", Json.of("name", name, "help", help, "arguments", arguments, "result", result));
     }
 
     /** What is to be done before the end. */
@@ -111,21 +116,17 @@ public final class Addon {
     /** The present value of an option: of the addon's own, and if it hooks {@code configure} of the core's. */
     public Object setting(String name) { return settings.get(name); }
 
-    /** The core has said that nothing new follows. */
-    public boolean isDraining() { return isDraining; }
-
     /** Calls the core and waits for the answer, also inside an event. */
     public Object call(String method, Map<String, Object> params) throws CallException, InterruptedException {
         Long id = lastCall.incrementAndGet();
         CompletableFuture<Object> answer = new CompletableFuture<>();
+        String line = Json.write(Json.of("jsonrpc", "2.0", "id", id, "method", method, "params", params));
         calls.put(id, answer);
-        link.send(Json.write(Json.of("jsonrpc", "2.0", "id", id, "method", method, "params", params)));
+        link.send(line);
         try {
-            return answer.get();
+            return CompletableFuture.anyOf(answer, end).get();
         } catch (ExecutionException failed) {
             throw (CallException) failed.getCause();
-        } finally {
-            calls.remove(id);
         }
     }
 
@@ -133,146 +134,121 @@ public final class Addon {
 
     /** Adds to a counter of the core; needs the permission {@code metrics.add}. {@code labels} may be null. */
     public void count(String name, double value, Map<String, Object> labels) {
-        notice("metrics.add", Json.of("metrics", List.of(Json.of("name", name, "value", value, "labels", labels == null ? Json.of() : labels))));
+        notice("metrics.add", Json.of("name", name, "value", value, "labels", labels == null ? Json.of() : labels));
     }
 
-    void notice(String method, Map<String, Object> params) { link.send(Json.write(Json.of("jsonrpc", "2.0", "method", method, "params", params))); }
+    void notice(String method, Map<String, Object> params) {
+        link.send(Json.write(Json.of("jsonrpc", "2.0", "method", method, "params", params)));
+    }
 
-    /** Serves events until the connection ends; a connection or a line that is broken ends the process with words and status 1. */
+    /** Serves events until the connection ends, and the process with it: for a broken line with words and status 1. */
     public void run() {
-        if (hello.containsKey("options") && !hooks.containsKey("configure")) on("configure", null);
+        if (hello.containsKey("options") && !hooks.containsKey("configure")) on("configure", event -> null);
+        Runtime.getRuntime().addShutdownHook(new Thread(this::cleanUp));
+        int status = 1;
         try {
             link = new Link();
             for (Object message; (message = link.read()) != null;) receive(message);
-        } catch (IOException | RuntimeException problem) {
+            status = 0;
+        } catch (Throwable problem) {
             System.err.println("weir: " + problem.getMessage());
-            cleanUp();
-            System.exit(1);
         }
-        for (Event event : open.values()) event.cancel(true);
-        for (Body body : bodies.values()) body.hear("reset", Json.of("why", "gone"));
-        for (CompletableFuture<Object> call : calls.values()) call.completeExceptionally(new CallException(Json.of("code", -32009L, "message", "the connection has ended", "data", Json.of("kind", "gone"))));
-        cleanUp();
+        var gone = Json.of("code", -32009L, "message", "the connection has ended", "data", Json.of("kind", "gone"));
+        end.completeExceptionally(new CallException(gone));
+        System.exit(status);
     }
 
+    /** Once; who comes second waits. */
     private synchronized void cleanUp() {
-        Runnable once = cleanUp;
-        cleanUp = null;
-        if (once != null) once.run();
+        Runnable wanted = cleanUp;
+        cleanUp = () -> { };
+        wanted.run();
     }
 
     // What the core says, on the thread that reads
 
-    @SuppressWarnings("unchecked")
-    private void receive(Object line) throws IOException {
-        if (!(line instanceof Map<?, ?> message)) throw new IOException("no JSON object in a line");
-        Object id = message.get("id");
-        Map<String, Object> params = message.get("params") instanceof Map<?, ?> map ? (Map<String, Object>) map : Json.of();
-        if (!(message.get("method") instanceof String method)) {
-            CompletableFuture<Object> call = id == null ? null : calls.get(id);
-            if (call == null) return;
-            if (message.containsKey("error")) call.completeExceptionally(new CallException(message.get("error")));
-            else call.complete(message.get("result"));
-            return;
+    private void receive(Object message) throws IOException {
+        if (!(message instanceof Map<?, ?>)) throw new IOException("no JSON object in a line");
+        Object id = Json.at(message, "id");
+        Map<String, Object> given = Json.map(message, "params"), params = given == null ? Json.of() : given;
+        if (!(Json.at(message, "method") instanceof String method)) {
+            CompletableFuture<Object> call = id == null ? null : calls.remove(id);
+            Object error = Json.at(message, "error");
+            if (call != null && error != null) call.completeExceptionally(new CallException(error));
+            else if (call != null) call.complete(Json.at(message, "result"));
+        } else if (method.startsWith("stream.")) {
+            Body body = bodies.get(params.get("s"));
+            if (body != null) body.hear(method.substring("stream.".length()), params);
+        } else {
+            hear(method, id, params);
         }
+    }
+
+    private void hear(String method, Object id, Map<String, Object> params) {
         switch (method) {
             case "initialize" -> {
                 if (Json.at(params, "limits", "stream_credit") instanceof Long number) credit = number;
-                answer(id, "result", hello);
+                link.send(answer(id, "result", hello));
             }
-            case "initialized" -> warn(params);
+            case "initialized" -> {
+                if (params.get("refused") instanceof List<?> refused && !refused.isEmpty())
+                    System.err.println("weir: hooks were refused: " + Json.write(refused));
+            }
             case "cancel" -> {
-                Event event = open.get(params.get("id"));
-                if (event != null) event.cancel(link.isInterruptible);
+                Event event = open.remove(params.get("id"));
+                if (event != null) event.work.cancel(link.isInterruptible);
             }
-            case "drain" -> isDraining = true;
-            case "ping" -> answer(id, "result", Json.of());
-            case "shutdown" -> events.execute(() -> {
+            case "ping" -> link.send(answer(id, "result", Json.of()));
+            case "shutdown" -> begin(method, id, params, event -> {
                 cleanUp();
-                answer(id, "result", Json.of());
+                return Json.of();
             });
-            case "command" -> {
-                Handler handler = commands.get(params.get("name"));
-                if (handler == null) answer(id, "error", Json.of("code", -32601, "message", "no such command"));
-                else start(new Event(this, (String) params.get("name"), (Long) id, params), new Handlers(handler, null), null);
-            }
-            default -> {
-                Handlers handlers = hooks.get(method);
-                if (method.startsWith("stream.")) {
-                    Object number = params.get("s");
-                    Body body = method.equals("stream.reset") ? bodies.remove(number) : bodies.get(number);
-                    if (body != null) body.hear(method.substring("stream.".length()), params);
-                } else if (handlers != null) {
-                    start(new Event(this, method, (Long) id, params), handlers, Json.of());
-                } else {
-                    answer(id, "error", Json.of("code", -32601, "message", "no such method"));
-                }
-            }
+            case "command" -> begin(method, id, params, commands.get(params.get("name")));
+            default -> begin(method, id, params, hooks.get(method));
         }
     }
 
-    private void answer(Object id, String kind, Object value) {
-        if (id != null) link.send(Json.write(Json.of("jsonrpc", "2.0", "id", id, kind, value)));
-    }
-
-    private void warn(Map<String, Object> params) {
-        List<Object> missing = new ArrayList<>(hello.get("permissions") instanceof List<?> asked ? asked : List.of());
-        if (params.get("permissions") instanceof List<?> granted) missing.removeAll(granted);
-        if (params.get("refused") instanceof List<?> refused && !refused.isEmpty()) System.err.println("weir: hooks were refused: " + Json.write(refused));
-        if (!missing.isEmpty()) System.err.println("weir: permissions were not granted: " + Json.write(missing));
+    private static String answer(Object id, String kind, Object value) {
+        return Json.write(Json.of("jsonrpc", "2.0", "id", id, kind, value));
     }
 
     // Events, on the threads of `events`
 
-    private void start(Event event, Handlers handlers, Object nothing) {
-        String part = event.offered();
-        Body body = part == null ? null : new Body(this, (Long) event.at(part, "content", "stream"), credit);
-        if (body != null) bodies.put(body.number, body);
-        if (event.id != null) open.put(event.id, event);
-        (event.id == null ? observers : events).execute(() -> {
-            Object result = handle(event, handlers.handler, nothing);
-            if (body == null) return;
-            if (result instanceof Map<?, ?> && !event.isCancelled() && handlers.body != null && event.opens(result, part))
-                streams.execute(() -> pass(event, body, handlers.body));
-            else forget(body);
-        });
+    private void begin(String name, Object id, Map<String, Object> params, Handler handler) {
+        if (handler != null) {
+            Event event = new Event(this, name, id, params);
+            event.work = new FutureTask<>(() -> handle(event, handler), null);
+            if (id != null) open.put(id, event);
+            (id == null ? observers : events).execute(event.work);
+        } else if (id != null) {
+            link.send(answer(id, "error", Json.of("code", -32601, "message", "there is no '" + name + "'")));
+        }
     }
 
-    /** Answers an event; the result, or null if it failed. */
-    private Object handle(Event event, Handler handler, Object nothing) {
-        Object result = nothing;
+    private void handle(Event event, Handler handler) {
+        Long number = null;
         String line;
         try {
-            Object returned = event.begin() && handler != null ? handler.handle(event) : null;
-            if (returned != null) result = returned;
-            line = Json.write(Json.of("jsonrpc", "2.0", "id", event.id, "result", result)); // What cannot be written is the handler's failure.
-            if (event.name.equals("configure")) settings = options(event);
-        } catch (Exception | StackOverflowError | OutOfMemoryError problem) {
+            Object result = handler.handle(event);
+            line = answer(event.id, "result", result); // What cannot be written is the handler's failure.
+            if (bodyHandlers.containsKey(event.name)) number = event.opened(result);
+        } catch (Throwable problem) {
             if (!event.isCancelled()) problem.printStackTrace();
-            result = null;
             String text = problem.getMessage() == null ? problem.toString() : problem.getMessage();
-            line = Json.write(Json.of("jsonrpc", "2.0", "id", event.id, "error", Json.of("code", -32000, "message", text)));
+            line = answer(event.id, "error", Json.of("code", -32000, "message", text));
         }
-        event.end();
-        if (event.id != null && open.remove(event.id) != null && !event.isCancelled()) link.send(line);
-        return result;
+        if (event.id == null || open.remove(event.id) == null) return;
+        if (number == null) link.send(line);
+        else carry(event, number, line);
     }
 
-    @SuppressWarnings("unchecked")
-    private static Map<String, Object> options(Event event) { return (Map<String, Object>) event.params.get("options"); }
-
-    private void pass(Event event, Body body, BodyHandler handler) {
-        try {
-            handler.pass(event, body);
-            body.finish(Json.of());
-        } catch (StreamOver over) {
-            // The core knows.
-        } catch (Exception | StackOverflowError | OutOfMemoryError problem) {
-            problem.printStackTrace();
-            body.finish(Json.of("status", "error", "message", String.valueOf(problem.getMessage())));
-        }
-        forget(body);
+    private void carry(Event event, Long number, String answer) {
+        Body body = new Body(this, number, credit);
+        bodies.put(number, body); // Its pieces come behind the answer.
+        link.send(answer);
+        streams.execute(() -> {
+            body.carry(event, bodyHandlers.get(event.name));
+            bodies.remove(number);
+        });
     }
-
-    void forget(Body body) { bodies.remove(body.number, body); }
 }

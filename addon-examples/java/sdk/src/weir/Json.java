@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * JSON as plain values: {@code Map<String, Object>} in order, {@code List<Object>}, {@code String}, {@code Long} or {@code Double},
- * {@code Boolean}, null. Maps and lists that were read may be changed.
+ * JSON as plain values: {@code Map<String, Object>} in order, {@code List<Object>}, {@code String}, {@code Long} or
+ * {@code Double}, {@code Boolean}, null. Maps and lists that were read may be changed.
  */
 public final class Json {
     private final byte[] text;
@@ -22,23 +22,24 @@ public final class Json {
         this.end = end;
     }
 
-    public static Object read(byte[] text, int start, int end) throws IOException {
-        Json json = new Json(text, start, end);
-        Object value = json.value(0);
-        if (json.peek() >= 0) throw json.failure("something follows the value");
-        return value;
-    }
-
-    public static String write(Object value) {
-        StringBuilder line = new StringBuilder(256);
-        write(value, line);
-        return line.toString();
-    }
+    // Values
 
     /** The value at the end of a path of members, null if there is none. */
     public static Object at(Object value, String... path) {
         for (String name : path) value = value instanceof Map<?, ?> map ? map.get(name) : null;
         return value;
+    }
+
+    /** The same if it is a list, else null. */
+    @SuppressWarnings("unchecked")
+    public static List<Object> list(Object value, String... path) {
+        return at(value, path) instanceof List<?> list ? (List<Object>) list : null;
+    }
+
+    /** The same if it is a map, else null. */
+    @SuppressWarnings("unchecked")
+    public static Map<String, Object> map(Object value, String... path) {
+        return at(value, path) instanceof Map<?, ?> map ? (Map<String, Object>) map : null;
     }
 
     /** A map of names and values: {@code of("a", 1, "b", null)}. */
@@ -54,6 +55,19 @@ public final class Json {
         return dot < 0 ? of(path, value) : of(path.substring(0, dot), patch(path.substring(dot + 1), value));
     }
 
+    // Reading
+
+    public static Object read(byte[] text, int start, int end) throws IOException {
+        Json json = new Json(text, start, end);
+        try {
+            Object value = json.value(0);
+            if (json.peek() >= 0) throw json.failure("something follows the value");
+            return value;
+        } catch (NumberFormatException problem) {
+            throw json.failure("a number is none");
+        }
+    }
+
     private IOException failure(String what) { return new IOException("no JSON: " + what + " at octet " + at); }
 
     /** The next octet that is no white space, -1 at the end. */
@@ -64,43 +78,41 @@ public final class Json {
 
     private Object value(int depth) throws IOException {
         if (depth > 128) throw failure("nested too deep");
-        switch (peek()) {
-            case '{': return object(depth);
-            case '[': return array(depth);
-            case '"': return string();
-            case 't': return word("true", Boolean.TRUE);
-            case 'f': return word("false", Boolean.FALSE);
-            case 'n': return word("null", null);
-            default: return number();
-        }
+        return switch (peek()) {
+            case '{' -> object(depth);
+            case '[' -> array(depth);
+            case '"' -> string();
+            case 't' -> word("true", Boolean.TRUE);
+            case 'f' -> word("false", Boolean.FALSE);
+            case 'n' -> word("null", null);
+            default -> number();
+        };
     }
 
     private Map<String, Object> object(int depth) throws IOException {
         Map<String, Object> map = new LinkedHashMap<>();
-        at++;
-        if (peek() != '}') {
-            do {
-                if (peek() != '"') throw failure("a member's name is missing");
-                String name = string();
-                if (peek() != ':') throw failure("a colon is missing");
-                at++;
-                map.put(name, value(depth + 1));
-            } while (isMore('}'));
-        } else {
+        for (boolean isMore = isFilled('}'); isMore; isMore = isMore('}')) {
+            if (peek() != '"') throw failure("a member's name is missing");
+            String name = string();
+            if (peek() != ':') throw failure("a colon is missing");
             at++;
+            map.put(name, value(depth + 1));
         }
         return map;
     }
 
     private List<Object> array(int depth) throws IOException {
         List<Object> list = new ArrayList<>();
-        at++;
-        if (peek() != ']') {
-            do list.add(value(depth + 1)); while (isMore(']'));
-        } else {
-            at++;
-        }
+        for (boolean isMore = isFilled(']'); isMore; isMore = isMore(']')) list.add(value(depth + 1));
         return list;
+    }
+
+    /** Whether anything is between an opening bracket, which is next, and the closing one. */
+    private boolean isFilled(char closing) {
+        at++;
+        if (peek() != closing) return true;
+        at++;
+        return false;
     }
 
     private boolean isMore(char closing) throws IOException {
@@ -116,7 +128,7 @@ public final class Json {
         return value;
     }
 
-    private Object number() throws IOException {
+    private Object number() {
         int start = at;
         boolean isInteger = true;
         for (; at < end; at++) {
@@ -125,48 +137,40 @@ public final class Json {
             else if (digit != '-' && (digit < '0' || digit > '9')) break;
         }
         String digits = new String(text, start, at - start, StandardCharsets.ISO_8859_1);
-        try {
-            return isInteger ? (Object) Long.valueOf(digits) : (Object) Double.valueOf(digits);
-        } catch (NumberFormatException problem) {
-            throw failure("no value");
-        }
+        if (isInteger) return Long.valueOf(digits);
+        return Double.valueOf(digits);
     }
 
     private String string() throws IOException {
-        int start = ++at;
-        while (at < end && text[at] != '"' && text[at] != '\\') at++;
-        if (at < end && text[at] == '"') return new String(text, start, at++ - start, StandardCharsets.UTF_8);
-        StringBuilder made = new StringBuilder();
-        while (at < end && text[at] != '"') {
-            made.append(new String(text, start, at - start, StandardCharsets.UTF_8));
-            if (end - at < 2) break;
-            escape(made);
-            for (start = at; at < end && text[at] != '"' && text[at] != '\\';) at++;
+        StringBuilder made = null;
+        for (int start = ++at;; start = at) {
+            while (at < end && text[at] != '"' && text[at] != '\\') at++;
+            if (at == end) throw failure("a string has no end");
+            String plain = new String(text, start, at - start, StandardCharsets.UTF_8);
+            if (text[at++] == '"') return made == null ? plain : made.append(plain).toString();
+            if (made == null) made = new StringBuilder();
+            made.append(plain).append(escaped());
         }
-        if (at >= end) throw failure("a string has no end");
-        return made.append(new String(text, start, at++ - start, StandardCharsets.UTF_8)).toString();
     }
 
-    private void escape(StringBuilder made) throws IOException {
-        byte kind = text[at + 1];
-        at += 2;
-        switch (kind) {
-            case 'n': made.append('\n'); break;
-            case 't': made.append('\t'); break;
-            case 'r': made.append('\r'); break;
-            case 'b': made.append('\b'); break;
-            case 'f': made.append('\f'); break;
-            case 'u':
-                try {
-                    if (end - at < 4) throw failure("four hexadecimal digits are missing");
-                    made.append((char) Integer.parseInt(new String(text, at, 4, StandardCharsets.ISO_8859_1), 16));
-                } catch (NumberFormatException problem) {
-                    throw failure("four hexadecimal digits are missing");
-                }
-                at += 4;
-                break;
-            default: made.append((char) kind);
+    private char escaped() throws IOException {
+        char kind = at < end ? (char) text[at++] : 0;
+        if (kind != 'u') {
+            int place = "\"\\/bfnrt".indexOf(kind);
+            if (place < 0) throw failure("an unknown escape");
+            return "\"\\/\b\f\n\r\t".charAt(place);
         }
+        if (end - at < 4) throw failure("four hexadecimal digits are missing");
+        at += 4;
+        return (char) Integer.parseInt(new String(text, at - 4, 4, StandardCharsets.ISO_8859_1), 16);
+    }
+
+    // Writing
+
+    public static String write(Object value) {
+        StringBuilder line = new StringBuilder(256);
+        write(value, line);
+        return line.toString();
     }
 
     private static void write(Object value, StringBuilder line) {
@@ -187,10 +191,10 @@ public final class Json {
                 before = ',';
             }
             line.append(before == '[' ? "[]" : "]");
-        } else if (value == null || value instanceof Boolean || value instanceof Number number && Double.isFinite(number.doubleValue())) {
-            line.append(value);
-        } else if (value instanceof Number) {
+        } else if (value instanceof Number number && !Double.isFinite(number.doubleValue())) {
             line.append("null"); // JSON has neither infinity nor NaN
+        } else if (value == null || value instanceof Boolean || value instanceof Number) {
+            line.append(value);
         } else {
             throw new IllegalArgumentException("no value of JSON: " + value.getClass());
         }

@@ -1,11 +1,6 @@
 package weir;
 
-/** A body's stream is over before its end, for the core's reason, such as {@code client_gone}: nothing more is sent or taken. */
+/** A body is over before its end: nothing more is sent or taken. The message says why, such as {@code client_gone}. */
 public final class StreamOver extends Exception {
-    public final String why;
-
-    StreamOver(String why) {
-        super(why);
-        this.why = why;
-    }
+    StreamOver(String why) { super(why); }
 }

@@ -9,7 +9,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 
-/** Octets, headers and answers on plain values. Headers are the list of pairs that an event has; names are compared in any case. */
+/** Octets, headers and answers on plain values. Headers are an event's list of pairs; a name's case does not matter. */
 public final class Values {
     private Values() {}
 
@@ -22,14 +22,15 @@ public final class Values {
         }
     }
 
-    /** The octets for which a value stands; null if it is none of the two forms. See {@link Event#bytes} for bodies. */
+    /** The octets for which a value stands, which is of one of the two forms. See {@link Event#bytes} for bodies. */
     public static byte[] bytes(Object value) {
         if (value instanceof String text) return text.getBytes(StandardCharsets.UTF_8);
-        return Json.at(value, "b64") instanceof String text ? Base64.getDecoder().decode(text) : null;
+        if (Json.at(value, "b64") instanceof String text) return Base64.getDecoder().decode(text);
+        throw new IllegalArgumentException("no byte string: " + Json.write(value));
     }
 
     private static boolean is(Object field, String name) {
-        return field instanceof List<?> pair && pair.size() == 2 && pair.get(0) instanceof String text && text.equalsIgnoreCase(name);
+        return field instanceof List<?> pair && pair.get(0) instanceof String text && text.equalsIgnoreCase(name);
     }
 
     /** The first value of that name, if it is text; else null. */
@@ -45,21 +46,24 @@ public final class Values {
         return found;
     }
 
-    public static void addHeader(List<Object> headers, String name, Object value) { headers.add(new ArrayList<>(Arrays.asList(name, value))); }
+    public static void addHeader(List<Object> headers, String name, Object value) {
+        headers.add(Arrays.asList(name, value));
+    }
 
     /** Puts one field where the first of that name is, at the end if there is none. */
     public static void setHeader(List<Object> headers, String name, Object value) {
         int first = 0;
         while (first < headers.size() && !is(headers.get(first), name)) first++;
         removeHeader(headers, name);
-        headers.add(first, new ArrayList<>(Arrays.asList(name, value)));
+        headers.add(first, Arrays.asList(name, value));
     }
 
     public static void removeHeader(List<Object> headers, String name) { headers.removeIf(field -> is(field, name)); }
 
     /** A response in the place of the server's; {@code headers} may be null. */
     public static Map<String, Object> respond(int status, List<Object> headers, byte[] content) {
-        return Json.patch("flow.response", Json.of("status_code", status, "headers", headers == null ? List.of() : headers, "content", value(content)));
+        List<Object> pairs = headers == null ? List.of() : headers;
+        return Json.patch("flow.response", Json.of("status_code", status, "headers", pairs, "content", value(content)));
     }
 
     public static Map<String, Object> kill() { return Json.of("kill", true); }
