@@ -2,12 +2,18 @@
 
 use std::fmt::Write;
 
+const DEPTH: usize = 64;
+const LARGEST: f64 = 9_007_199_254_740_992.0;
+const SPACE: &[char] = &[' ', '\t', '\r', '\n'];
+const ESCAPES: [(char, char); 8] =
+    [('"', '"'), ('\\', '\\'), ('/', '/'), ('b', '\u{8}'), ('f', '\u{c}'), ('n', '\n'), ('r', '\r'), ('t', '\t')];
+
 /// A JSON value. Objects keep the order of their members; integers are exact to 2^53.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
+    #[default]
     Null,
     Bool(bool),
-    Int(i64),
     Number(f64),
     Text(String),
     List(Vec<Value>),
@@ -29,9 +35,9 @@ macro_rules! from {
 }
 from! {
     bool, value => Value::Bool(value);
-    i32, value => Value::Int(value.into());
-    i64, value => Value::Int(value);
-    usize, value => Value::Int(value as i64);
+    i32, value => Value::Number(value.into());
+    i64, value => Value::Number(value as f64);
+    usize, value => Value::Number(value as f64);
     f64, value => Value::Number(value);
     &str, value => Value::Text(value.to_string());
     String, value => Value::Text(value);
@@ -44,15 +50,17 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
 }
 
 impl Value {
-    const DEPTH: usize = 64;
-    const LARGEST: u64 = 1 << 53;
-
     /// Follows a path such as `flow.request.host` through objects; null where it leads nowhere.
     pub fn get(&self, path: &str) -> &Value {
-        path.split('.').fold(self, |value, name| match value {
-            Value::Object(members) => members.iter().find(|(own, _)| own == name).map_or(&Value::Null, |(_, value)| value),
-            _ => &Value::Null,
-        })
+        path.split('.').fold(self, |value, name| value.member(name).unwrap_or(&Value::Null))
+    }
+
+    /// The member of an object, if it has one of that name.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        match self {
+            Value::Object(members) => members.iter().find(|(own, _)| own == name).map(|(_, value)| value),
+            _ => None,
+        }
     }
 
     pub fn is_null(&self) -> bool {
@@ -71,37 +79,31 @@ impl Value {
 
     /// The number; 0 for anything else.
     pub fn number(&self) -> f64 {
-        match self {
-            Value::Int(number) => *number as f64,
-            Value::Number(number) => *number,
-            _ => 0.0,
-        }
+        if let Value::Number(number) = self { *number } else { 0.0 }
     }
 
-    /// The integer; 0 for anything else.
+    /// The number without its fraction; 0 for anything else.
     pub fn int(&self) -> i64 {
-        if let Value::Int(number) = self { *number } else { 0 }
+        self.number() as i64
     }
 
     /// Reads one value. The error says what was found where.
     pub fn parse(line: &[u8]) -> Result<Value, String> {
-        let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-        let mut reader = Reader { text, at: 0, depth: 0 };
-        let value = reader.value()?;
-        match reader.peek() {
-            None => Ok(value),
-            Some(_) => Err(reader.unexpected("the end")),
+        let mut rest = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+        match value(&mut rest, DEPTH) {
+            Ok(value) if rest.trim_start_matches(SPACE).is_empty() => Ok(value),
+            Ok(_) => Err(unexpected(rest, "the end")),
+            Err(why) => Err(format!("{why}, at byte {}", line.len() - rest.len())),
         }
     }
 
     /// Writes the value without a line break in it.
     pub fn write(&self, out: &mut String) {
         match self {
-            Value::Null => out.push_str("null"),
-            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Value::Int(value) => drop(write!(out, "{value}")),
-            Value::Number(value) if value.is_finite() => drop(write!(out, "{value:?}")),
-            Value::Number(_) => out.push_str("null"),
+            Value::Bool(value) => drop(write!(out, "{value}")),
+            Value::Number(own) if own.fract() == 0.0 && own.abs() <= LARGEST => drop(write!(out, "{}", *own as i64)),
+            Value::Number(own) if own.is_finite() => drop(write!(out, "{own:?}")),
+            Value::Null | Value::Number(_) => out.push_str("null"),
             Value::Text(text) => quote(text, out),
             Value::List(list) => {
                 for (index, value) in list.iter().enumerate() {
@@ -124,195 +126,132 @@ impl Value {
 }
 
 fn quote(text: &str, out: &mut String) {
+    let is_special = |c: char| c < ' ' || matches!(c, '"' | '\\' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let mut start = 0;
     out.push('"');
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c < ' ' || matches!(c, '"' | '\\' | '\u{85}' | '\u{2028}' | '\u{2029}')) {
-        out.push_str(&rest[..at]);
-        let special = rest[at..].chars().next().unwrap_or_default();
+    for (at, special) in text.match_indices(is_special) {
+        out.push_str(&text[start..at]);
         match special {
-            '"' | '\\' => out.extend(['\\', special]),
-            _ => drop(write!(out, "\\u{:04x}", special as u32)),
+            "\"" | "\\" => out.extend(["\\", special]),
+            _ => out.extend(special.chars().map(|c| format!("\\u{:04x}", c as u32))),
         }
-        rest = &rest[at + special.len_utf8()..];
+        start = at + special.len();
     }
-    out.push_str(rest);
+    out.push_str(&text[start..]);
     out.push('"');
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    depth: usize,
+type Read<T> = Result<T, String>;
+
+fn unexpected(rest: &str, wanted: &str) -> String {
+    format!("expected {wanted}, found '{rest:.20}'")
 }
 
-impl<'a> Reader<'a> {
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
+/// Whether this comes next; it is then behind, and white space before it in any case.
+fn skip(rest: &mut &str, wanted: &str) -> bool {
+    *rest = rest.trim_start_matches(SPACE);
+    rest.strip_prefix(wanted).map(|behind| *rest = behind).is_some()
+}
 
-    /// The next byte that is no white space.
-    fn peek(&mut self) -> Option<u8> {
-        while matches!(self.byte(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
-        }
-        self.byte()
-    }
+fn take(rest: &mut &str, wanted: &str) -> Read<()> {
+    if skip(rest, wanted) { Ok(()) } else { Err(unexpected(rest, wanted)) }
+}
 
-    fn unexpected(&self, wanted: &str) -> String {
-        let found: String = self.text.get(self.at..).unwrap_or("").chars().take(20).collect();
-        format!("expected {wanted} at byte {}, found '{found}'", self.at)
-    }
-
-    fn take(&mut self, wanted: &str) -> Result<(), String> {
-        self.peek();
-        if !self.text.as_bytes()[self.at..].starts_with(wanted.as_bytes()) {
-            return Err(self.unexpected(wanted));
-        }
-        self.at += wanted.len();
-        Ok(())
-    }
-
-    fn value(&mut self) -> Result<Value, String> {
-        match self.peek() {
-            Some(b'{') => {
-                let mut members: Vec<(String, Value)> = Vec::new();
-                let mut names = std::collections::HashSet::new();
-                self.items(b'}', |reader| {
-                    reader.peek();
-                    let name = reader.string()?;
-                    // Most objects are small, where looking is quicker than hashing.
-                    let is_known = if members.len() < 16 {
-                        members.iter().any(|(known, _)| *known == name)
-                    } else {
-                        names.extend(members[names.len()..].iter().map(|(known, _)| known.clone()));
-                        names.contains(&name)
-                    };
-                    if is_known || name.contains('\0') {
-                        return Err(format!("member '{}' is there twice, or has U+0000", name.escape_debug()));
-                    }
-                    reader.take(":")?;
-                    members.push((name, reader.value()?));
-                    Ok(())
-                })?;
-                Ok(Value::Object(members))
+/// Reads a value in which others are nested so deep at most.
+fn value(rest: &mut &str, depth: usize) -> Read<Value> {
+    *rest = rest.trim_start_matches(SPACE);
+    match rest.bytes().next() {
+        Some(b'{') => {
+            let mut members: Vec<(String, Value)> = Vec::new();
+            items(rest, depth, "}", |rest| {
+                let name = string(rest)?;
+                take(rest, ":")?;
+                Ok(members.push((name, value(rest, depth - 1)?)))
+            })?;
+            let mut names: Vec<&str> = members.iter().map(|(name, _)| &name[..]).collect();
+            names.sort_unstable();
+            if names.windows(2).any(|pair| pair[0] == pair[1]) || names.iter().any(|name| name.contains('\0')) {
+                return Err("a member is there twice, or has U+0000 in its name".into());
             }
-            Some(b'[') => {
-                let mut list = Vec::new();
-                self.items(b']', |reader| Ok(list.push(reader.value()?)))?;
-                Ok(Value::List(list))
+            Ok(Value::Object(members))
+        }
+        Some(b'[') => {
+            let mut list = Vec::new();
+            items(rest, depth, "]", |rest| Ok(list.push(value(rest, depth - 1)?)))?;
+            Ok(Value::List(list))
+        }
+        Some(b'"') => string(rest).map(Value::Text),
+        Some(b'n') => take(rest, "null").map(|_| Value::Null),
+        Some(b't') => take(rest, "true").map(|_| Value::Bool(true)),
+        Some(b'f') => take(rest, "false").map(|_| Value::Bool(false)),
+        _ => numeral(rest),
+    }
+}
+
+/// Reads what stands between brackets, with commas between.
+fn items(rest: &mut &str, depth: usize, end: &str, mut item: impl FnMut(&mut &str) -> Read<()>) -> Read<()> {
+    if depth == 0 {
+        return Err(format!("nested more than {DEPTH} deep"));
+    }
+    let mut separator = "";
+    *rest = &rest[1..];
+    while !skip(rest, end) {
+        take(rest, separator)?;
+        item(rest)?;
+        separator = ",";
+    }
+    Ok(())
+}
+
+fn string(rest: &mut &str) -> Read<String> {
+    take(rest, "\"")?;
+    let mut made = String::new();
+    loop {
+        let end = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\').unwrap_or(rest.len());
+        made.push_str(&rest[..end]);
+        *rest = &rest[end..];
+        if let Some(behind) = rest.strip_prefix('"') {
+            *rest = behind;
+            return Ok(made);
+        }
+        let letter = rest.strip_prefix('\\').and_then(|behind| behind.chars().next());
+        match ESCAPES.iter().find(|(own, _)| Some(*own) == letter) {
+            Some((_, meant)) => {
+                made.push(*meant);
+                *rest = &rest[2..];
             }
-            Some(b'"') => Ok(Value::Text(self.string()?)),
-            Some(b'n') => self.take("null").map(|_| Value::Null),
-            Some(b't') => self.take("true").map(|_| Value::Bool(true)),
-            Some(b'f') => self.take("false").map(|_| Value::Bool(false)),
-            _ => self.numeral(),
+            None => made.push(unicode(rest)?),
         }
     }
+}
 
-    /// What stands between brackets, with commas between.
-    fn items(&mut self, end: u8, mut item: impl FnMut(&mut Self) -> Result<(), String>) -> Result<(), String> {
-        self.at += 1;
-        self.depth += 1;
-        if self.depth > Value::DEPTH {
-            return Err(format!("nested more than {} deep", Value::DEPTH));
-        }
-        let mut is_first = true;
-        while self.peek() != Some(end) || !is_first {
-            item(self)?;
-            is_first = false;
-            if self.peek() == Some(end) {
-                break;
-            }
-            self.take(",")?;
-        }
-        self.at += 1;
-        self.depth -= 1;
-        Ok(())
-    }
+/// Reads `\u` and four digits, twice where the first are half of a pair.
+fn unicode(rest: &mut &str) -> Read<char> {
+    let units = std::iter::from_fn(|| {
+        let digits = rest.strip_prefix("\\u")?.get(..4).filter(|digits| !digits.starts_with('+'))?;
+        *rest = &rest[6..];
+        u16::from_str_radix(digits, 16).ok()
+    });
+    let read = char::decode_utf16(units).next().and_then(Result::ok);
+    read.ok_or_else(|| unexpected(rest, "the end of a string, or letters"))
+}
 
-    fn string(&mut self) -> Result<String, String> {
-        if self.byte() != Some(b'"') {
-            return Err(self.unexpected("a string"));
+fn numeral(rest: &mut &str) -> Read<Value> {
+    let end = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
+    let digits = rest[..end].strip_prefix('-').unwrap_or(&rest[..end]);
+    // What Rust reads and JSON has not: superfluous zeros, points without digits on both sides, integers beyond 2^53.
+    let is_good = match digits.as_bytes() {
+        [b'0', b'0'..=b'9', ..] | [.., b'.'] => false,
+        [b'0'..=b'9', ..] => !digits.contains(".e") && !digits.contains(".E"),
+        _ => false,
+    };
+    let is_whole = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let is_exact = digits.parse().map_or(!is_whole, |whole: u64| whole <= LARGEST as u64);
+    match rest[..end].parse::<f64>() {
+        Ok(number) if is_good && is_exact && number.is_finite() => {
+            *rest = &rest[end..];
+            Ok(Value::Number(number))
         }
-        self.at += 1;
-        let mut made = String::new();
-        loop {
-            let start = self.at;
-            while matches!(self.byte(), Some(byte) if byte >= b' ' && byte != b'"' && byte != b'\\') {
-                self.at += 1;
-            }
-            made.push_str(&self.text[start..self.at]);
-            let escape = self.text.as_bytes().get(self.at + 1).copied();
-            self.at += 1;
-            match self.text.as_bytes().get(self.at - 1) {
-                Some(b'"') => return Ok(made),
-                Some(b'\\') => {
-                    self.at += 1;
-                    made.push(match escape {
-                        Some(byte @ (b'"' | b'\\' | b'/')) => byte.into(),
-                        Some(b'b') => '\u{8}',
-                        Some(b'f') => '\u{c}',
-                        Some(b'n') => '\n',
-                        Some(b'r') => '\r',
-                        Some(b't') => '\t',
-                        Some(b'u') => self.unicode()?,
-                        _ => return Err(self.unexpected("an escape before this")),
-                    });
-                }
-                _ => return Err(self.unexpected("the end of a string before this")),
-            }
-        }
-    }
-
-    fn unicode(&mut self) -> Result<char, String> {
-        let first = self.hex()?;
-        let mut code = first;
-        if (0xd800..0xdc00).contains(&first) && self.text.as_bytes()[self.at..].starts_with(b"\\u") {
-            self.at += 2;
-            code = 0x10000 + ((first - 0xd800) << 10) + self.hex()?.checked_sub(0xdc00).filter(|low| *low < 0x400).unwrap_or(u32::MAX >> 1);
-        }
-        char::from_u32(code).ok_or_else(|| format!("a lone surrogate before byte {}", self.at))
-    }
-
-    fn hex(&mut self) -> Result<u32, String> {
-        let digits = self.text.get(self.at..self.at + 4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(|| self.unexpected("four hexadecimal digits"))?;
-        self.at += 4;
-        Ok(code)
-    }
-
-    fn numeral(&mut self) -> Result<Value, String> {
-        let start = self.at;
-        self.at += usize::from(self.byte() == Some(b'-'));
-        let is_zero = self.byte() == Some(b'0');
-        let mut is_good = match self.digits() {
-            0 => false,
-            count => count == 1 || !is_zero,
-        };
-        let whole = self.at;
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            is_good &= self.digits() > 0;
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
-            is_good &= self.digits() > 0;
-        }
-        let text = &self.text[start..self.at];
-        let value = if whole == self.at {
-            text.parse().ok().filter(|number: &i64| number.unsigned_abs() <= Value::LARGEST).map(Value::Int)
-        } else {
-            text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number)
-        };
-        value.filter(|_| is_good).ok_or_else(|| format!("expected a value at byte {start}, found '{}'", self.text[start..].chars().take(20).collect::<String>()))
-    }
-
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        self.at - start
+        _ => Err(unexpected(rest, "a value")),
     }
 }

@@ -1,12 +1,12 @@
-//! Makes a program an addon of the proxy Weir: the library speaks the protocol of `Protocol/README.md`, to whose sections the
-//! comments refer; the program declares what it wants to hear of and says what is to change. `README.md` has a first addon.
+//! Makes a program an addon of the proxy Weir: the library speaks the protocol of `Protocol/README.md`, to whose
+//! sections the comments refer; the program declares what it wants to hear of and says what is to change. `README.md`
+//! has a first addon.
 
 mod addon;
 mod core;
 mod event;
 mod headers;
 mod json;
-mod link;
 mod stream;
 
 pub use crate::addon::Addon;
@@ -23,7 +23,7 @@ pub type Answer = Result<Value, Failure>;
 
 /// The result that puts a value at a path, such as `flow.response.status_code`.
 pub fn patch(path: &str, value: impl Into<Value>) -> Value {
-    path.rsplit('.').fold(value.into(), |inner, name| Value::Object(vec![(name.to_string(), inner)]))
+    path.rsplit('.').fold(value.into(), |inner, name| object! {name => inner})
 }
 
 /// The result that answers a request without its server.
