@@ -23,9 +23,9 @@ var (
 
 func plain() {
 	addon.Permissions("flow.get", "metrics.add", "flow.comment")
-	addon.Option(weir.Option{Name: "probe_number", Type: "int", Default: 5, Help: "A number."})
-	addon.Option(weir.Option{Name: "probe_texts", Type: "sequence of str", Default: []string{"a", "b"}})
-	addon.On(weir.Hook{Name: "configure"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+	addon.Option("probe_number", weir.Object{"type": "int", "default": 5, "help": "A number."})
+	addon.Option("probe_texts", weir.Object{"type": "sequence of str", "default": []string{"a", "b"}})
+	addon.On("configure", nil, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 		if weir.Number(event.Get("options.probe_number")) < 0 {
 			return nil, errors.New("at least 0")
 		}
@@ -38,17 +38,17 @@ func plain() {
 	addon.Command("probe.null", "Answers null.", func(context.Context, any) (any, error) { return nil, nil })
 	for _, name := range []string{"start", "running", "done"} {
 		name := name
-		addon.On(weir.Hook{Name: name}, func(context.Context, *weir.Event) (weir.Object, error) {
+		addon.On(name, nil, func(context.Context, *weir.Event) (weir.Object, error) {
 			fmt.Println("probe saw", name)
 			return nil, nil
 		})
 	}
 	addon.AtEnd = func() { fmt.Println("probe is at its end") }
-	addon.On(weir.Hook{Name: "responseheaders", Observe: true}, func(context.Context, *weir.Event) (weir.Object, error) {
+	addon.On("responseheaders", weir.Object{"observe": true}, func(context.Context, *weir.Event) (weir.Object, error) {
 		addon.Metrics("observed", 1, nil)
 		return nil, nil
 	})
-	addon.On(weir.Hook{Name: "request", TimeoutMS: 1000, Filter: "!~u /unseen"}, request)
+	addon.On("request", weir.Object{"timeout_ms": 1000, "filter": "!~u /unseen"}, request)
 }
 
 func request(ctx context.Context, event *weir.Event) (weir.Object, error) {
@@ -63,7 +63,9 @@ func request(ctx context.Context, event *weir.Event) (weir.Object, error) {
 		headers.Add("x-raw", "\xff")
 		headers.Add("x-all", fmt.Sprint(headers.All("X-Many"), headers.Get("x-many"), "|", headers.Get("x-none"), "|"))
 	case "/respond":
-		return weir.Respond(418, weir.Headers{{"x-raw", "\xff"}}, []byte{0, 255}), nil
+		own := weir.Headers{}
+		own.Add("x-raw", "\xff")
+		return weir.Respond(418, own, []byte{0, 255}), nil
 	case "/kill":
 		return weir.Kill(), nil
 	case "/fail":
@@ -97,7 +99,7 @@ func request(ctx context.Context, event *weir.Event) (weir.Object, error) {
 	case "/release":
 		releases.Do(func() { close(release) })
 	case "/option":
-		headers.Add("x-option", fmt.Sprint(addon.Value("probe_number"), weir.Texts(addon.Value("probe_texts"))))
+		headers.Add("x-option", fmt.Sprintf("%v%v", addon.Value("probe_number"), addon.Value("probe_texts")))
 	case "/metrics":
 		addon.Metrics("probe", 2, map[string]string{"kind": "a"})
 		addon.Log("warn", "a line of the probe")
@@ -109,7 +111,7 @@ func request(ctx context.Context, event *weir.Event) (weir.Object, error) {
 
 func bodies() {
 	addon.Permissions("body.read")
-	addon.On(weir.Hook{Name: "response", Content: "whole"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+	addon.On("response", weir.Object{"content": "whole"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 		body, err := event.Content("response")
 		if err != nil {
 			return nil, err
@@ -160,7 +162,7 @@ func first(stream *weir.Stream) []byte {
 func streams() {
 	for _, name := range []string{"request", "response"} {
 		name := name
-		addon.On(weir.Hook{Name: name, Content: "stream"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+		addon.On(name, weir.Object{"content": "stream"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 			switch path := event.Text("flow.request.path"); {
 			case path == "/none":
 			case path == "/answered" && name == "request":
@@ -175,7 +177,9 @@ func streams() {
 			case path == "/trailers":
 				event.Body(func(stream *weir.Stream) error {
 					err := upper(stream)
-					stream.SetTrailers(weir.Headers{{"x-sum", stream.Trailers().Get("x-sum") + "!"}})
+					trailers := stream.Trailers()
+					trailers.Set("x-sum", trailers.Get("x-sum")+"!")
+					stream.SetTrailers(trailers)
 					return err
 				})
 			case path == "/early" && name == "response":
@@ -214,8 +218,8 @@ func streams() {
 }
 
 func previews() {
-	hook := weir.Hook{Name: "response", Content: weir.Object{"preview": 4}}
-	addon.On(hook, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+	members := weir.Object{"content": weir.Object{"preview": 4}}
+	addon.On("response", members, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 		switch event.Text("flow.response.content.preview") {
 		case "":
 			body, err := event.Content("response")

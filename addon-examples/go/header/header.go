@@ -21,7 +21,7 @@ func added(path string) weir.Handler {
 func main() {
 	addon := weir.New("header", "1")
 	for name, path := range map[string]string{"request": "flow.request.headers", "response": "flow.response.headers"} {
-		addon.On(weir.Hook{Name: name, Fields: []string{path}}, added(path))
+		addon.On(name, weir.Object{"fields": []string{path}}, added(path))
 	}
 	if err := addon.Run(); err != nil {
 		log.Fatal(err)

@@ -16,7 +16,7 @@ func response(ctx context.Context, event *weir.Event) (weir.Object, error) {
 
 func main() {
 	addon := weir.New("NAME", "1")
-	addon.On(weir.Hook{Name: "response", Fields: []string{"flow.response.headers"}}, response)
+	addon.On("response", weir.Object{"fields": []string{"flow.response.headers"}}, response)
 	if err := addon.Run(); err != nil {
 		log.Fatal(err)
 	}

@@ -67,9 +67,11 @@ func network(address string) string {
 
 func main() {
 	addon := weir.New("ratelimit", "1")
-	addon.Option(weir.Option{Name: "ratelimit_rate", Type: "number", Default: 10, Help: "Requests a second of one client."})
-	addon.Option(weir.Option{Name: "ratelimit_burst", Type: "int", Default: 20, Help: "Requests of one client at once."})
-	addon.On(weir.Hook{Name: "configure"}, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+	rate := weir.Object{"type": "number", "default": 10, "help": "Requests a second of one client."}
+	burst := weir.Object{"type": "int", "default": 20, "help": "Requests of one client at once."}
+	addon.Option("ratelimit_rate", rate)
+	addon.Option("ratelimit_burst", burst)
+	addon.On("configure", nil, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 		rate, burst := event.Get("options.ratelimit_rate"), event.Get("options.ratelimit_burst")
 		if weir.Number(rate) <= 0 || weir.Number(burst) < 1 {
 			return nil, errors.New("ratelimit_rate must be above 0 and ratelimit_burst at least 1")
@@ -77,8 +79,8 @@ func main() {
 		return nil, nil
 	})
 	clients := &buckets{order: list.New(), known: map[string]*list.Element{}}
-	hook := weir.Hook{Name: "requestheaders", Fields: []string{"flow.client_conn.peername"}}
-	addon.On(hook, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+	members := weir.Object{"fields": []string{"flow.client_conn.peername"}}
+	addon.On("requestheaders", members, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 		peer, _ := event.Get("flow.client_conn.peername").([]any)
 		if len(peer) == 0 {
 			return nil, nil
@@ -88,7 +90,9 @@ func main() {
 		if wait == 0 {
 			return nil, nil
 		}
-		headers := weir.Headers{{"retry-after", strconv.Itoa(int(math.Ceil(wait)))}, {"content-type", "text/plain"}}
+		var headers weir.Headers
+		headers.Add("retry-after", strconv.Itoa(int(math.Ceil(wait))))
+		headers.Add("content-type", "text/plain")
 		return weir.Respond(429, headers, []byte("too many requests\n")), nil
 	})
 	if err := addon.Run(); err != nil {

@@ -80,11 +80,14 @@ func skipped(text []byte, at int, over string) int {
 func main() {
 	addon := weir.New("redact", "1")
 	addon.Permissions("body.read")
-	addon.Option(weir.Option{Name: "redact_members", Type: "sequence of str", Default: []string{"password", "secret", "token"},
-		Help: "Names of JSON members whose values are masked, without case."})
+	addon.Option("redact_members", weir.Object{
+		"type": "sequence of str", "default": []string{"password", "secret", "token"},
+		"help": "Names of JSON members whose values are masked, without case.",
+	})
 	isNamed := func(name string) bool {
-		for _, wanted := range weir.Texts(addon.Value("redact_members")) {
-			if strings.EqualFold(name, wanted) {
+		members, _ := addon.Value("redact_members").([]any)
+		for _, wanted := range members {
+			if strings.EqualFold(name, weir.Text(wanted)) {
 				return true
 			}
 		}
@@ -93,8 +96,9 @@ func main() {
 	for side, filter := range map[string]string{"request": "~tq json", "response": "~ts json"} {
 		side := side
 		// What cannot be masked does not pass: a flow fails whose body is not shown.
-		hook := weir.Hook{Name: side, Filter: filter, Content: "decoded", OnFailure: "kill", Fields: []string{"flow." + side + ".content"}}
-		addon.On(hook, func(_ context.Context, event *weir.Event) (weir.Object, error) {
+		members := weir.Object{"filter": filter, "content": "decoded", "on_failure": "kill"}
+		members["fields"] = []string{"flow." + side + ".content"}
+		addon.On(side, members, func(_ context.Context, event *weir.Event) (weir.Object, error) {
 			body, err := event.Content(side)
 			if err != nil {
 				return nil, err

@@ -6,11 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strconv"
-	"sync"
+	"strings"
 	"sync/atomic"
 )
 
@@ -19,45 +18,18 @@ const maxLine = 16 << 20
 
 // Error is what the core answers to a call that it refuses; `Kind` is a word of section 8.
 type Error struct {
-	Code                int
-	Kind, Message, Path string
+	Code          int
+	Kind, Message string
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// link is the connection and what is open on it, each by the text of its number.
-type link struct {
-	reader       *bufio.Reader
-	writer       io.Writer
-	writing      sync.Mutex
-	descriptors  *descriptors
-	streamCredit int
-	lineLimit    int // of the core
-	number       int64
-	events       sync.Map
-	streams      sync.Map
-	calls        sync.Map
-}
-
-// connect takes the socket that WEIR_ADDON_FD or WEIR_ADDON_SOCKET names, else that of standard input.
-func (l *link) connect() error {
-	connection, err := dialed(os.Getenv("WEIR_ADDON_FD"), os.Getenv("WEIR_ADDON_SOCKET"))
-	if err != nil {
-		return fmt.Errorf("no connection to the core: %w", err)
-	}
-	// Room for the longest line, of which only what is used costs memory.
-	l.reader, l.writer, l.streamCredit = bufio.NewReaderSize(connection, maxLine+1), connection, 262144
-	l.lineLimit = maxLine
-	return nil
-}
-
+// dialed is the connection that a descriptor's number or a path names, else that of standard input.
 func dialed(number, path string) (net.Conn, error) {
 	if number == "" && path != "" {
 		return net.Dial("unix", path)
-	} else if number == "" {
-		number = "0"
 	}
-	fd, err := strconv.Atoi(number)
+	fd, err := strconv.Atoi("0" + number)
 	if err != nil {
 		return nil, err
 	} else if fd == 0 {
@@ -68,127 +40,138 @@ func dialed(number, path string) (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-// agreed takes from `initialize` what both sides keep to, and is the list of capabilities that are used.
-func (l *link) agreed(params Object) []string {
-	if credit := int(Number(Get(params, "limits.stream_credit"))); credit > 0 {
-		l.streamCredit = credit
-	}
-	if limit := int(Number(Get(params, "limits.max_line"))); limit > 0 {
-		l.lineLimit = limit
-	}
-	for _, name := range list(params["capabilities"]) {
-		if name == "fd" {
-			l.descriptors = openDescriptors()
-		}
-	}
-	if l.descriptors != nil {
-		return []string{"fd"}
-	}
-	return []string{}
-}
-
-// next is the next message, nil at the end of the connection.
-func (l *link) next() (Object, error) {
-	line, err := l.reader.ReadSlice('\n')
-	if err == io.EOF {
-		return nil, nil
-	}
-	value, failure := decoded(line)
-	message, is := value.(Object)
-	if err == nil && !is {
-		err = fmt.Errorf("expected an object, found %.80q (%v)", line, failure)
-	}
+// Run connects and serves until the connection ends, which is no error.
+func (a *Addon) Run() (err error) {
+	a.connection, err = dialed(os.Getenv("WEIR_ADDON_FD"), os.Getenv("WEIR_ADDON_SOCKET"))
 	if err != nil {
-		return nil, fmt.Errorf("reading from the core: %w", err)
+		return fmt.Errorf("no connection to the core: %w", err)
 	}
-	return message, nil
-}
-
-// send writes a message as one line in one piece. Numbers of descriptors rise in the order of their lines, so that bodies
-// are sent together with the line that names them.
-func (l *link) send(message Object, bodies []*given) error {
-	message["jsonrpc"] = "2.0"
-	if len(bodies) > 0 {
-		l.writing.Lock()
-		defer l.writing.Unlock()
-		if err := l.descriptors.give(bodies); err != nil {
-			return err
+	a.openBodies()
+	if a.hello["options"] != nil && a.handlers["configure"] == nil {
+		a.On("configure", nil, func(context.Context, *Event) (Object, error) { return nil, nil })
+	}
+	defer func() { a.ending.Do(a.AtEnd) }()
+	go func() {
+		for event := range a.observed {
+			event.serve()
+		}
+	}()
+	lines := bufio.NewScanner(a.connection)
+	for lines.Buffer(make([]byte, 1<<16), maxLine+2); lines.Scan(); {
+		var message Object
+		if err = json.Unmarshal(lines.Bytes(), &message); err == nil {
+			err = a.received(message)
+		}
+		if err != nil {
+			return fmt.Errorf("a line of the core, %.80q: %w", lines.Bytes(), err)
 		}
 	}
+	return lines.Err()
+}
+
+// greet answers `initialize`, which says what the core takes.
+func (a *Addon) greet(event *Event) (any, error) {
+	a.credit, a.longest = int(Number(event.Get("limits.stream_credit"))), int(Number(event.Get("limits.max_line")))
+	return a.hello, nil
+}
+
+// received deals with one message of the core. It never waits: what takes time or writes has a goroutine of its own.
+func (a *Addon) received(message Object) error {
+	method, _ := message["method"].(string)
+	params, _ := message["params"].(Object)
+	name, id := method, message["id"]
+	if method == "command" {
+		name += " " + Text(params["name"])
+	}
+	switch handle := a.handlers[name]; {
+	case handle != nil:
+		return a.begin(&Event{Name: method, Params: params, addon: a, id: id, handle: handle})
+	case method == "":
+		if came, is := a.calls.LoadAndDelete(key(id)); is {
+			came.(chan Object) <- message
+		}
+	case method == "cancel":
+		if event, is := a.events.Load(key(params["id"])); is {
+			event.(*Event).stop()
+		}
+	case strings.HasPrefix(method, "stream."):
+		if stream, is := a.streams.Load(key(params["s"])); is {
+			return stream.(*Stream).heard(method, params)
+		}
+	case id != nil:
+		go a.send(Object{"id": id, "error": Object{"code": -32601, "message": "no handler of '" + name + "'"}})
+	}
+	return nil
+}
+
+// begin has an event served: an observed one behind those before it.
+func (a *Addon) begin(event *Event) error {
+	event.Flow, _ = event.Params["flow"].(Object)
+	event.Attempt = int(Number(event.Params["attempt"]))
+	event.ctx, event.stop = context.WithCancel(context.Background())
+	if err := event.takeBodies(); err != nil {
+		return err
+	} else if event.id != nil {
+		a.events.Store(key(event.id), event)
+		go event.serve()
+		return nil
+	}
+	select {
+	case a.observed <- event:
+	default:
+		fmt.Fprintf(os.Stderr, "weir: %d observed events wait, one of '%s' is dropped\n", cap(a.observed), event.Name)
+	}
+	return nil
+}
+
+// send writes a message as one line in one piece.
+func (a *Addon) send(message Object) error {
+	message["jsonrpc"] = "2.0"
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
+	a.writing.Lock() // Before the line is encoded, for the sake of the descriptors in it.
+	defer a.writing.Unlock()
 	if err := encoder.Encode(message); err != nil {
 		return err
-	} else if line.Len() > l.lineLimit+1 {
-		return fmt.Errorf("a line of %d bytes, where the core takes %d", line.Len(), l.lineLimit)
+	} else if a.longest > 0 && line.Len() > a.longest+1 {
+		return fmt.Errorf("a line of %d bytes, where the core takes %d", line.Len(), a.longest)
 	}
-	if len(bodies) == 0 {
-		l.writing.Lock()
-		defer l.writing.Unlock()
-	}
-	l.writer.Write(line.Bytes()) // That the core is gone is the reader's to find.
+	a.connection.Write(line.Bytes()) // That the core is gone is the reader's to find.
 	return nil
 }
 
 // Notify tells the core something that wants no answer.
-func (l *link) Notify(method string, params Object) {
-	if err := l.send(Object{"method": method, "params": params}, nil); err != nil {
+func (a *Addon) Notify(method string, params Object) {
+	if err := a.send(Object{"method": method, "params": params}); err != nil {
 		fmt.Fprintf(os.Stderr, "weir: '%s' is not sent: %v\n", method, err)
 	}
 }
 
 // Log writes a line to the proxy's log; levels are debug, info, warn and error.
-func (l *link) Log(level, text string) { l.Notify("log", Object{"level": level, "msg": text}) }
+func (a *Addon) Log(level, text string) { a.Notify("log", Object{"level": level, "msg": text}) }
 
 // Metrics adds to a counter that the core keeps; needs the permission "metrics.add".
-func (l *link) Metrics(name string, value float64, labels map[string]string) {
-	entry := Object{"name": name, "value": value}
-	if labels != nil {
-		entry["labels"] = labels
-	}
-	l.Notify("metrics.add", Object{"metrics": []Object{entry}})
-}
-
-// answer answers a request of the core; what cannot be written as JSON is answered with an error.
-func (l *link) answer(id, result any, failure error, bodies ...*given) error {
-	if failure == nil {
-		if failure = l.send(Object{"id": id, "result": result}, bodies); failure == nil {
-			return nil
-		}
-		fmt.Fprintf(os.Stderr, "weir: a result cannot be sent: %v\n", failure)
-	}
-	code := -32000
-	if known, is := failure.(*Error); is {
-		code = known.Code
-	}
-	l.send(Object{"id": id, "error": Object{"code": code, "message": failure.Error()}}, nil)
-	return failure
+func (a *Addon) Metrics(name string, value float64, labels map[string]string) {
+	a.Notify("metrics.add", Object{"metrics": []Object{{"name": name, "value": value, "labels": labels}}})
 }
 
 // Call asks the core and waits for its answer; a refusal is an *Error.
-func (l *link) Call(ctx context.Context, method string, params Object) (any, error) {
-	number, came := atomic.AddInt64(&l.number, 1), make(chan Object, 1)
-	l.calls.Store(key(number), came)
-	defer l.calls.Delete(key(number))
-	if err := l.send(Object{"id": number, "method": method, "params": params}, nil); err != nil {
+func (a *Addon) Call(ctx context.Context, method string, params Object) (any, error) {
+	number, came := atomic.AddInt64(&a.called, 1), make(chan Object, 1)
+	a.calls.Store(number, came)
+	defer a.calls.Delete(number)
+	if err := a.send(Object{"id": number, "method": method, "params": params}); err != nil {
 		return nil, err
 	}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case answer := <-came:
-		failure := answer["error"]
-		if failure == nil {
-			return answer["result"], nil
+		if failure := answer["error"]; failure != nil {
+			kind, message := Text(Get(failure, "data.kind")), Text(Get(failure, "message"))
+			return nil, &Error{int(Number(Get(failure, "code"))), kind, message}
 		}
-		kind, path := Text(Get(failure, "data.kind")), Text(Get(failure, "data.path"))
-		return nil, &Error{int(Number(Get(failure, "code"))), kind, Text(Get(failure, "message")), path}
-	}
-}
-
-func (l *link) answered(message Object) {
-	if came, is := l.calls.LoadAndDelete(key(message["id"])); is {
-		came.(chan Object) <- message
+		return answer["result"], nil
 	}
 }
