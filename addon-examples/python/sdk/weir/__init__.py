@@ -2,9 +2,8 @@
 
 from . import headers
 from .addon import Addon
-from .errors import Error, Reset
 from .event import Event
-from .stream import AsyncBody, Body
-from .values import bytes_of, kill, respond, value_of
+from .stream import Body
+from .values import Error, Reset, bytes_of, kill, respond, value_of
 
-__all__ = ["Addon", "AsyncBody", "Body", "Error", "Event", "Reset", "bytes_of", "headers", "kill", "respond", "value_of"]
+__all__ = ["Addon", "Body", "Error", "Event", "Reset", "bytes_of", "headers", "kill", "respond", "value_of"]

@@ -6,9 +6,10 @@ import os
 import socket
 from typing import Any
 
-FROM = 65536
-"""Octets of a body from which on it is given so."""
+from .event import PARTS, Event
+from .values import BytesLike
 
+FROM = 65536  # Octets of a body from which on it is given so.
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -18,28 +19,32 @@ class Descriptors:
         self._socket = socket.socket(fileno=number)
         self._given = 0
 
-    def take(self, content: dict[str, int]) -> mmap.mmap | bytes:
-        """The body that a line names as `{"fd": n, "size": s}`; called in the order of the lines."""
-        while True:
-            packet, descriptors, *_ = socket.recv_fds(self._socket, 32, 1)
-            try:
-                if not packet:
-                    raise EOFError("the core's socket for descriptors has ended")
-                if int(packet) == content["fd"]:
-                    return mmap.mmap(descriptors[0], content["size"], mmap.MAP_SHARED, mmap.PROT_READ)
-            finally:
-                for descriptor in descriptors:  # A lower number is of an event that was withdrawn.
-                    os.close(descriptor)
+    def take(self, event: Event) -> None:
+        """Maps the bodies of an event; called in the order of the lines."""
+        for part in PARTS:
+            while (number := event._content(part, "fd")) is not None and part not in event._bodies:
+                packet, found, *_ = socket.recv_fds(self._socket, 32, 1)
+                if not found:
+                    raise EOFError(f"expected descriptor {number} of the core's, found the end of its socket")
+                with open(found[0], "rb"):
+                    if int(packet) == number:  # A lower one is of an event that was withdrawn.
+                        size = event._content(part, "size")
+                        event._bodies[part] = mmap.mmap(found[0], size, mmap.MAP_SHARED, mmap.PROT_READ)
 
-    def give(self, data: Any) -> dict[str, int]:
-        """What stands for these octets in an answer, whose line must be the next that is sent."""
+    def give(self, result: Any) -> Any:
+        """The result with large bodies as memory files, which are sent; its line must be the next."""
+        flow = dict(result.get("flow") or {}) if isinstance(result, dict) else {}
+        for part in PARTS:
+            data = (flow.get(part) or {}).get("content")
+            if isinstance(data, BytesLike) and len(data) >= FROM:
+                flow[part] = {**flow[part], "content": self._file(data)}
+        return {**result, "flow": flow} if flow else result
+
+    def _file(self, data: Any) -> dict[str, int]:
         self._given += 2
-        descriptor = os.memfd_create("body", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(data)
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
-            socket.send_fds(self._socket, [b"%d" % self._given], [descriptor])
-        finally:
-            os.close(descriptor)
+        with open(os.memfd_create("body", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "wb") as file:
+            file.write(data)
+            file.flush()
+            fcntl.fcntl(file, fcntl.F_ADD_SEALS, SEALS)
+            socket.send_fds(self._socket, [b"%d" % self._given], [file.fileno()])
         return {"fd": self._given, "size": len(data)}

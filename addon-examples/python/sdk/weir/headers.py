@@ -1,6 +1,7 @@
-"""Headers and trailers as they are on the wire: a list of pairs `[name, value]`, in order. Names are found in either case.
+"""Headers and trailers as they are on the wire: a list of pairs `[name, value]`, in order.
 
-Names and values are byte strings (see `bytes_of`): nearly always a `str`. The list is changed in place, and returned.
+Names are found in either case. They and the values are byte strings (see `bytes_of`): nearly always a `str`. The list
+is changed in place, and returned.
 """
 
 from typing import Any
@@ -26,7 +27,7 @@ def get_all(pairs: Pairs, name: str) -> list[Any]:
 def set(pairs: Pairs, name: str, value: Any) -> Pairs:
     """Gives the first of that name the value and takes the others away; a new one goes behind all."""
     place = next((place for place, (found, _) in enumerate(pairs) if _is(found, name)), len(pairs))
-    pairs[place:] = [[name, value], *([found, other] for found, other in pairs[place:] if not _is(found, name))]
+    pairs[place:] = [[name, value], *remove(pairs[place:], name)]
     return pairs
 
 

@@ -3,171 +3,124 @@
 Credit is given back as pieces are asked for; what is sent waits for the core's.
 """
 
-from __future__ import annotations
-
-import collections
 import contextlib
-import threading
+import queue
 import traceback
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from .errors import Reset
-from .values import bytes_of, value_of
-
-if TYPE_CHECKING:
-    from .addon import Addon
-
-UNSAID: Any = object()
+from .values import Reset, bytes_of, value_of
 
 
-class _Stream:
-    """Both forms have the same states: open, ended by the core (`_is_whole`), reset (`_why`). One reader hears; the transform's thread or task does the rest."""
+class Body:
+    """The original's pieces, each `bytes`: `for piece in body`, in coroutines `async for piece in body`.
 
-    def __init__(self, addon: Addon, number: int, credit: int):
-        self._addon, self._number, self._credit = addon, number, credit
-        self._room, self._owed = credit, 0
-        self._pieces: collections.deque[bytes] = collections.deque()
-        self._is_whole, self._why = False, None
-        self._said: Any = UNSAID
+    Behind the last one `trailers` are the original's, pairs or None; what they are changed to takes their place.
+    `detached` says whether the rest passes without the transform: it is to make what it makes of what came.
+    """
+
+    def __init__(self, addon: Any, number: int, loop: Any):
+        self._addon, self._number, self._loop, self._task = addon, number, loop, None
+        self._credit = self._room = addon.core["limits"]["stream_credit"]
+        # Who reads the connection puts, the transform's thread or task gets.
+        make = loop.Queue if loop else queue.SimpleQueue
+        self._pieces, self._grants = make(), make()
+        self._owed, self._why = 0, None
+        self.trailers: Any = None
         self._came: Any = None
         self.detached = False
-        """Whether the rest of the body passes without the transform: it is to make what it makes of what came."""
-
-    @property
-    def trailers(self) -> Any:
-        """The original's behind its last piece, pairs or None; set, they take their place."""
-        return self._came if self._said is UNSAID else self._said
-
-    @trailers.setter
-    def trailers(self, pairs: Any) -> None:
-        self._said = pairs
 
     def detach(self) -> None:
         """Wants no more than what is under way."""
         self._say("detach")
 
     def alive(self) -> None:
-        """Says that a long piece of work is going on; the core waits for so long as the hook's `timeout_ms` without a word."""
+        """Says that a long piece of work is going on; the core waits for so long as the hook's `timeout_ms`."""
         self._say("credit", bytes=0)
+
+    def __iter__(self) -> "Body":
+        return self
+
+    def __next__(self) -> bytes:
+        self._give_back()
+        return self._take(self._pieces.get(), StopIteration)
+
+    def __aiter__(self) -> "Body":
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._give_back()
+        return self._take(await self._pieces.get(), StopAsyncIteration)
 
     def _say(self, what: str, **params: Any) -> None:
         self._addon.notify(f"stream.{what}", s=self._number, **params)
 
     def _hear(self, what: str, params: dict[str, Any]) -> None:
         if what == "data":
-            self._pieces.append(bytes_of(params["data"]))
+            self._put(self._pieces, bytes_of(params["data"]))
         elif what == "credit":
-            self._room += params["bytes"]
+            self._put(self._grants, params["bytes"])
         elif what == "end":
-            self._came, self.detached, self._is_whole = params.get("trailers"), params.get("detached", False), True
+            if self.trailers is None and params.get("trailers"):
+                self.trailers = [list(pair) for pair in params["trailers"]]
+            self._came, self.detached = params.get("trailers"), params.get("detached", False)
+            self._put(self._pieces, None)
         elif what == "reset":
             self._why = params.get("why", "")
+            self._put(self._pieces, None)
+            self._put(self._grants, 0)
 
-    def _next(self) -> bytes | None:
-        """The next piece; None if it has to be waited for. StopIteration at the end."""
-        if self._why is not None:
-            raise Reset(self._why)
-        if self._owed and (not self._pieces or self._owed >= self._credit // 4):
-            if not self._is_whole:
-                self._say("credit", bytes=self._owed)
+    def _put(self, where: Any, what: Any) -> None:
+        self._loop.soon(where.put_nowait, what) if self._loop else where.put(what)
+
+    def _give_back(self) -> None:
+        if self._owed and (self._pieces.empty() or self._owed >= self._credit // 4):
+            self._say("credit", bytes=self._owed)
             self._owed = 0
-        if self._pieces:
-            piece = self._pieces.popleft()
-            self._owed += len(piece)
-            return piece
-        if self._is_whole:
-            raise StopIteration
-        return None
 
-    def _send(self, data: memoryview) -> memoryview:
-        """Sends what there is credit for; the rest."""
+    def _take(self, piece: bytes | None, over: type[Exception]) -> bytes:
+        if piece is None or self._why is not None:
+            self._pieces.put_nowait(None)  # For who asks again.
+            raise over if self._why is None else Reset(self._why)
+        self._owed += len(piece)
+        return piece
+
+    def _sending(self, data: memoryview) -> Iterator[None]:
+        """Sends a piece of the transform's; stops whenever credit is to be waited for."""
         while data:
             if self._why is not None:
                 raise Reset(self._why)
+            if self._room <= 0 or not self._grants.empty():
+                yield
+                continue
             piece = data[: min(self._room, self._credit // 2)]
-            if not piece:
-                break
             self._room -= len(piece)
             self._say("data", data=value_of(piece))
             data = data[len(piece) :]
-        return data
+
+    def _carry(self, transform: Callable[["Body"], Any]) -> None:
+        with self._ending():
+            for piece in transform(self):
+                for _ in self._sending(memoryview(bytes_of(piece))):
+                    self._room += self._grants.get()
+
+    async def _carry_async(self, transform: Callable[["Body"], Any]) -> None:
+        with self._ending():
+            async with contextlib.aclosing(transform(self)) as pieces:
+                async for piece in pieces:
+                    for _ in self._sending(memoryview(bytes_of(piece))):
+                        self._room += await self._grants.get()
 
     @contextlib.contextmanager
-    def _carrying(self) -> Iterator[None]:
+    def _ending(self) -> Iterator[None]:
         """Ends the stream as what is within ends."""
         try:
             yield
-            self._say("end", **({} if self._said is UNSAID else {"trailers": self._said}))
+            self._say("end", **({} if self.trailers == self._came else {"trailers": self.trailers}))
         except Reset:
             pass
         except Exception as failure:
             traceback.print_exc()
             self._say("end", status="error", message=f"{type(failure).__name__}: {failure}")
-
-
-class Body(_Stream):
-    """The original's pieces, each `bytes`: `for piece in body`."""
-
-    def __init__(self, *about: Any):
-        super().__init__(*about)
-        self._changed = threading.Condition()
-
-    def _hear(self, what: str, params: dict[str, Any]) -> None:
-        with self._changed:
-            super()._hear(what, params)
-            self._changed.notify_all()
-
-    def __iter__(self) -> Body:
-        return self
-
-    def __next__(self) -> bytes:
-        with self._changed:
-            while (piece := self._next()) is None:
-                self._changed.wait()
-            return piece
-
-    def _carry(self, transform: Callable[[Body], Iterable[Any]]) -> None:
-        with self._carrying():
-            for piece in transform(self):
-                rest = memoryview(bytes_of(piece))
-                with self._changed:
-                    while rest := self._send(rest):
-                        self._changed.wait()
-
-
-class AsyncBody(_Stream):
-    """The original's pieces, each `bytes`: `async for piece in body`."""
-
-    def __init__(self, *about: Any):
-        import asyncio
-
-        super().__init__(*about)
-        self._changed = asyncio.Event()
-
-    def _hear(self, what: str, params: dict[str, Any]) -> None:
-        super()._hear(what, params)
-        self._changed.set()
-
-    def __aiter__(self) -> AsyncBody:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            while (piece := self._next()) is None:
-                await self._wait()
-            return piece
-        except StopIteration:
-            raise StopAsyncIteration from None
-
-    async def _carry(self, transform: Callable[[AsyncBody], AsyncGenerator[Any, None]]) -> None:
-        with self._carrying():
-            async with contextlib.aclosing(transform(self)) as pieces:
-                async for piece in pieces:
-                    rest = memoryview(bytes_of(piece))
-                    while rest := self._send(rest):
-                        await self._wait()
-
-    async def _wait(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+        finally:
+            self._addon._streams.pop(self._number, None)

@@ -1,4 +1,4 @@
-"""The wire's plain values: byte strings, and the results that are made most often."""
+"""The wire's plain values: byte strings, errors, and the results that are made most often."""
 
 import base64
 import json
@@ -8,8 +8,24 @@ from typing import Any
 BytesLike = bytes | bytearray | memoryview | mmap.mmap
 
 
+class Error(Exception):
+    """The core's refusal of a call. Raised by a handler it is the event's answer, without a trace on standard error:
+    a veto, say. `kind` is the stable word of the code, such as `no_flow`; `message` is for people.
+    """
+
+    def __init__(self, message: str, code: int = -32000, kind: str = "worker_error"):
+        super().__init__(message)
+        self.message, self.code, self.kind = message, code, kind
+
+
+class Reset(Exception):
+    """The core has ended a stream before its time; the argument says why: `client_gone`, `broken`, `timeout`,
+    `bad_message` or `not_opened`.
+    """
+
+
 def bytes_of(value: Any) -> bytes:
-    """The octets that a byte string stands for: a `str`, `{"b64": …}`, or None for no body. TypeError for content that is not in the line."""
+    """The octets that a byte string stands for: a `str`, `{"b64": …}`, or None for no body. TypeError for others."""
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, dict) and "b64" in value:
@@ -33,9 +49,9 @@ def value_of(data: BytesLike) -> Any:
 
 
 def respond(status: int, headers: Any = (), content: str | BytesLike = b"") -> dict[str, Any]:
-    """The result that answers a request without the server, or takes the place of a response. `headers` are pairs, or a dict."""
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return {"flow": {"response": {"status_code": status, "headers": [[name, value] for name, value in pairs], "content": content}}}
+    """The result that answers without the server, or in its place. `headers` are pairs, or a dict."""
+    pairs = list(headers.items() if isinstance(headers, dict) else headers)
+    return {"flow": {"response": {"status_code": status, "headers": pairs, "content": content}}}
 
 
 def kill() -> dict[str, Any]:
@@ -44,4 +60,6 @@ def kill() -> dict[str, Any]:
 
 
 # What the core takes for a bad line (not a number, lone surrogates) fails here, and costs its event alone.
-encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False, default=value_of).encode
+encode = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False, default=value_of
+).encode
