@@ -128,7 +128,7 @@ func pass(_ kind: Substring, _ body: Body) async throws {
         }
         if kind == "tail" { try await body.write(Array("\(size) octets".utf8)) }
         if body.isDetached { addon.log("warn", "detached") }
-        if kind == "trailers" { body.end(trailers: [["x-came", .string(body.trailers.header("x-sum") ?? "")]]) }
+        if kind == "trailers" { body.trailers = [["x-came", .string(body.trailers.header("x-sum") ?? "")]] }
     } catch let over as StreamOver {
         addon.log("warn", "closed \(kind): \(over.why)")
         throw over
@@ -162,7 +162,7 @@ addon.on("done") { _ in
     tell("done")
     return nil
 }
-addon.on("client_disconnected", observe: true) { _ in
+addon.on("client_disconnected", ["observe": true]) { _ in
     tell("client_disconnected seen")
     return nil
 }
@@ -170,28 +170,32 @@ addon.on("configure") { event in
     if let limit = event.params["options", "probe_limit"].int, limit > 10 { throw Failure("at most 10") }
     return nil
 }
-addon.on("request", content: .whole, onFailure: "continue", idempotent: true, order: 1, onRequest)
-addon.on("requestheaders", filter: "~u /late", timeoutMS: 400) { event in
+addon.on("request", ["content": "whole", "on_failure": "continue", "idempotent": true, "order": 1], onRequest)
+addon.on("requestheaders", ["filter": "~u /late", "timeout_ms": 400]) { event in
     if path(event) == "/late/never" { return await held.hold(event) ? nil : nil }
     event.extend(4000)
     return try await held.wait()
 }
-addon.on(
-    "response", filter: "~u /stream/", content: .stream, decode: true, fields: ["flow.request.path", "flow.response.content"],
-    timeoutMS: 3000
-) { event in
+let streamed: JSON = [
+    "filter": "~u /stream/", "content": "stream", "decode": true, "fields": ["flow.request.path", "flow.response.content"],
+    "timeout_ms": 3000,
+]
+addon.on("response", streamed) { event in
     path(event).hasSuffix("/replace") ? .patch("flow.response.content", "replaced") : nil
 } body: { event, body in
     try await pass(path(event).split(separator: "/").last ?? "", body)
 }
 addon.on(
-    "responseheaders", filter: "~u /preview | ~u /whole", content: .preview(16), onPreview,
+    "responseheaders", ["filter": "~u /preview | ~u /whole", "content": ["preview": 16]], onPreview,
     body: { _, body in try await pass("upper", body) })
 addon.permit("flow.get", "flow.comment", "flow.resume", "metrics.add", "body.read")
-addon.option("probe_limit", "int", default: 5, help: "What is allowed.")
-addon.option("probe_kind", "str", default: "one", choices: ["one", "two"])
-addon.option("probe_words", "sequence of str", default: ["a", "b"])
-addon.command("probe.echo", help: "Answers what it was given.", arguments: "any", result: "any") { $0.params["args"] }
+addon.option("probe_limit", "int", ["default": 5, "help": "What is allowed."])
+addon.option("probe_kind", "str", ["default": "one", "choices": ["one", "two"]])
+addon.option("probe_words", "sequence of str", ["default": ["a", "b"]])
+addon.command("probe.echo", ["help": "Answers what it was given.", "arguments": "any", "result": "any"]) { $0.params["args"] }
 addon.command("probe.fail") { _ in throw Failure("no luck") }
-addon.atEnd { tell("cleaned up") }
+addon.atEnd { _ in
+    tell("cleaned up")
+    return nil
+}
 await addon.run()

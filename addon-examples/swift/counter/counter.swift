@@ -6,7 +6,7 @@ import AddonKit
 let addon = Addon(name: "counter", version: "1")
 addon.permit("metrics.add")
 // An observer: no flow waits for it.
-addon.on("response", fields: ["flow.request.host", "flow.response.status_code"], observe: true) { event in
+addon.on("response", ["fields": ["flow.request.host", "flow.response.status_code"], "observe": true]) { event in
     let status = "\((event.flow["response", "status_code"].int ?? 0) / 100)xx"
     addon.count("responses", labels: ["host": event.flow["request", "host"], "status": .string(status)])
     return nil

@@ -5,20 +5,20 @@ public struct StreamOver: Error {
     public let why: String
 }
 
-/// A body that passes through in parts: the pieces of the original are read from it, those of the new one written to it.
+/// A body that passes through in parts: the original's pieces are read from it, those of the new one written to it.
 ///
 ///     for try await piece in body { try await body.write(changed(piece)) }
 ///
-/// Credit is its own affair: a piece's is given back when the next is asked for, and `write` waits for the core's. One task reads.
+/// Credit is its own affair: a piece's is given back when the next is asked for, and `write` waits for the core's. One
+/// task reads.
 public final class Body: Sendable, AsyncSequence, AsyncIteratorProtocol {
     private struct State {
         var pieces: ArraySlice<[UInt8]> = []
         var room: Int
         var owed = 0
-        var isComplete = false, isDetached = false, isEnded = false
-        var trailers: JSON = nil
+        var isComplete = false, isDetached = false
+        var trailers: JSON = nil, said: JSON?
         var why: String?
-        var changes = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -32,12 +32,16 @@ public final class Body: Sendable, AsyncSequence, AsyncIteratorProtocol {
         state = Mutex(State(room: credit))
     }
 
-    /// The original's trailers, null where there are none, once its end was read.
-    public var trailers: JSON { state.withLock { $0.trailers } }
+    // MARK: What the addon does
+
+    /// The original's, null where there are none, once its end was read. Those that are set take their place.
+    public var trailers: JSON {
+        get { state.withLock { $0.said ?? $0.trailers } }
+        set { state.withLock { $0.said = newValue } }
+    }
+
     /// Whether the pieces ended because of `detach`.
     public var isDetached: Bool { state.withLock { $0.isDetached } }
-
-    // MARK: What the addon does
 
     public nonisolated func makeAsyncIterator() -> Body { self }
 
@@ -57,24 +61,21 @@ public final class Body: Sendable, AsyncSequence, AsyncIteratorProtocol {
 
     public func write(_ data: some Collection<UInt8>) async throws {
         var rest = Array(data)[...]
-        while !rest.isEmpty, !state.withLock({ $0.isEnded }) {
-            let room = try await when { [largest, rest] state in
-                let room = Self.cut(rest, at: Swift.min(state.room, largest))
-                state.room -= room
-                return room > 0 ? room : nil
+        while !rest.isEmpty {
+            let count = try await when { [largest, rest] state in
+                let count = Swift.min(rest.count, state.room, largest)
+                state.room -= count
+                return count > 0 ? count : nil
             }
-            say("data", ["data": JSON(bytes: Array(rest.prefix(room)))])
-            rest = rest.dropFirst(room)
+            say("data", ["data": JSON(bytes: Array(rest.prefix(count)))])
+            rest = rest.dropFirst(count)
         }
     }
 
-    /// The new body is complete, also before the original is. `trailers` takes the place of the original's.
-    public func end(trailers: JSON? = nil) { finish(trailers.map { ["trailers": $0] } ?? [:]) }
-
     /// No more of the original is wanted: what is under way is still read and written, then the rest passes untouched.
-    public func detach() { say("detach", [:]) }
+    public func detach() { say("detach") }
 
-    // MARK: What the core says
+    // MARK: Inside
 
     func hear(_ what: Substring, _ params: JSON) {
         let waiting = state.withLock { state in
@@ -82,57 +83,40 @@ public final class Body: Sendable, AsyncSequence, AsyncIteratorProtocol {
             case "data": state.pieces.append(params["data"].bytes ?? [])
             case "credit": state.room += params["bytes"].int ?? 0
             case "end":
-                (state.isComplete, state.trailers, state.isDetached) = (true, params["trailers"], params["detached"] == true)
+                state.isComplete = true
+                (state.trailers, state.isDetached) = (params["trailers"], params["detached"] == true)
             case "reset": state.why = params["why"].string ?? "bad_message"
             default: break
             }
-            state.changes += 1
             defer { state.waiting = [] }
             return state.waiting
         }
         for one in waiting { one.resume() }
     }
 
-    // MARK: Inside
-
-    /// Ends the stream once; a failure breaks it off.
-    func finish(_ params: JSON) {
-        let isFirst = state.withLock { state in
-            defer { (state.isEnded, state.isComplete, state.pieces, state.owed) = (true, true, [], 0) }
-            return !state.isEnded && state.why == nil
-        }
-        if isFirst { addon.end(self) { self.say("end", params) } }
-    }
-
-    private func say(_ what: String, _ params: JSON) {
+    /// Says of the stream what the specification's section 16 has.
+    func say(_ what: String, _ params: JSON = [:]) {
         var params = params
         params["s"] = .integer(number)
         addon.notify("stream.\(what)", params)
     }
 
-    /// Between characters, where it is text.
-    private static func cut(_ data: ArraySlice<UInt8>, at count: Int) -> Int {
-        guard count < data.count else { return data.count }
-        let start = data.startIndex
-        for back in 0..<Swift.min(4, count) where data[start + count - back] & 0xC0 != 0x80 { return count - back }
-        return count
-    }
+    /// What the new body ends with.
+    var ending: JSON { state.withLock { $0.said.map { ["trailers": $0] } ?? [:] } }
 
     /// Waits until the state has the value.
-    private func when<Value>(_ value: (inout State) -> Value?) async throws(StreamOver) -> Value {
+    private func when<Value: Sendable>(_ value: (inout State) -> Value?) async throws -> Value {
         while true {
-            let (found, why, changes) = state.withLock { state in
-                (state.why == nil ? value(&state) : nil, state.why, state.changes)
+            var found: Value?, why: String?
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                state.withLock { state in
+                    (found, why) = (state.why == nil ? value(&state) : nil, state.why)
+                    if found == nil, why == nil { state.waiting.append(continuation) }
+                }
+                if found != nil || why != nil { continuation.resume() }
             }
             if let why { throw StreamOver(why: why) }
             if let found { return found }
-            await withCheckedContinuation { continuation in
-                let hasChanged = state.withLock { state in
-                    if state.changes == changes { state.waiting.append(continuation) }
-                    return state.changes != changes
-                }
-                if hasChanged { continuation.resume() }
-            }
         }
     }
 }

@@ -3,10 +3,12 @@ import Synchronization
 /// One event, or one call of a command.
 public final class Event: Sendable {
     public let addon: Addon
-    /// The hook, or the command.
+    /// The hook, or `command`.
     public let name: String
     public let params: JSON
     let id: Int?
+    /// For the thread that reads, which begins and cancels events, and for nobody else.
+    nonisolated(unsafe) var task: Task<Void, Never>?
     private let cancelled = Atomic(false)
 
     init(_ addon: Addon, _ name: String, _ id: Int?, _ params: JSON) {
@@ -19,14 +21,18 @@ public final class Event: Sendable {
     /// The core has withdrawn the event, and its task is cancelled: no answer is wanted or sent.
     public var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
-    func cancel() { cancelled.store(true, ordering: .relaxed) }
+    func cancel() {
+        cancelled.store(true, ordering: .relaxed)
+        task?.cancel()
+    }
 
     /// So many milliseconds more, from now.
     public func extend(_ ms: Int) {
         if let id { addon.notify("event.extend", ["id": .integer(id), "ms": .integer(ms)]) }
     }
 
-    /// The octets of a body that this event shows: of its line, or by reference, for which the addon needs the permission `body.read`.
+    /// The octets of a body that this event shows: of its line, or by reference, for which the addon needs the
+    /// permission `body.read`.
     public func bytes(_ content: JSON) async throws -> [UInt8] {
         if let bytes = content.bytes { return bytes }
         guard content.has("ref"), let size = content["size"].int else { throw Failure("no body: \(content)") }
@@ -41,21 +47,30 @@ public final class Event: Sendable {
         return whole
     }
 
-    /// The part whose body comes in parts, and the stream's number.
-    var offered: (part: String, stream: Int)? {
-        for part in ["request", "response"] {
-            if let stream = flow[part, "content", "stream"].int { return (part, stream) }
-        }
-        return nil
+    /// The number of the stream that opens behind that result, if one does.
+    func stream(behind result: JSON) -> Int? {
+        let part = name.hasPrefix("request") ? "request" : "response"
+        let (content, own) = (flow[part, "content"], result["flow", part])
+        // What stands for the body is no change, and a request that is answered here goes nowhere.
+        let isReplaced = own.has("content") && (own["content"] == nil || own["content"].bytes != nil)
+        let isAnswered = part == "request" && flow["response"] == nil && result["flow", "response"] != nil
+        let isLeft = content.has("preview") && result["more"] != "stream"
+        return isReplaced || isAnswered || isLeft || result["kill"] == true ? nil : content["stream"].int
     }
+}
 
-    /// Whether the stream opens behind that answer.
-    func opens(_ result: JSON, _ part: String) -> Bool {
-        let message = result["flow", part]
-        // What stands for the body is no change.
-        if message.has("content"), !message["content"].has("stream"), !message["content"].has("omitted") { return false }
-        // A request that is answered here goes nowhere.
-        if part == "request", flow["response"] == nil, result["flow", "response"] != nil { return false }
-        return result["kill"] != true && (!flow[part, "content"].has("preview") || result["more"] == "stream")
-    }
+/// An error with a text for people.
+public struct Failure: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
+
+/// The core's error in answer to a call; `kind` is a word of the specification's section 8.
+public struct CallFailure: Error, CustomStringConvertible {
+    let error: JSON
+    public var code: Int { error["code"].int ?? -32603 }
+    public var kind: String { error["data", "kind"].string ?? "internal_error" }
+    public var message: String { error["message"].string ?? "" }
+    public var description: String { "\(message) (\(kind))" }
 }

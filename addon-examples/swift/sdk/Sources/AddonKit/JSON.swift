@@ -1,5 +1,8 @@
 /// A value as it stands in a line. Integers stay integers, and members keep their order.
-public enum JSON: Sendable, Hashable {
+public enum JSON: Sendable, Hashable, ExpressibleByNilLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByStringInterpolation, ExpressibleByArrayLiteral,
+    ExpressibleByDictionaryLiteral
+{
     case null
     case bool(Bool)
     case integer(Int)
@@ -11,23 +14,12 @@ public enum JSON: Sendable, Hashable {
     public struct Member: Sendable, Hashable {
         public var name: String
         public var value: JSON
-
-        public init(_ name: String, _ value: JSON) {
-            self.name = name
-            self.value = value
-        }
     }
 
     public var string: String? { if case .string(let text) = self { text } else { nil } }
     public var int: Int? { if case .integer(let number) = self { number } else { nil } }
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-    public var double: Double? {
-        switch self {
-        case .integer(let number): Double(number)
-        case .number(let number): number
-        default: nil
-        }
-    }
+    public var double: Double? { if case .number(let number) = self { number } else { int.map(Double.init) } }
     public var array: [JSON]? { if case .array(let list) = self { list } else { nil } }
     public var members: [Member]? { if case .object(let members) = self { members } else { nil } }
 
@@ -45,21 +37,20 @@ public enum JSON: Sendable, Hashable {
         var members = members ?? []
         self = .null  // one reference, so that the list is changed in place
         let index = members.firstIndex { $0.name == name } ?? members.endIndex
-        if index == members.endIndex { members.append(Member(name, .null)) }
+        if index == members.endIndex { members.append(Member(name: name, value: .null)) }
         members[index].value.set(path.dropFirst(), value)
         self = .object(members)
     }
-}
 
-extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral {
+    // MARK: As literals
+
     public init(nilLiteral: ()) { self = .null }
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     public init(integerLiteral value: Int) { self = .integer(value) }
     public init(floatLiteral value: Double) { self = .number(value) }
-}
-
-extension JSON: ExpressibleByStringInterpolation, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
     public init(stringLiteral value: String) { self = .string(value) }
     public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements.map { Member($0.0, $0.1) }) }
+    public init(dictionaryLiteral elements: (String, JSON)...) {
+        self = .object(elements.map { Member(name: $0.0, value: $0.1) })
+    }
 }
