@@ -198,8 +198,11 @@ def test_the_flows_are_the_same(observed, backend):
 @pytest.mark.parametrize("addon", ["routes", "links", "raws", "settings", "orders", "twice", "whole", "files", "printed"])
 @AGAINST
 def test_the_addons_log_the_same(observed, backend, addon):
-    expected = observed["mitmdump"].said(addon)
-    assert expected and observed[backend].said(addon) == expected
+    expected, said = observed["mitmdump"].said(addon), observed[backend].said(addon)
+    if addon == "twice":
+        # The second request is on its way beside the first: either may be answered first.
+        expected, said = sorted(expected), sorted(said)
+    assert expected and said == expected
 
 
 @PROXIES
