@@ -26,11 +26,8 @@ final class Addon: Sendable {
     let form: Form
     /// What people know it by: its change is noticed.
     let file: String?
-    /// Whether it is one of mitmproxy's, which we run.
-    var isOfMitmproxy: Bool {
-        guard let file, case .spawn(let command, false) = form else { return false }
-        return MitmproxyAddon.isOurs(command, for: file)
-    }
+    /// Whether that file is an addon of mitmproxy, which we run.
+    let isOfMitmproxy: Bool
     /// Whether our own user or root runs it, outside of our hands: as one that governs the proxy.
     let isOperator: Bool
     let settings: Settings
@@ -44,8 +41,10 @@ final class Addon: Sendable {
 
     /// Throws with the option whose value is wrong. `hooks` are all that there are.
     init(
-        name: String, place: Int, form: Form, file: String?, isOperator: Bool, settings: Settings, hooks: [any AnyHook]
+        name: String, place: Int, form: Form, file: String?, isOfMitmproxy: Bool = false, isOperator: Bool, settings: Settings,
+        hooks: [any AnyHook]
     ) throws(AddonFailure) {
+        self.isOfMitmproxy = isOfMitmproxy
         self.isOperator = isOperator
         self.name = name
         self.place = place

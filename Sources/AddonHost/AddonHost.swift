@@ -209,12 +209,13 @@ package final class AddonHost: Sendable {
             case .attach: .attached
             }
         if case .attached = form { return nil }
-        return try add(spec.name, form, file: spec.file)
+        let isOfMitmproxy = if case .mitmproxy = spec.form { true } else { false }
+        return try add(spec.name, form, file: spec.file, isOfMitmproxy: isOfMitmproxy)
     }
 
     /// Takes in an addon under a name of its own, with the settings that were given for that name.
     func add(
-        _ name: String, _ form: Addon.Form, file: String? = nil, isOperator: Bool = false
+        _ name: String, _ form: Addon.Form, file: String? = nil, isOfMitmproxy: Bool = false, isOperator: Bool = false
     ) throws(AddonFailure) -> Addon {
         try state.withLock { (state) throws(AddonFailure) in
             var unique = name
@@ -224,7 +225,8 @@ package final class AddonHost: Sendable {
                 number += 1
             }
             let addon = try Addon(
-                name: unique, place: state.nextPlace, form: form, file: file, isOperator: isOperator,
+                name: unique, place: state.nextPlace, form: form, file: file, isOfMitmproxy: isOfMitmproxy,
+                isOperator: isOperator,
                 settings: options.settings(of: unique), hooks: hooks)
             try trace(addon)
             state.nextPlace += 1

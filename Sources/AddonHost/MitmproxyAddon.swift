@@ -41,11 +41,6 @@ enum MitmproxyAddon {
         return [interpreter, "-B", "\(folder)/weir_bridge", package, path]
     }
 
-    /// Whether a command is one that this made for the file.
-    static func isOurs(_ command: [String], for path: String) -> Bool {
-        command.count == 5 && command[2].hasSuffix("/weir_bridge") && command.last == path
-    }
-
     private static func imports(_ line: Substring, _ module: String) -> Bool {
         for word in ["import ", "from "] where line.hasPrefix(word) {
             let rest = line.dropFirst(word.count).drop { $0 == " " }

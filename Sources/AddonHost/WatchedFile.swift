@@ -25,9 +25,11 @@ struct WatchedFile {
     /// Whether it is another one than before, and the same as at the last look: one that is being written is left to be finished.
     mutating func hasChanged() -> Bool {
         let stamps = paths.map(Self.stamp)
-        defer { if stamps.count == paths.count { last = stamps } }
-        // One that is gone may be on its way back, as editors do it.
-        guard stamps.allSatisfy({ $0.size >= 0 }), stamps == last, stamps != used else { return false }
+        // One that is gone may be on its way back, as editors do it. What it imports may be gone for good: perhaps it does no more.
+        guard stamps[0].size >= 0, stamps == last, stamps != used else {
+            last = stamps
+            return false
+        }
         paths = Self.paths(paths[0], followsImports)
         used = paths.map(Self.stamp)
         last = used

@@ -97,12 +97,12 @@ struct WeirCommand: ParsableCommand {
         if arguments.first == "protocol-schemas" { Glibc.exit(ProtocolPages.run(Array(arguments.dropFirst()), Program.tables)) }
         let expanded = FlowRun.rewritten(arguments) ?? arguments
         if expanded.first == "flow" { Glibc.exit(FlowCommand.execute(Array(arguments.dropFirst()))) }
-        if let (file, rest) = AddonReplay.split(arguments) {
+        if let (transcript, rest) = AddonReplay.split(arguments) {
             guard let command = try? parse(rest) else {
                 Terminal.write("weir: addon replay FILE takes the options of weir behind the file\n", to: STDERR_FILENO)
                 Glibc.exit(2)
             }
-            Glibc.exit(await AddonReplay(program: Program(command), file: file).run())
+            Glibc.exit(await AddonReplay(program: Program(command), transcript: transcript).run())
         }
         if expanded.first == "addon" { Glibc.exit(AddonCommand.execute(Array(arguments.dropFirst()))) }
         if arguments.first == "status" { Glibc.exit(StatusCommand.execute(Array(arguments.dropFirst()))) }

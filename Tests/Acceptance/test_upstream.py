@@ -160,6 +160,21 @@ def test_a_server_that_speaks_first_is_heard_through_the_tunnel(weir, origin):
         assert wire.to_end() == b"you said a\n"
 
 
+def test_much_that_comes_right_behind_the_proxys_consent_is_all_there(weir, origin):
+    """More than one read, before the tunnel has been taken over."""
+    greeting = b"".join(b"220-%06d\r\n" % number for number in range(30_000))
+
+    def serve(wire, origin):
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\n\r\n" + greeting)
+
+    other = origin(serve)
+    proxy = weir(modes=[f"upstream:{other.authority}"])
+    for _ in range(5):
+        with proxy.tunnel("mail.example:25") as wire:
+            assert wire.to_end() == greeting
+
+
 def test_workers_may_change_what_the_proxy_is_sent(weir, origin, addon):
     code = """
 @worker.on("http_connect_upstream")

@@ -11,20 +11,25 @@ import TLSEngine
 
 /// `weir addon replay FILE …`: an event that ended an addon's processes is sent to it once more, by itself.
 struct AddonReplay {
-    /// The file, and the command line behind it, which is that of `weir`; nil if it is another command, or names an addon of its own to be
-    /// driven from the file, or the file has a whole session.
-    static func split(_ arguments: [String]) -> (file: String, rest: [String])? {
+    /// What was read of the file, and the command line behind it, which is that of `weir`; nil if it is another command, or names an addon
+    /// of its own to be driven from the file, or the file has a whole session.
+    static func split(_ arguments: [String]) -> (transcript: Result<Transcript, Program.Refusal>, rest: [String])? {
         guard arguments.count >= 3, arguments[0] == "addon", arguments[1] == "replay", !arguments[2].hasPrefix("-"),
             arguments.count == 3 || arguments[3].hasPrefix("-")
         else { return nil }
-        let read = try? FileContents.read(arguments[2], atMost: AddonReplaying.longest)
-        let transcript = read.flatMap { try? Transcript($0) }
-        guard transcript == nil || transcript?.event != nil else { return nil }
-        return (arguments[2], Array(arguments.dropFirst(3)))
+        let transcript: Result<Transcript, Program.Refusal>
+        do {
+            let found = try AddonReplaying.read(arguments[2])
+            guard found.event != nil else { return nil }
+            transcript = .success(found)
+        } catch {
+            transcript = .failure(Program.Refusal(status: 1, text: "transcript '\(arguments[2])': \(error)"))
+        }
+        return (transcript, Array(arguments.dropFirst(3)))
     }
 
     let program: Program
-    let file: String
+    let transcript: Result<Transcript, Program.Refusal>
 
     /// Runs the addon as it was run, or the one of `--addon`; prints its answer. The result is the exit status: 1 if there was none.
     func run() async -> Int32 {
@@ -40,12 +45,7 @@ struct AddonReplay {
     }
 
     private func answer() async throws(Program.Refusal) -> JSON {
-        let transcript: Transcript
-        do {
-            transcript = try Transcript(try FileContents.read(file, atMost: AddonReplaying.longest))
-        } catch {
-            throw Program.Refusal(status: 1, text: "transcript '\(file)': \(error)")
-        }
+        let transcript = try transcript.get()
         let options = try program.options()
         guard let spec = try program.addons(options).first ?? transcript.form.map({ AddonSpec(name: transcript.addon, form: $0) })
         else {

@@ -9,7 +9,9 @@ import TLSEngine
 /// `weir addon replay TRANSCRIPT [CMD…]`: drives a worker from a recorded session, without a proxy.
 struct AddonReplaying: ParsableCommand {
     /// Bytes of a transcript that is read.
-    static let longest = 256 << 20
+    private static let longest = 256 << 20
+
+    static func read(_ file: String) throws -> Transcript { try Transcript(try FileContents.read(file, atMost: longest)) }
 
     static let configuration = CommandConfiguration(
         commandName: "replay",
@@ -35,7 +37,7 @@ struct AddonReplaying: ParsableCommand {
         do {
             let recorded: Transcript
             do {
-                recorded = try Transcript(try FileContents.read(transcript, atMost: Self.longest))
+                recorded = try Self.read(transcript)
             } catch {
                 throw FlowFailure(status: 2, "transcript '\(transcript)': \(error)")
             }
