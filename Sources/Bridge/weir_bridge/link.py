@@ -44,7 +44,7 @@ class Link:
         self._partial: list[bytes] = []
         self._waiting: deque[dict] = deque()
         self._out: list[bytes] = []
-        self._unsent = b""
+        self._unsent = memoryview(b"")
         self._flushes = False
         self._writes = False
         self._number = 0
@@ -156,7 +156,7 @@ class Link:
     def _flush(self) -> None:
         self._flushes = False
         if self._out:
-            self._unsent += b"".join(self._out)
+            self._unsent = memoryview(b"".join([self._unsent, *self._out]))
             self._out.clear()
         if not self._unsent or self._is_over:
             return
