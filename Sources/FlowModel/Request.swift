@@ -18,6 +18,8 @@ package struct Request: Record {
     package var isStreamed = false
     /// The Host field stays as it is wherever the request goes. No part of the state.
     package var keepsHost = false
+    /// The way to the server. No part of the state: `server_conn.via` tells how it went.
+    package var via = UpstreamChoice.asMode
 
     package init() {}
 
@@ -49,6 +51,10 @@ package struct Request: Record {
         Field(
             "keep_host", \.keepsHost, .writeOnly,
             "In *request*: Host and `authority` are meant as they are; else they follow `host` and `port` where these alone are changed."
+        ),
+        Field(
+            "via", \.via, .writeOnly,
+            "Until *request*: the upstream proxy to send it by, as `[\"http\", [host, port]]` or with `https`; null sends it straight."
         ),
     ]
 

@@ -131,7 +131,7 @@ package final class Exchange: @unchecked Sendable {
             isToTarget && !usesTLS && ground.cleartextHTTP2 != .no
             && (!asksUpgrade || ground.cleartextHTTP2 == .yes)
         let isBound = isToTarget && ground.isTunnel && flow.isReplay == nil
-        key.route = ground.route(asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
+        key.route = ground.route(request.via, asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
         let server = try await session.acquire(key, forUpgrade: asksUpgrade, onlyNew: onlyNew, waiter: waiter)
         flow.server = server.frozenRecord
         return server
@@ -144,6 +144,8 @@ package final class Exchange: @unchecked Sendable {
         if session.services.settings[ProxyOptions.table.http2Priority] { passPriority(to: stream) }
         var request = flow.request
         for layer in parts.upgrades { layer.prepare(&request, session) }
+        // They were for the proxy that is left out.
+        if request.via == .direct { request.headers.remove("Proxy-Authorization") }
         switch request.content {
         case .omitted:
             if let trailers = request.trailers { bodies.request?.pipe.setTrailers(trailers) }

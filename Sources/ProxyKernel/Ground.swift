@@ -47,7 +47,15 @@ package struct Ground: Sendable {
     var knowsServer: Bool { isReverse && admits == .raw || mode.kind == .transparent }
 
     /// How a server is reached: by asking the upstream proxy for each URL, or else through a tunnel there; straight without one.
-    package func route(asks: Bool = false) -> Route { via.map { asks ? .asked($0) : .tunnel($0) } ?? .direct }
+    package func route(_ choice: UpstreamChoice = .asMode, asks: Bool = false) -> Route {
+        let proxy: ServerVia? =
+            switch choice {
+            case .asMode: via
+            case .direct: nil
+            case .by(let chosen): chosen
+            }
+        return proxy.map { asks ? .asked($0) : .tunnel($0) } ?? .direct
+    }
 
     /// From here on the client speaks to a server of its choice; `eager` is the connection that was made to it already.
     package mutating func enterTunnel(to target: Address, eager: ServerKey?) {

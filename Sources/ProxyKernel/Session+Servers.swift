@@ -11,7 +11,7 @@ extension Session {
         if let key = ground.eagerServer, let server = servers.first(where: { $0.key == key }) { return server.frozenRecord }
         if let unconnected, unconnected.value.address == ground.target { return unconnected }
         var record = Server(id: Identifier.uuid4(), address: ground.target)
-        record.via = ground.target == nil ? nil : ground.via
+        record.via = ground.via
         let frozen = Frozen(record)
         unconnected = frozen
         return frozen

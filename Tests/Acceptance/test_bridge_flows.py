@@ -291,3 +291,29 @@ def test_connections_are_refused_redirected_and_passed_by(bridge, origin, author
         assert wire.response().status == 200
     proxy.wait_log("hello pass.example 1")
     proxy.wait_log("gone 1")
+
+
+@BOTH
+def test_the_upstream_proxy_is_chosen_for_each_flow(bridge, origin, package):
+    server, usual, other = origin(), origin(), origin()
+    proxy = bridge(f"""
+        from mitmproxy import http
+        from mitmproxy.connection import Server
+        from mitmproxy.net.server_spec import ServerSpec
+
+        def request(flow: http.HTTPFlow) -> None:
+            assert flow.server_conn.via[1] == ("127.0.0.1", {usual.port})
+            if flow.request.path == "/other":
+                flow.server_conn.via = ServerSpec(("http", ("127.0.0.1", {other.port})))
+            elif flow.request.path == "/straight":
+                flow.server_conn = Server(address=flow.server_conn.address)
+
+        def response(flow):
+            flow.response.headers["x-via"] = str(flow.server_conn.via and flow.server_conn.via[1][1])
+            flow.server_conn.via = ("http", ("late", 1)) if flow.request.path == "/straight" else flow.server_conn.via
+        """, modes=[f"upstream:{usual.authority}"])
+    with proxy.connect() as wire:
+        for path, via in [("/usual", usual.port), ("/other", other.port), ("/straight", None), ("/usual", usual.port)]:
+            wire.send(f"GET {server.url(path)} HTTP/1.1\r\nHost: {server.authority}\r\n\r\n".encode())
+            assert wire.response().one("x-via") == str(via).encode()
+    assert [len(one.received) for one in (usual, other, server)] == [2, 1, 1]

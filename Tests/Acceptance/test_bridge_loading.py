@@ -30,7 +30,7 @@ APART = {
     "from mitmproxy.proxy import layer, layers\ndef next_layer(data): ...": r"line 1: mitmproxy\.proxy\.layers: the proxy's layers",
     "from mitmproxy import contentviews\nclass V(contentviews.View): ...\ncontentviews.add(V())": "contentviews",
     "import mitmproxy.certs\nmitmproxy.certs.dummy_cert = None\ndef request(flow): ...": r"line 2: mitmproxy\.certs\.dummy_cert: it is assigned to",
-    "def request(flow):\n    flow.server_conn.via = ('http', ('a', 1))": r"line 2: server_conn\.via: a flow's upstream proxy",
+    "def server_connect(data):\n    data.server.via = ('http', ('a', 1))": r"line 2: server\.via: the upstream proxy is chosen by a flow's",
     "import nowhere_to_be_found\ndef request(flow): ...": r"No module named 'nowhere_to_be_found' \(of .*addon_python\)",
     "def request(flow)\n": "SyntaxError",
     "def load(loader):\n    raise ValueError('not today')": "ValueError: not today",

@@ -103,6 +103,47 @@ def test_a_plain_request_is_sent_in_absolute_form(weir, origin):
     assert first.one("proxy-authorization") == b"Basic " + base64.b64encode(LOGIN.encode())
 
 
+CHOOSING = """
+@worker.on("request")
+def request(message):
+    first = message["params"]["flow"]["request"]["path"][1:].partition("/")[0]
+    return {"flow": {"request": {"via": CHOICES[first]}}} if first in CHOICES else {}
+"""
+
+
+def test_an_addon_chooses_the_way_of_each_request(weir, origin, addon):
+    usual, other, server = origin(), origin(), origin()
+    choices = {"other": ["http", ["127.0.0.1", other.port]], "straight": None, "nobody": ["http", ["127.0.0.1", free_port()]], "bad": ["tls", ["a", 1]]}
+    worker = addon(["request", "response"], CHOOSING.replace("CHOICES", repr(choices)))
+    proxy = weir("--set", f"upstream_auth={LOGIN}", modes=[f"upstream:{usual.authority}"], addons=[worker])
+    for first in ("usual", "other", "straight", "bad"):
+        assert proxy.get(server.url(f"/{first}")).status == 200
+    assert proxy.get(server.url("/nobody")).status == 502
+    proxy.wait_log(r"flow\.request\.via\[0\]: expected http or https, found 'tls'")
+    assert [request.target for request in usual.received] == [server.url("/usual").encode(), server.url("/bad").encode()]
+    assert [request.target for request in other.received] == [server.url("/other").encode()]
+    assert [request.target for request in server.received] == [b"/straight"], "no URL, and no credentials for the proxy"
+    assert not server.received[0].all("proxy-authorization")
+    ways = [message["params"]["flow"]["server_conn"]["via"] for message in worker.messages("response")]
+    assert ways == [["http", ["127.0.0.1", usual.port]], choices["other"], None, ["http", ["127.0.0.1", usual.port]]]
+
+
+def test_who_must_not_see_a_request_does_not_choose_its_way(weir, origin, addon):
+    server, other = origin(), origin()
+    worker = addon(["request"], CHOOSING.replace("CHOICES", repr({"a": ["http", ["127.0.0.1", other.port]]})))
+    proxy = weir("--set", "addon_hide=authorization", addons=[worker])
+    assert proxy.get(server.url("/a")).status == 200 and not other.received
+    proxy.wait_log(r"flow\.request\.via: it was not granted this change")
+
+
+def test_a_chosen_proxy_opens_tunnels_too(weir, upstream, nginx, authority, addon):
+    secure, other = nginx(authority.leaf("127.0.0.1")), upstream(Tinyproxy)
+    worker = addon(["request"], CHOOSING.replace("CHOICES", repr({"other": ["http", ["127.0.0.1", other.port]]})))
+    proxy = weir("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}", addons=[worker])
+    assert [proxy.get(f"https://{secure.authority}/{path}").status for path in ("", "other")] == [200, 200]
+    assert other.log.count(f"CONNECT {secure.authority} HTTP/1.1") == 1
+
+
 def test_options_of_a_whole_server_keeps_its_meaning(weir, origin):
     other = origin()
     proxy = weir(modes=[f"upstream:{other.authority}"])

@@ -9,7 +9,8 @@ struct ChangeRules: Sendable {
     static let kill = "kill"
     /// Where a request goes. Who must not see something must not have it sent to himself either.
     static let destination = [
-        "flow.request.host", "flow.request.port", "flow.request.scheme", "flow.request.authority", "flow.server_conn",
+        "flow.request.host", "flow.request.port", "flow.request.scheme", "flow.request.authority", "flow.request.via",
+        "flow.server_conn",
         "server_conn.address",
     ]
 

@@ -211,14 +211,21 @@ class Flows:
                 now = wire.give_dns(message.get_state()) if message is not None else None
                 if now != base.get(side):
                     patch[side] = base[side] = seen[side] = now
-        self._check_via(flow.server_conn)
+        self._via(flow, seen["server_conn"]["via"], patch)
         return patch
 
-    def _check_via(self, server: Any) -> None:
-        seen = server.__dict__.get("_weir_seen")
+    def _via(self, flow: Any, was: list | None, patch: dict) -> None:
+        """The upstream proxy that was chosen for this flow; not for others that have the same connection's object until theirs is made."""
+        server = flow.server_conn
         via = server.via and [server.via[0], list(server.via[1])]
-        if seen is not None and via != seen["via"]:
-            self._once("server_conn.via was changed: a flow's upstream proxy is not an addon's to choose here")
+        if via == was:
+            return
+        if "_weir_seen" in server.__dict__:
+            server.via = was and (was[0], tuple(was[1]))
+        if flow.type == "http" and flow.response is None:
+            patch.setdefault("request", {})["via"] = via
+        else:
+            self._once("server_conn.via was changed too late: a flow's upstream proxy is chosen until its request hook has run")
 
     def _message(self, message: Any, known: dict | None, base: dict, seen: dict, side: str) -> dict:
         state = self._backend.http_state(message)

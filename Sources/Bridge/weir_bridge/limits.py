@@ -62,8 +62,8 @@ class Source:
             raise _refusal(target, f"{owner}.{target.attr}", "it is assigned to, which changes nothing in the proxy")
         if target.attr == "ssl_conn":
             raise _refusal(target, "ssl_conn", "connections of pyOpenSSL are not in an addon's process")
-        if target.attr == "via" and isinstance(target.value, ast.Attribute) and target.value.attr in ("server_conn", "server"):
-            raise _refusal(target, f"{target.value.attr}.via", "a flow's upstream proxy is the proxy's own choice")
+        if target.attr == "via" and isinstance(target.value, ast.Attribute) and target.value.attr == "server":
+            raise _refusal(target, "server.via", "the upstream proxy is chosen by a flow's server_conn.via, until its request hook has run")
 
     def _path(self, node: ast.AST) -> str | None:
         """The dotted path that an expression of names stands for, if it begins with an import of mitmproxy."""
