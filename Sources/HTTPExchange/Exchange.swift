@@ -132,7 +132,8 @@ package final class Exchange: @unchecked Sendable {
             && (!asksUpgrade || ground.cleartextHTTP2 == .yes)
         let isBound = isToTarget && ground.isTunnel && flow.isReplay == nil
         key.route = ground.route(request.via, asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
-        let server = try await session.acquire(key, forUpgrade: asksUpgrade, onlyNew: onlyNew, waiter: waiter)
+        let server = try await session.acquire(
+            key, forUpgrade: asksUpgrade, onlyNew: onlyNew, isRepeatable: request.isSafeToRepeat, waiter: waiter)
         flow.server = server.frozenRecord
         return server
     }
@@ -178,6 +179,9 @@ package final class Exchange: @unchecked Sendable {
             throw ProxyFailure(
                 .badMessage(status: 502), fault: .server,
                 "server \(server.key.address) sent 101 though nobody asked for an upgrade")
+        }
+        if session.sharesServers, request.headers.authenticateConnection || response.headers.authenticateConnection {
+            server.isPersonal = true
         }
         flow.response = response
         beginResponseBody(stream, on: session)

@@ -6,6 +6,8 @@ import NIOCore
 /// other, and what they wrote leaves in one write a connection.
 package final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     package let loop: any EventLoop
+    /// What sessions of this loop leave to each other.
+    let idleServers = IdleServers()
     private var jobs: [UnownedJob] = []
     private var unsent: [Peer] = []
     /// The arrays of the turn before, kept for their room.

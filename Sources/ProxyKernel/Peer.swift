@@ -35,6 +35,15 @@ package final class Peer: Conduit {
         self.handler = handler
     }
 
+    /// Leaves the channel, which somebody else takes.
+    func detach() -> (any Channel)? {
+        guard isOpen, let channel, let handler else { return nil }
+        channel.pipeline.syncOperations.removeHandler(handler, promise: nil)
+        sawClosed()
+        consumer = nil
+        return channel
+    }
+
     /// Puts a handler between the socket and the session.
     func insert(_ inner: any ChannelHandler) throws {
         guard let handler, let channel else { throw ChannelError.ioOnClosedChannel }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// The last handler of every channel of a session: hands what happens to the session, synchronously.
-final class PeerHandler: ChannelInboundHandler {
+final class PeerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 

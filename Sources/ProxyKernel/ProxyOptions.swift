@@ -21,6 +21,16 @@ package struct ProxyOptions: OptionTable {
     package let connectTimeout = Option<Int>(
         "connect_timeout", 30, read: .whenUsed, objection: outside(1...86400),
         "Seconds until an attempt to connect to a server is given up.")
+    package let serverReuse = Option<String>(
+        "server_reuse", "client", choices: ["client", "all"], read: .whenUsed,
+        "Whose requests a kept HTTP/1 connection to a server carries: those of the client that it was made for, or of `all`, unless one has authenticated on it (NTLM, Negotiate) or an addon follows connections to servers."
+    )
+    package let serverReuseLimit = Option<Int>(
+        "server_reuse_limit", 256, read: .whenUsed, objection: outside(1...1_000_000),
+        "Connections that are kept for other clients by each thread, at most; the oldest has to go.")
+    package let serverReuseTimeout = Option<Int>(
+        "server_reuse_timeout", 30, read: .whenUsed, objection: outside(1...86400),
+        "Seconds until a connection that no other client has needed is closed.")
     package let tcpTimeout = Option<Int>(
         "tcp_timeout", 600, read: .whenUsed, objection: outside(1...31_536_000),
         "Seconds until an idle client connection is closed.")

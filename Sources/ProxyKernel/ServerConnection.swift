@@ -14,6 +14,10 @@ package final class ServerConnection {
     /// True once a whole exchange has gone through it.
     package var wasUsed = false
     package var isIdle = false
+    /// Another client's before, and not used by this one yet: it may be about to end.
+    package internal(set) var cameFromOthers = false
+    /// It stands for somebody who has authenticated on it, for all that follows: no other client may have it.
+    package var isPersonal = false
     /// Whoever uses it closes it, also when the client has left before.
     package var outlivesClient = false
     /// Carries many exchanges at a time, if the server speaks such a protocol.

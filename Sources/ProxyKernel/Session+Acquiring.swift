@@ -4,13 +4,17 @@ extension Session {
     /// A connection for one exchange: one that is there and has room, or a new one.
     ///
     /// Who comes while one is being made that may be shared waits for it instead of making another.
-    package func acquire(_ key: ServerKey, forUpgrade: Bool, onlyNew: Bool, waiter: Waiter) async throws(ProxyFailure)
-        -> ServerConnection
+    /// One that was another client's serves only who can be sent again, should it turn out to be dead: `isRepeatable`.
+    package func acquire(_ key: ServerKey, forUpgrade: Bool, onlyNew: Bool, isRepeatable: Bool, waiter: Waiter)
+        async throws(ProxyFailure) -> ServerConnection
     {
         let alpnOffers = key.tls ? alpnOffers(forUpgrade: forUpgrade) : []
         let mayBeShared = key.http2 || alpnOffers.contains("h2") && !unshared.contains(key)
         while true {
-            if !onlyNew, let server = reuse(key, forUpgrade: forUpgrade) { return server }
+            if !onlyNew {
+                if let server = reuse(key, forUpgrade: forUpgrade, onlyOwn: !isRepeatable) { return server }
+                if isRepeatable, !forUpgrade, let server = takeOver(key, offersHTTP2: alpnOffers.contains("h2")) { return server }
+            }
             guard mayBeShared, !unshared.contains(key), let attempt = attempts[key] else { break }
             try await attempt.wait(as: waiter, on: self)
         }

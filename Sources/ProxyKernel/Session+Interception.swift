@@ -50,6 +50,8 @@ extension Session {
                 server = open
                 server.key = key
                 try await startTLS(on: server, alpnOffers: offers, waiter: waiter)
+            } else if ground.admits == .http, let kept = takeOver(key, offersHTTP2: offers.contains("h2")) {
+                server = kept
             } else {
                 server = try await connect(key, alpnOffers: offers, waiter: waiter)
             }

@@ -20,14 +20,16 @@ extension Session {
     /// An idle connection with that key, kept from an earlier exchange or made before the first.
     ///
     /// Only a relay can use one whose server says no more.
-    package func reuse(_ key: ServerKey, forUpgrade: Bool = false, evenHalfClosed: Bool = false) -> ServerConnection? {
+    package func reuse(
+        _ key: ServerKey, forUpgrade: Bool = false, evenHalfClosed: Bool = false, onlyOwn: Bool = false
+    ) -> ServerConnection? {
         let hasRoom = { (server: ServerConnection) in
             guard let multiplexer = server.multiplexer else { return server.isIdle }
             return multiplexer.hasRoom && (!forUpgrade || multiplexer.takesWebSockets)
         }
         let fits = { (server: ServerConnection) in
             server.key == key && server.peer.isOpen && hasRoom(server)
-                && (evenHalfClosed || !server.peer.inputIsClosed)
+                && (evenHalfClosed || !server.peer.inputIsClosed) && !(onlyOwn && server.cameFromOthers)
         }
         guard let server = servers.first(where: fits) else {
             return nil
@@ -39,6 +41,7 @@ extension Session {
     /// Keeps a connection for the next exchange.
     package func release(_ server: ServerConnection) {
         server.wasUsed = true
+        server.cameFromOthers = false
         server.isIdle = true
         server.peer.consumer = IdleServer(server)
         server.peer.setReading(true)

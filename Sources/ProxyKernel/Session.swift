@@ -10,7 +10,7 @@ package actor Session {
     package nonisolated let loop: any EventLoop
     package nonisolated let services: Services
     package nonisolated let hooks: any HookPort
-    private nonisolated let executor: LoopExecutor
+    nonisolated let executor: LoopExecutor
     package nonisolated let unownedExecutor: UnownedSerialExecutor
 
     package let client: Peer
@@ -228,6 +228,7 @@ package actor Session {
             log(.debug, "\(clientRecord.peername): client disconnect")
             hooks.notify(ConnectionHooks.table.clientDisconnected, ClientEvent(client: clientRecord))
         }
+        leaveServers()
         let outliving = servers.filter(\.outlivesClient).map(\.peerKey)
         for (key, peer) in peers where !outliving.contains(key) { peer.close() }
     }
@@ -241,6 +242,7 @@ package actor Session {
     /// Closes the connections that a replayed request has left behind.
     package func endReplay() {
         isEnded = true
+        leaveServers()
         for server in servers { server.peer.close() }
     }
 
@@ -274,10 +276,17 @@ package actor Session {
 
     /// Takes a connected channel in as a server's connection. Nil if the client has left meanwhile.
     func adopt(_ channel: any Channel, key: ServerKey, record: Server) throws -> ServerConnection? {
-        guard !isEnded else {
+        guard let server = try seat(channel, key: key, record: record) else {
             channel.close(promise: nil)
             return nil
         }
+        services.meters.serverConnections.increment()
+        services.meters.openServerConnections.increment()
+        return server
+    }
+
+    func seat(_ channel: any Channel, key: ServerKey, record: Server) throws -> ServerConnection? {
+        guard !isEnded else { return nil }
         let peer = Peer(channel, executor, services.meters.server)
         let peerKey = nextPeerKey
         nextPeerKey += 1
@@ -285,9 +294,13 @@ package actor Session {
         peers[peerKey] = peer
         let server = ServerConnection(peer: peer, peerKey: peerKey, key: key, record: record)
         servers.append(server)
-        services.meters.serverConnections.increment()
-        services.meters.openServerConnections.increment()
         return server
+    }
+
+    /// Gives a server's channel away, without a word to anybody; nil if there is none.
+    func release(peer key: Int) -> (any Channel)? {
+        servers.removeAll { $0.peerKey == key }
+        return peers.removeValue(forKey: key)?.detach()
     }
 }
 
