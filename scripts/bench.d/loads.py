@@ -11,11 +11,11 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
 
 
-def run(stage, seconds, is_direct=False, connections=None) -> dict:
-    cell = stage.cell
+def run(stage, seconds, is_direct=False, cell=None, pause_ms=0) -> dict:
+    """`cell` in the place of the stage's, with its TLS. With a pause between a connection's requests (wrk alone) it is less than all that goes."""
+    cell = cell or stage.cell
     scheme = "https" if cell.is_tls else "http"
     through = stage.origin if is_direct else stage.port
-    count = connections or cell.connections
     url, environment = f"{scheme}://127.0.0.1:{through}{cell.path}", dict(os.environ)
     if cell.load == "h2load":
         log = stage.directory / "h2load.log"
@@ -23,11 +23,13 @@ def run(stage, seconds, is_direct=False, connections=None) -> dict:
         return of_h2load(output(["h2load", "-t1", "-c8", "-m4", f"-D{seconds}", f"--log-file={log}", url]), log)
     if cell.load == "hey":
         way = [] if is_direct else ["-x", f"http://127.0.0.1:{through}"]
-        return of_hey(output(["hey", "-c", count, "-z", f"{seconds}s", "-cpus", "1", *way, f"https://127.0.0.1:{stage.origin}{cell.path}"]))
+        return of_hey(output(["hey", "-c", cell.connections, "-z", f"{seconds}s", "-cpus", "1", *way, f"https://127.0.0.1:{stage.origin}{cell.path}"]))
     if cell.is_forward and not is_direct:
         environment["FORWARD"] = f"127.0.0.1:{stage.origin}"
+    if pause_ms:
+        environment["PAUSE_MS"] = str(pause_ms)
     closing = ["-H", "Connection: close"] if cell.closes else []
-    return of_wrk(output(["wrk", "-t1", f"-c{count}", f"-d{seconds}s", "--timeout", "5s", *closing, "-s", SCRIPT, url], environment))
+    return of_wrk(output(["wrk", "-t1", f"-c{cell.connections}", f"-d{seconds}s", "--timeout", "5s", *closing, "-s", SCRIPT, url], environment))
 
 
 def output(command, environment=None) -> str:

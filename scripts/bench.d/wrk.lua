@@ -1,4 +1,10 @@
--- For wrk: request lines with the origin FORWARD in them, where that is set; the result as one line of JSON.
+-- For wrk: request lines with the origin FORWARD in them, where that is set; PAUSE_MS on the average between a connection's requests, where
+-- that is set; the result as one line of JSON.
+local pause = tonumber(os.getenv("PAUSE_MS"))
+if pause then
+  function delay() return math.random(0, 2 * pause) end
+end
+
 function init()
   local origin = os.getenv("FORWARD")
   if origin then
