@@ -1,7 +1,8 @@
 import Schema
 
-/// A flow of any type, as files, filters and scripts on saved flows have it.
-package enum AnyFlow: Sendable, Equatable {
+/// A flow of any type, as files, filters and scripts on saved flows have it. Behind one reference, which those share who take it in when
+/// it has ended.
+package indirect enum AnyFlow: Sendable, Equatable {
     case http(HTTPFlow)
     case tcp(TCPFlow)
     case udp(UDPFlow)

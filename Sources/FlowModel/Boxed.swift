@@ -2,20 +2,22 @@ import Schema
 
 /// A part of a flow behind one reference, copied when it is changed and somebody else holds it too.
 ///
-/// Events pass flows on by value many times; a request has a dozen references of its own.
+/// Events pass flows on by value many times; a request has a dozen references of its own. Inlinable, since it is lent and changed in
+/// place many times a flow: a call would copy all of those references, or allocate what it keeps while it lends.
 @propertyWrapper
 package struct Boxed<Value: WireValue>: Sendable {
     /// Changed only while it is uniquely referenced.
-    private final class Box: @unchecked Sendable {
-        var value: Value
-        init(_ value: Value) { self.value = value }
+    @usableFromInline
+    package final class Box: @unchecked Sendable {
+        @usableFromInline package var value: Value
+        @inlinable package init(_ value: Value) { self.value = value }
     }
 
-    private var box: Box
+    @usableFromInline package var box: Box
 
-    package init(wrappedValue: Value) { box = Box(wrappedValue) }
+    @inlinable package init(wrappedValue: Value) { box = Box(wrappedValue) }
 
-    package var wrappedValue: Value {
+    @inlinable package var wrappedValue: Value {
         _read { yield box.value }
         _modify {
             if !isKnownUniquelyReferenced(&box) { box = Box(box.value) }

@@ -17,10 +17,21 @@ package struct HTTPFlow: FlowRecord {
     package var comment = ""
     package var timestampCreated: Double
     package var backup: Boxed<HTTPFlow>?
-    @Boxed package var request = Request()
-    @Boxed package var response: Response? = nil
+    @usableFromInline package var boxedRequest = Boxed(wrappedValue: Request())
+    @usableFromInline package var boxedResponse = Boxed<Response?>(wrappedValue: nil)
     /// Nil is one word: most flows have none, and every event goes past it.
     package var websocket: Boxed<WebSocketData>?
+
+    // Written out, since what a wrapper makes of them cannot be inlined elsewhere.
+    @inlinable package var request: Request {
+        _read { yield boxedRequest.wrappedValue }
+        _modify { yield &boxedRequest.wrappedValue }
+    }
+
+    @inlinable package var response: Response? {
+        _read { yield boxedResponse.wrappedValue }
+        _modify { yield &boxedResponse.wrappedValue }
+    }
 
     package init(id: String, client: Frozen<Client>, server: Frozen<Server>, timestampCreated: Double) {
         self.id = id
@@ -38,8 +49,8 @@ package struct HTTPFlow: FlowRecord {
             intercepted: \.intercepted, isReplay: \.isReplay, marked: \.marked, metadata: \.metadata, comment: \.comment,
             timestampCreated: \.timestampCreated, backup: \.backup
         ).rows + [
-            Field("request", \._request, "The request."),
-            Field("response", \._response, "The response. Set before there is one, it answers without the server."),
+            Field("request", \.boxedRequest, "The request."),
+            Field("response", \.boxedResponse, "The response. Set before there is one, it answers without the server."),
             Field("websocket", \.websocket, "What went over the WebSocket that the flow became, or null."),
         ]
 }

@@ -101,6 +101,7 @@ package enum Content: Sendable, Equatable {
 
     /// Bytes at hand; nil if there are none in memory.
     package var buffer: ByteBuffer? { if case .bytes(let buffer) = self { buffer } else { nil } }
+    package var isFile: Bool { if case .file = self { true } else { false } }
     package var isOmitted: Bool { if case .omitted = self { true } else { false } }
 
     /// In bytes; nil if there is no body, or nobody knows.

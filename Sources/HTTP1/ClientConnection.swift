@@ -111,7 +111,7 @@ final class ClientConnection: ByteConsumer {
         let exchange = Exchange(
             flow: flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
             asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
-            settings: session.services.settings, parts: parts)
+            store: session.services.bodies, parts: parts)
         clientLeft = { exchange.clientLeft() }
         // A request without a body is complete with its head.
         if framing == .none, case .end = parser.next() {
@@ -126,7 +126,7 @@ final class ClientConnection: ByteConsumer {
 
     /// Leaves for HTTP/2 if the client asks for it properly; a request with a body is answered in HTTP/1, as the client must expect.
     private func upgradesToHTTP2(_ request: Request, on session: isolated Session) -> Bool {
-        guard let upgrade = parts.cleartextUpgrade, session.services.settings[ProxyOptions.table.http2],
+        guard let upgrade = parts.cleartextUpgrade, session.services.present.http2,
             !session.ground.clientUsesTLS, request.headers.hasToken("h2c", in: "Upgrade"),
             request.headers.hasToken("HTTP2-Settings", in: "Connection"), request.headers.values("HTTP2-Settings").count == 1,
             let settings = request.headers.first("HTTP2-Settings").flatMap({ Base64.decodeURL($0.string) })

@@ -105,7 +105,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         let exchange = Exchange(
             flow: flow, loop: loop, client: ReplayedStream(), requestBody: body,
             requestLength: hasBody ? .exact(content.size ?? 0) : .none, asksUpgrade: false, keepsContent: true,
-            settings: services.settings, parts: parts)
+            store: services.bodies, parts: parts)
         running[flow.id] = exchange
         let session = Session(
             replayingFor: flow.client.value, ground: Ground(replaying: flow, services.settings), services: services, hooks: hooks,

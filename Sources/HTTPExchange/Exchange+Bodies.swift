@@ -7,13 +7,23 @@ import Schema
 extension Exchange {
     /// Makes the way of the request's body, and decides by its length whether it is streamed.
     func beginRequestBody(on session: isolated Session) {
-        bodies.request = BodyPath(requestBody, length: requestLength) { [weak self] in
-            // Whoever wants the body must tell a client that waits for a word.
-            guard let self, self.client.expectsContinue else { return }
-            self.client.continueIfExpected()
-            self.flow.request.headers.remove("Expect")
-        }
         flow.request.isStreamed = isLarge(requestLength, session)
+        guard requestLength != .none else { return }
+        // Whoever wants the body must tell a client that waits for a word.
+        let willRead: (() -> Void)? =
+            if client.expectsContinue { { [weak self] in self?.continueIfExpected() } } else { nil }
+        bodies.request = BodyPath(requestBody, length: requestLength, willRead: willRead)
+    }
+
+    private func continueIfExpected() {
+        guard client.expectsContinue else { return }
+        client.continueIfExpected()
+        flow.request.headers.remove("Expect")
+    }
+
+    /// Reads what is still to come of the request's body, and throws it away.
+    func discardRequestBody() {
+        if let path = bodies.request { path.discard() } else { requestBody.discard() }
     }
 
     func beginResponseBody(_ stream: any ServerStream, on session: isolated Session) {
@@ -22,23 +32,26 @@ extension Exchange {
     }
 
     private func isLarge(_ length: BodyLength, _ session: isolated Session) -> Bool {
-        guard let count = length.count, let limit = session.services.settings[ProxyOptions.table.streamLargeBodies] else {
-            return false
-        }
-        return count > limit.bytes
+        guard let count = length.count, let limit = session.services.present.streamedAbove else { return false }
+        return count > limit
     }
 
-    func takeRequestBody(on session: isolated Session) async throws(ProxyFailure) {
+    /// Notes what is known of the body; the result is its way if somebody wants all of it before it goes on.
+    func noteRequestBody(on session: isolated Session) -> BodyPath? {
         if requestLength == .none || bodies.request?.isEmpty == true {
             flow.request.content = .bytes(ByteBuffer())
             flow.request.timestampEnd = requestBody.timestampEnd
         }
-        guard let path = bodies.request, path.flows else { return }
+        guard let path = bodies.request, path.flows else { return nil }
         flow.request.content = .omitted(path.length.count)
         guard flow.response == nil, !flow.request.isStreamed,
             keepsContent(HTTPHooks.table.request, flow.request.headers, session)
                 || keepsContent(HTTPHooks.table.response, flow.request.headers, session)
-        else { return }
+        else { return nil }
+        return path
+    }
+
+    func holdRequestBody(_ path: BodyPath, on session: isolated Session) async throws(ProxyFailure) {
         guard let content = try await hold(path, "the request", fault: .client, on: session) else {
             return flow.request.isStreamed = true
         }
@@ -47,19 +60,23 @@ extension Exchange {
         flow.request.timestampEnd = path.pipe.timestampEnd
     }
 
-    func takeResponseBody(on session: isolated Session) async throws(ProxyFailure) {
-        guard let path = bodies.response, let stream = upstream?.stream else { return }
+    /// The same for the response's; nothing where it is not a server's.
+    func noteResponseBody(on session: isolated Session) throws(ProxyFailure) -> BodyPath? {
+        guard let path = bodies.response, let stream = upstream?.stream else { return nil }
         try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
         if path.length == .none || path.isEmpty {
             flow.response?.content = .bytes(ByteBuffer())
             flow.response?.timestampEnd = WallClock.now
         }
-        guard path.flows else { return }
+        guard path.flows, let response = flow.response else { return nil }
         flow.response?.content = .omitted(path.length.count)
         flow.response?.timestampEnd = path.pipe.timestampEnd
-        guard flow.response?.isStreamed != true, flow.response?.statusCode != 101,
-            keepsContent(HTTPHooks.table.response, flow.response?.headers ?? Headers(), session)
-        else { return }
+        guard !response.isStreamed, response.statusCode != 101, keepsContent(HTTPHooks.table.response, response.headers, session)
+        else { return nil }
+        return path
+    }
+
+    func holdResponseBody(_ path: BodyPath, on session: isolated Session) async throws(ProxyFailure) {
         guard let content = try await hold(path, "the response", fault: .server, on: session) else {
             flow.response?.isStreamed = true
             return
@@ -72,8 +89,8 @@ extension Exchange {
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
     private func keepsContent(_ hook: Hook<FlowEvent>, _ headers: Headers, _ session: isolated Session) -> Bool {
         if keepsContent || session.hooks.contentNeed(hook, of: flow) > .nothing { return true }
-        return headers.announceEvents
-            ? session.services.interception?.needsContent == true : session.services.keepsContent
+        guard session.services.keepsContent else { return false }
+        return !headers.announceEvents || session.services.interception?.needsContent == true
     }
 
     /// Whether the bodies are held for workers alone, all of which take descriptors.
@@ -88,7 +105,7 @@ extension Exchange {
     ) async throws(ProxyFailure) -> Content? {
         // Where the length is known all is decided.
         let large =
-            path.length == .unknown ? session.services.settings[ProxyOptions.table.streamLargeBodies]?.bytes ?? .max : .max
+            path.length == .unknown ? session.services.present.streamedAbove ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
                 in: bodies.store, limit: large, mapped: wantsFiles(session), of: "of \(whom)", waiter: waiter, on: session.loop,
@@ -103,7 +120,7 @@ extension Exchange {
     /// Keeps a copy of a body that passes, if that is wanted.
     func copyStreamed(_ path: BodyPath?, isStreamed: Bool, on session: isolated Session) {
         let isRecorded = !isStreamed && session.services.recordsContent
-        guard isRecorded || session.services.settings[ProxyOptions.table.storeStreamedBodies] else { return }
+        guard isRecorded || session.services.present.storesStreamedBodies else { return }
         // Whatever passes cannot wait for a disk.
         path?.pipe.copy(upTo: bodies.store.memoryLimit)
     }
@@ -124,6 +141,7 @@ extension Exchange {
 
     /// What was held for workers alone is not kept with the ended flow. To give up many pages takes its time.
     func dropMemoryFiles() {
+        guard flow.holdsFiles else { return }
         var files: [BodyFile] = []
         flow.mapContents { content in
             guard case .file(let file) = content, file.isInMemory else { return content }

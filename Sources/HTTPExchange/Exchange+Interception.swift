@@ -5,11 +5,11 @@ import Schema
 
 /// A flow that stands still, and what others do to a flow while it lives.
 extension Exchange: TrackedFlow {
-    /// Holds the flow if the operator's filter says so.
-    func intercept(on session: isolated Session) async throws(ProxyFailure) {
-        guard let interception = session.services.interception, interception.admits(.http(flow)) else { return }
+    /// Whether the operator's filter says that the flow is to stand still now.
+    func isIntercepted(on session: isolated Session) -> Bool {
+        guard let interception = session.services.interception, interception.admits(.http(flow)) else { return false }
         flow.intercepted = true
-        try await hold(as: waiter, on: session)
+        return true
     }
 
     /// Stands still until the flow is resumed or killed, its client leaves, or the time for it is over. `waiter` is of the story that does.

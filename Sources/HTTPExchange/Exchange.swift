@@ -8,7 +8,8 @@ import Schema
 ///
 /// `run` is the story. The flow is paused exactly while it is suspended, in `waiter`'s one wait.
 package final class Exchange: @unchecked Sendable {
-    package var flow: HTTPFlow
+    /// Shared with the events that carry it.
+    private var state: Boxed<HTTPFlow>
     package let loop: any EventLoop
     let client: any ClientStream
     let requestBody: BodyPipe
@@ -19,56 +20,59 @@ package final class Exchange: @unchecked Sendable {
     let keepsContent: Bool
     let parts: HTTPParts
     package let waiter = Waiter()
-    let standstill: Standstill
+    private(set) lazy var standstill = Standstill(on: loop)
     let bodies: FlowBodies
     /// Takes messages of addons, while the protocol that followed HTTP has messages.
     package var injector: ((Injection) throws(InjectionRefusal) -> Void)?
-    private var sizes = BodySizes()
     /// The request's body on its way from a file.
     private var heldRequest: BodyPipe?
     private(set) var upstream: (server: ServerConnection, stream: any ServerStream)?
 
     package init(
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
-        asksUpgrade: Bool, keepsContent: Bool = false, settings: Settings, parts: HTTPParts
+        asksUpgrade: Bool, keepsContent: Bool = false, store: BodyStore, parts: HTTPParts
     ) {
-        self.flow = flow
+        state = Boxed(wrappedValue: flow)
         self.loop = loop
-        standstill = Standstill(on: loop)
         self.client = client
         self.requestBody = requestBody
         self.requestLength = requestLength
         self.asksUpgrade = asksUpgrade
         self.keepsContent = keepsContent
-        bodies = FlowBodies(settings)
+        bodies = FlowBodies(store)
         self.parts = parts
     }
+
+    package var flow: HTTPFlow {
+        _read { yield state.wrappedValue }
+        _modify { yield &state.wrappedValue }
+    }
+
+    private static let https: ByteString = "https"
+    private static let noState = Boxed(wrappedValue: HTTPFlow.blank)
 
     package func run(on session: isolated Session) async {
         session.services.flows.add(self, id: flow.id)
         session.services.meters.exchangeBegan()
         do throws(ProxyFailure) {
             beginRequestBody(on: session)
-            try await fire(HTTPHooks.table.requestheaders, on: session)
+            if hears(HTTPHooks.table.requestheaders, session) { try await fire(HTTPHooks.table.requestheaders, on: session) }
             try bound(requestBody, requestLength, of: "the request", fault: .client, on: session)
-            try await takeRequestBody(on: session)
-            if flow.request.asksWebSocket { try await fire(WebSocketHooks.table.handshake, on: session) }
-            try await fireRequest(on: session)
-            try await intercept(on: session)
-            if flow.response == nil {
-                try await askServer(on: session)
-                try await fire(HTTPHooks.table.responseheaders, on: session)
-                try await takeResponseBody(on: session)
-            } else {
-                bodies.request?.discard()
-                try await fire(HTTPHooks.table.responseheaders, on: session)
+            if let body = noteRequestBody(on: session) { try await holdRequestBody(body, on: session) }
+            if hears(WebSocketHooks.table.handshake, session), flow.request.asksWebSocket {
+                try await fire(WebSocketHooks.table.handshake, on: session)
             }
+            if hears(HTTPHooks.table.request, session) { try await fireRequest(on: session) }
+            if isIntercepted(on: session) { try await hold(as: waiter, on: session) }
+            if flow.response == nil { try await askServer(on: session) } else { discardRequestBody() }
+            if hears(HTTPHooks.table.responseheaders, session) { try await fire(HTTPHooks.table.responseheaders, on: session) }
+            if let body = try noteResponseBody(on: session) { try await holdResponseBody(body, on: session) }
             upgradeLayer?.announce(&flow, session)
-            try await fire(HTTPHooks.table.response, on: session)
-            try await intercept(on: session)
+            if hears(HTTPHooks.table.response, session) { try await fire(HTTPHooks.table.response, on: session) }
+            if isIntercepted(on: session) { try await hold(as: waiter, on: session) }
             if upgradeLayer == nil { flow.websocket = nil }
-            try await answer(on: session)
-            await followUpgrade(on: session)
+            if let body = try answer(on: session) { try await passOn(body, on: session) }
+            if asksUpgrade { await followUpgrade(on: session) } else { requestBody.discard() }
         } catch {
             await fail(error, on: session)
         }
@@ -100,10 +104,15 @@ package final class Exchange: @unchecked Sendable {
     private func askServer(on session: isolated Session) async throws(ProxyFailure) {
         var isSecondTry = false
         while true {
-            let server = try await acquire(on: session, onlyNew: isSecondTry)
+            let server: ServerConnection
+            if !isSecondTry, let kept = try keptServer(on: session) {
+                server = kept
+            } else {
+                server = try await newServer(on: session, onlyNew: isSecondTry)
+            }
             do throws(ProxyFailure) {
-                try await ask(server, on: session)
-                return
+                let stream = try ask(server, on: session)
+                return try take(await stream.head.wait(as: waiter), of: stream, on: session)
             } catch {
                 let isUntouched = error.retry == .yes && !flow.request.content.isOmitted
                 let isStale = error.retry == .ifReused && server.wasUsed && flow.request.isSafeToRepeat
@@ -115,73 +124,94 @@ package final class Exchange: @unchecked Sendable {
 
     private var waiterIsEnded: Bool { waiter.ended != nil }
 
-    private func acquire(on session: isolated Session, onlyNew: Bool) async throws(ProxyFailure) -> ServerConnection {
-        let request = flow.request
-        let ground = session.ground
-        let isToTarget = ground.target.map { $0 == Address(host: request.host, port: request.port) } ?? false
-        if isToTarget, let failure = ground.eagerFailure {
-            session.ground.eagerFailure = nil
-            throw failure
-        }
-        let usesTLS = request.scheme == "https"
-        var key = ServerKey(
-            address: Address(host: request.host, port: request.port), tls: usesTLS, serverName: usesTLS ? request.host : nil)
-        if isToTarget, ground.isTunnel, let name = ground.serverName, usesTLS { key.serverName = name }
-        key.http2 =
-            isToTarget && !usesTLS && ground.cleartextHTTP2 != .no
-            && (!asksUpgrade || ground.cleartextHTTP2 == .yes)
-        let isBound = isToTarget && ground.isTunnel && flow.isReplay == nil
-        key.route = ground.route(request.via, asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
-        let server = try await session.acquire(
-            key, forUpgrade: asksUpgrade, onlyNew: onlyNew, isRepeatable: request.isSafeToRepeat, waiter: waiter)
-        flow.server = server.frozenRecord
-        return server
+    /// A connection that is there and has room.
+    private func keptServer(on session: isolated Session) throws(ProxyFailure) -> ServerConnection? {
+        session.reuse(try serverKey(on: session), forUpgrade: asksUpgrade, isRepeatable: flow.request.isSafeToRepeat)
     }
 
-    private func ask(_ server: ServerConnection, on session: isolated Session) async throws(ProxyFailure) {
+    private func newServer(on session: isolated Session, onlyNew: Bool) async throws(ProxyFailure) -> ServerConnection {
+        try await session.acquire(
+            try serverKey(on: session), forUpgrade: asksUpgrade, onlyNew: onlyNew, isRepeatable: flow.request.isSafeToRepeat,
+            waiter: waiter)
+    }
+
+    /// Which connections will do. Fails as the one did that should have been made before any request.
+    private func serverKey(on session: isolated Session) throws(ProxyFailure) -> ServerKey {
+        let address = Address(host: flow.request.host, port: flow.request.port)
+        let isToTarget = session.ground.target == address
+        if isToTarget, let failure = session.ground.eagerFailure.take() { throw failure }
+        let usesTLS = flow.request.scheme == Self.https
+        var key = ServerKey(address: address, tls: usesTLS, serverName: usesTLS ? address.host : nil)
+        let isInTunnel = isToTarget && session.ground.isTunnel
+        if isInTunnel, usesTLS, let name = session.ground.serverName { key.serverName = name }
+        let prior = session.ground.cleartextHTTP2
+        key.http2 = isToTarget && !usesTLS && prior != .no && (!asksUpgrade || prior == .yes)
+        let isBound = isInTunnel && flow.isReplay == nil
+        key.route = session.ground.route(flow.request.via, asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
+        return key
+    }
+
+    /// Sends the head, and of the body what is there.
+    private func ask(_ server: ServerConnection, on session: isolated Session) throws(ProxyFailure) -> any ServerStream {
+        flow.server = server.frozenRecord
         let stream = parts.serverStream(server, session)
         upstream = (server, stream)
         stream.whenInformational = { [client] in client.sendInformational($0) }
-        if session.services.settings[ProxyOptions.table.http2Priority] { passPriority(to: stream) }
+        if session.services.present.http2Priority { passPriority(to: stream) }
+        guard asksUpgrade || flow.request.via == .direct else {
+            try send(flow.request, to: stream, on: session)
+            return stream
+        }
         var request = flow.request
-        for layer in parts.upgrades { layer.prepare(&request, session) }
+        if asksUpgrade { for layer in parts.upgrades { layer.prepare(&request, session) } }
         // They were for the proxy that is left out.
         if request.via == .direct { request.headers.remove("Proxy-Authorization") }
+        try send(request, to: stream, on: session)
+        return stream
+    }
+
+    private func send(_ request: Request, to stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
         switch request.content {
         case .omitted:
-            if let trailers = request.trailers { bodies.request?.pipe.setTrailers(trailers) }
-            let length = request.trailers.isPresent ? .unknown : bodies.request?.length ?? .none
-            try stream.sendHead(request, length: length)
-            copyStreamed(bodies.request, isStreamed: request.isStreamed, on: session)
-            bodies.request?.pipe.join(stream)
+            guard let path = bodies.request else {
+                try stream.sendHead(request, length: .none)
+                return stream.bodyEnded(trailers: nil)
+            }
+            if let trailers = request.trailers { path.pipe.setTrailers(trailers) }
+            try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : path.length)
+            copyStreamed(path, isStreamed: request.isStreamed, on: session)
+            path.pipe.join(stream)
             if client.expectsContinue { promiseContinue(on: session) }
         case .bytes(let bytes):
             let isAbsent = bytes.readableBytes == 0 && requestLength == .none
             let length = isAbsent ? BodyLength.none : .exact(bytes.readableBytes)
             try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : length)
             // What stands behind a request to leave HTTP is for what follows.
-            if !asksUpgrade { bodies.request?.discard() }
+            if !asksUpgrade { discardRequestBody() }
             if bytes.readableBytes > 0 { stream.body(bytes) }
             stream.bodyEnded(trailers: request.trailers)
         case .file(let file):
             try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : .exact(file.size))
-            if !asksUpgrade { bodies.request?.discard() }
+            if !asksUpgrade { discardRequestBody() }
             let body = BodyFileSource.pipe(file, trailers: request.trailers, on: loop)
             heldRequest = body
             body.join(stream)
         case .missing, .reference:
             try stream.sendHead(request, length: .none)
-            bodies.request?.discard()
+            discardRequestBody()
             stream.bodyEnded(trailers: nil)
         }
-        let response = try await stream.head.wait(as: waiter)
+    }
+
+    /// The head of a response has come.
+    private func take(_ response: Response, of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
         if response.statusCode == 101, !asksUpgrade {
+            let server = upstream?.server.key.address.description ?? ""
             throw ProxyFailure(
-                .badMessage(status: 502), fault: .server,
-                "server \(server.key.address) sent 101 though nobody asked for an upgrade")
+                .badMessage(status: 502), fault: .server, "server \(server) sent 101 though nobody asked for an upgrade")
         }
-        if session.sharesServers, request.headers.authenticateConnection || response.headers.authenticateConnection {
-            server.isPersonal = true
+        if session.sharesServers, flow.request.headers.authenticateConnection || response.headers.authenticateConnection {
+            upstream?.server.isPersonal = true
         }
         flow.response = response
         beginResponseBody(stream, on: session)
@@ -202,41 +232,57 @@ package final class Exchange: @unchecked Sendable {
 
     // MARK: The response
 
-    /// Sends the response to the client; returns when its body has been passed on.
-    private func answer(on session: isolated Session) async throws(ProxyFailure) {
-        guard let response = flow.response else { return }
+    /// Sends the response to the client. The result is the body that is still to be passed on.
+    private func answer(on session: isolated Session) throws(ProxyFailure) -> BodyPipe? {
+        guard let response = flow.response else { return nil }
         switch response.content {
         case .omitted:
-            guard let stream = upstream?.stream, let path = bodies.response else {
-                return client.sendWhole(response, ByteBuffer())
+            guard upstream != nil, let path = bodies.response else {
+                client.sendWhole(response, ByteBuffer())
+                return nil
             }
             if let trailers = response.trailers { path.pipe.setTrailers(trailers) }
             client.sendHead(response, length: response.trailers.isPresent ? .unknown : path.length)
-            if response.statusCode == 101, asksUpgrade { return }
+            if response.statusCode == 101, asksUpgrade { return nil }
             copyStreamed(path, isStreamed: response.isStreamed, on: session)
-            try await path.pipe.pass(to: client, waiter: waiter, on: session)
-            // A worker has made an end before the server did.
-            if !stream.response.isComplete { stream.abort() }
+            return try passed(path.pipe)
         case .file(let file):
-            if let stream = upstream?.stream, !stream.response.isComplete { stream.abort() }
+            endServersBody()
             client.sendHead(response, length: response.trailers.isPresent ? .unknown : .exact(file.size))
-            let body = BodyFileSource.pipe(file, trailers: response.trailers, on: loop)
-            try await body.pass(to: client, waiter: waiter, on: session)
+            return try passed(BodyFileSource.pipe(file, trailers: response.trailers, on: loop))
         case .bytes(let bytes):
             if response.statusCode == 101, asksUpgrade, upstream != nil {
-                return client.sendHead(response, length: .none)
-            }
-            guard let stream = upstream?.stream else { return client.sendWhole(response, bytes) }
-            // Without a body by its nature, as for HEAD: its length says what the body would have been.
-            if stream.length == .none, bytes.readableBytes == 0 {
                 client.sendHead(response, length: .none)
-                return client.bodyEnded(trailers: nil)
+            } else if upstream?.stream.length == BodyLength.none, bytes.readableBytes == 0 {
+                // Without a body by its nature, as for HEAD: its length says what the body would have been.
+                client.sendHead(response, length: .none)
+                client.bodyEnded(trailers: nil)
+            } else {
+                endServersBody()
+                client.sendWhole(response, bytes)
             }
-            // A worker has put its own body in the place of one that is still coming.
-            if !stream.response.isComplete { stream.abort() }
-            client.sendWhole(response, bytes)
-        case .missing, .reference: client.sendWhole(response, ByteBuffer())
+            return nil
+        case .missing, .reference:
+            client.sendWhole(response, ByteBuffer())
+            return nil
         }
+    }
+
+    /// Passes a body on that is there as a whole; the result is one that is not.
+    private func passed(_ body: BodyPipe) throws(ProxyFailure) -> BodyPipe? {
+        guard try body.passWhole(to: client) else { return body }
+        endServersBody()
+        return nil
+    }
+
+    private func passOn(_ body: BodyPipe, on session: isolated Session) async throws(ProxyFailure) {
+        try await body.pass(to: client, waiter: waiter, on: session)
+        endServersBody()
+    }
+
+    /// A worker has put its own body in the place of one that is still coming, or made an end before the server did.
+    private func endServersBody() {
+        if let stream = upstream?.stream, !stream.response.isComplete { stream.abort() }
     }
 
     /// What follows HTTP, if something does.
@@ -247,7 +293,7 @@ package final class Exchange: @unchecked Sendable {
 
     /// After a 101 that was asked for: the protocol that follows, or a relay that goes on without us.
     private func followUpgrade(on session: isolated Session) async {
-        guard asksUpgrade, flow.response?.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
+        guard flow.response?.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
             let client = client.takeOver()
         else { return requestBody.discard() }
         let layer = upgradeLayer
@@ -262,7 +308,7 @@ package final class Exchange: @unchecked Sendable {
         let sentNothing = !client.headWasSent
         upstream?.stream.abort()
         upstream = nil
-        bodies.request?.discard()
+        discardRequestBody()
         flow.error = FlowError(failure.what == .killed ? FlowError.killedMessage : failure.note, at: WallClock.now)
         if failure.endsSilently || !sentNothing {
             client.abort()
@@ -273,7 +319,7 @@ package final class Exchange: @unchecked Sendable {
             failure.what == .cancelled ? .debug : .info,
             "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url): \(failure.note)")
         waiter.reopen()
-        _ = try? await fire(HTTPHooks.table.error, on: session)
+        if hears(HTTPHooks.table.error, session) { _ = try? await fire(HTTPHooks.table.error, on: session) }
     }
 
     private func finish(on session: isolated Session) {
@@ -281,31 +327,40 @@ package final class Exchange: @unchecked Sendable {
         bodies.end()
         heldRequest = nil
         dropMemoryFiles()
-        let ended = AnyFlow.http(flow)
         session.services.meters.exchangeEnded(flow)
-        session.services.flows.finish(ended, on: loop)
+        var sizes = BodySizes()
         sizes.request = requestBody.size
         if let content = flow.response?.content, content.buffer != nil || content.isHeld {
             sizes.response = content.size ?? 0
         } else {
             sizes.response = upstream?.stream.response.size ?? 0
         }
+        let ended = AnyFlow.http(flow)
+        session.services.flows.finish(ended, on: loop)
         session.services.recorder.record(ended, sizes: sizes)
     }
 
+    private func hears(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool { session.hooks.hasListeners(hook) }
+
+    /// Tells those of it who listen; not to be called where nobody does.
     private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {
-        guard session.hooks.hasListeners(hook) else { return }
-        let outcome = try await session.hooks.fire(hook, FlowEvent(flow, bodies: bodies), waiter: waiter, isolation: session)
+        let outcome = try await session.hooks.fire(
+            hook, FlowEvent(state, bodies: bodies), waiter: waiter, isolation: session)
         if let failure = outcome.failure {
-            var event = FlowEvent(flow)
-            for change in outcome.remains { change.apply(&event) }
-            flow = event.http
+            apply(outcome.remains)
             throw failure
         }
         guard !outcome.changes.isEmpty else { return }
-        var event = FlowEvent(flow)
-        for change in outcome.changes { change.apply(&event) }
-        flow = event.http
+        apply(outcome.changes)
         if flow.intercepted, hook !== HTTPHooks.table.error { try await hold(as: waiter, on: session) }
+    }
+
+    private func apply(_ changes: [Change<FlowEvent>]) {
+        guard !changes.isEmpty else { return }
+        var event = FlowEvent(state)
+        // Changed in place, since nobody else has it meanwhile.
+        state = Self.noState
+        for change in changes { change.apply(&event) }
+        state = event.boxed
     }
 }

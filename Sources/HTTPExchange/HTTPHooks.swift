@@ -4,15 +4,23 @@ import Schema
 
 /// Carries an HTTP flow.
 package struct FlowEvent: HookPayload {
-    @Boxed package var http: HTTPFlow
+    @usableFromInline package var boxed: Boxed<HTTPFlow>
     package let bodies: FlowBodies?
 
-    package init(_ flow: HTTPFlow, bodies: FlowBodies? = nil) {
-        _http = Boxed(wrappedValue: flow)
+    package init(_ flow: HTTPFlow, bodies: FlowBodies? = nil) { self.init(Boxed(wrappedValue: flow), bodies: bodies) }
+
+    /// Shares the flow with whoever holds it.
+    init(_ flow: Boxed<HTTPFlow>, bodies: FlowBodies? = nil) {
+        boxed = flow
         self.bodies = bodies
     }
 
-    package static func == (left: FlowEvent, right: FlowEvent) -> Bool { left.http == right.http }
+    @inlinable package var http: HTTPFlow {
+        _read { yield boxed.wrappedValue }
+        _modify { yield &boxed.wrappedValue }
+    }
+
+    package static func == (left: FlowEvent, right: FlowEvent) -> Bool { left.boxed == right.boxed }
 
     package var flow: HTTPFlow? {
         get { http }
@@ -22,7 +30,7 @@ package struct FlowEvent: HookPayload {
     package static let name = "FlowEvent"
     package static let doc = "Carries an HTTP flow."
     package static let blank = FlowEvent(.blank)
-    package static let fields: [Field<FlowEvent>] = [Field("flow", \._http, "The flow's state.")]
+    package static let fields: [Field<FlowEvent>] = [Field("flow", \.boxed, "The flow's state.")]
 }
 
 /// The events of an HTTP flow.

@@ -5,8 +5,10 @@ import Schema
 extension Request {
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
     package mutating func nameServer(on session: isolated Session) {
-        guard session.ground.isReverse, !session.services.settings[ProxyOptions.table.keepHostHeader] else { return }
-        let name = ByteString(hostField)
+        guard session.ground.isReverse, !session.services.present.keepsHostHeader else { return }
+        let isToTarget = session.ground.target.map { $0.port == port && $0.host == host } ?? false
+        let name = isToTarget ? session.ground.targetField ?? ByteString(hostField) : ByteString(hostField)
+        if isToTarget { session.ground.targetField = name }
         // HTTP/2 has the authority, and a Host field only if the client insists.
         if isHTTP2 { authority = name }
         if !isHTTP2 || headers.contains("Host"), headers.first("Host") != name { headers.set("Host", name) }

@@ -5,7 +5,7 @@ import Synchronization
 /// All flows that can be named: those that live, and of those that have ended as many as the bounds allow. From any thread.
 package final class FlowRegistry: Sendable {
     private struct State {
-        var flows: [String: any TrackedFlow] = [:]
+        var flows: [FlowKey: any TrackedFlow] = [:]
         var finished = Bounded()
     }
 
@@ -19,6 +19,7 @@ package final class FlowRegistry: Sendable {
     }
 
     private let state = Mutex(State())
+    private let place = RegistryPlace()
     private let maximumCount: Int
     private let maximumBytes: Int
     /// Called when the first flow had to go.
@@ -28,14 +29,15 @@ package final class FlowRegistry: Sendable {
         self.maximumCount = maximumCount
         self.maximumBytes = maximumBytes
         self.whenFull = whenFull
+        place.registry = self
     }
 
-    package func add(_ flow: any TrackedFlow, id: String) { state.withLock { $0.flows[id] = flow } }
+    package func add(_ flow: any TrackedFlow, id: String) { state.withLock { $0.flows[FlowKey(id)] = flow } }
 
     /// Forgets a live flow that is not to be kept.
-    package func remove(_ id: String) { _ = state.withLock { $0.flows.removeValue(forKey: id) } }
+    package func remove(_ id: String) { _ = state.withLock { $0.flows.removeValue(forKey: FlowKey(id)) } }
 
-    package func find(_ id: String) -> (any TrackedFlow)? { state.withLock { $0.flows[id] } }
+    package func find(_ id: String) -> (any TrackedFlow)? { state.withLock { $0.flows[FlowKey(id)] } }
 
     package var all: [any TrackedFlow] { state.withLock { Array($0.flows.values) } }
 
@@ -65,10 +67,10 @@ package final class FlowRegistry: Sendable {
             flow.dropFiles()
             size = flow.footprint
         }
-        let finished = FinishedFlow(flow, loop: loop, registry: self)
+        let finished = FinishedFlow(flow, loop: loop, place)
         let isFirst = state.withLock { state in
             let before = state.finished.evicted
-            state.flows[flow.id] = finished
+            state.flows[finished.key] = finished
             state.finished.order.append(finished)
             state.finished.count += 1
             account(finished, size, &state)
@@ -100,8 +102,8 @@ package final class FlowRegistry: Sendable {
             state.finished.count -= 1
             account(flow, nil, &state)
             // One that is replayed has a live one in its place.
-            guard state.flows[flow.id] === flow else { continue }
-            state.flows[flow.id] = nil
+            guard let index = state.flows.index(forKey: flow.key), state.flows.values[index] === flow else { continue }
+            state.flows.remove(at: index)
             state.finished.evicted += 1
         }
         if state.finished.head > 1024, state.finished.head > state.finished.order.count / 2 {
@@ -109,4 +111,10 @@ package final class FlowRegistry: Sendable {
             state.finished.head = 0
         }
     }
+}
+
+/// How the flows that have ended know their registry: one weak reference for all of them, since making one is dear.
+final class RegistryPlace: @unchecked Sendable {
+    /// Set once, before anybody asks.
+    fileprivate(set) weak var registry: FlowRegistry?
 }

@@ -6,9 +6,11 @@ package struct Ground: Sendable {
     /// The proxy by which all servers are reached, if there is one.
     package var via: ServerVia?
     /// Where everything goes: the reverse mode's server, or the one that the client chose for a tunnel. Nil if each request names its own.
-    package var target: Address?
+    package var target: Address? { didSet { targetField = nil } }
     /// Whether the server is spoken to over TLS, if `target` is set.
-    package var targetUsesTLS = false
+    package var targetUsesTLS = false { didSet { targetField = nil } }
+    /// The Host field that names the target, once somebody has asked for it.
+    package var targetField: ByteString?
     /// Inside a tunnel to a server of the client's choice.
     package var isTunnel = false
     /// What may be spoken, inside TLS or not.

@@ -8,23 +8,24 @@ package protocol AnyPending: AnyObject {
 
 /// The one place where the life of a flow stands still: a value that is on its way.
 ///
-/// It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
+/// Inlinable, so that it is specialised for what is waited for. It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
 /// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
 package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
     package let loop: any EventLoop
-    private var result: Result<Value, ProxyFailure>?
+    @usableFromInline var result: Result<Value, ProxyFailure>?
     /// Set while `wait` is suspended. Unchecked, because it is resumed where it is taken out, and nowhere else.
-    private var continuation: UnsafeContinuation<Void, Never>?
+    @usableFromInline var continuation: UnsafeContinuation<Void, Never>?
 
-    package init(on loop: any EventLoop) { self.loop = loop }
+    @inlinable package init(on loop: any EventLoop) { self.loop = loop }
 
     /// True until a value or a failure has come.
-    package var isOpen: Bool { result == nil }
+    @inlinable package var isOpen: Bool { result == nil }
 
-    package func resume(_ value: Value) { end(.success(value)) }
-    package func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
+    @inlinable package func resume(_ value: Value) { end(.success(value)) }
+    @inlinable package func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
 
     /// Suspends until the value is there. Call once.
+    @inlinable
     package func wait(as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) -> Value {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
@@ -39,7 +40,8 @@ package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
         return try result.get()
     }
 
-    private func end(_ new: Result<Value, ProxyFailure>) {
+    @inlinable
+    func end(_ new: Result<Value, ProxyFailure>) {
         guard loop.inEventLoop else { return loop.execute { self.end(new) } }
         guard result == nil else { return }
         result = new
@@ -51,7 +53,7 @@ package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
 ///
 /// Confined to its event loop.
 package final class Waiter: @unchecked Sendable {
-    fileprivate(set) var waiting: (any AnyPending)?
+    @usableFromInline var waiting: (any AnyPending)?
     /// Why no further wait may begin; set by `end`.
     package private(set) var ended: ProxyFailure?
 

@@ -20,6 +20,8 @@ package final class ServerConnection {
     package var isPersonal = false
     /// Whoever uses it closes it, also when the client has left before.
     package var outlivesClient = false
+    /// Who takes what comes while no exchange uses it.
+    private(set) lazy var watcher = IdleServer(self)
     /// Carries many exchanges at a time, if the server speaks such a protocol.
     package internal(set) var multiplexer: (any Multiplexer)?
 
@@ -28,6 +30,12 @@ package final class ServerConnection {
         self.peerKey = peerKey
         self.key = key
         self.record = record
+    }
+
+    /// Whether one more exchange may go through it.
+    func hasRoom(forUpgrade: Bool) -> Bool {
+        guard let multiplexer else { return isIdle }
+        return multiplexer.hasRoom && (!forUpgrade || multiplexer.takesWebSockets)
     }
 
     /// For people: the server, and the proxy by which it is reached.

@@ -8,7 +8,8 @@ import TLSEngine
 /// What all sessions share: settings, certificates, the protocols, and where finished flows go.
 package final class Services: Sendable {
     /// As they are now: they may change while the proxy runs.
-    package var settings: Settings { current.withLock { $0.settings } }
+    package var present: PresentSettings { current.withLock { $0 } }
+    package var settings: Settings { present.settings }
     package let logger: Logger
     package let contexts: TLSContexts
     package let leaves: LeafCache
@@ -27,18 +28,18 @@ package final class Services: Sendable {
     let pinned = PinnedHosts()
     package let flows: FlowRegistry
     /// Nil if no flow is intercepted by a filter.
-    package var interception: Interception? { current.withLock { $0.interception } }
-    private let current: Mutex<(settings: Settings, interception: Interception?)>
+    package var interception: Interception? { present.interception }
+    private let current: Mutex<PresentSettings>
     /// Nil if no connection is passed through by its host.
     let passthrough: HostSelection?
     let admission: ClientAdmission
     /// Bytes of a body that are let through at most; nil for any number.
     package let bodySizeLimit: Int?
-    package var bodies: BodyStore { BodyStore(settings) }
+    package var bodies: BodyStore { present.bodies }
     /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
     package var keepsContent: Bool { recordsContent || interception?.needsContent == true }
     /// Whether bodies are to be recorded or stored, for which none has to wait.
-    package var recordsContent: Bool { recorder.wantsContent || settings[ProxyOptions.table.storeContent] }
+    package var recordsContent: Bool { recorder.wantsContent || present.storesContent }
 
     package init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
@@ -66,10 +67,10 @@ package final class Services: Sendable {
         let settings = options.settings
         admission = ClientAdmission(settings)
         bodySizeLimit = settings[ProxyOptions.table.bodySizeLimit]?.bytes
-        current = Mutex((settings, interception(settings)))
+        current = Mutex(PresentSettings(settings, interception(settings)))
         options.observe { [weak self] settings in
-            let interception = interception(settings)
-            self?.current.withLock { $0 = (settings, interception) }
+            let present = PresentSettings(settings, interception(settings))
+            self?.current.withLock { $0 = present }
         }
     }
 }

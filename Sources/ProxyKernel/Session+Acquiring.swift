@@ -12,7 +12,7 @@ extension Session {
         let mayBeShared = key.http2 || alpnOffers.contains("h2") && !unshared.contains(key)
         while true {
             if !onlyNew {
-                if let server = reuse(key, forUpgrade: forUpgrade, onlyOwn: !isRepeatable) { return server }
+                if let server = reuse(key, forUpgrade: forUpgrade, isRepeatable: isRepeatable) { return server }
                 if isRepeatable, !forUpgrade, let server = takeOver(key, offersHTTP2: alpnOffers.contains("h2")) { return server }
             }
             guard mayBeShared, !unshared.contains(key), let attempt = attempts[key] else { break }
@@ -39,7 +39,7 @@ extension Session {
 
     /// What a server is offered in TLS: HTTP/2 if the client knows it, or speaks to us without TLS.
     func alpnOffers(forUpgrade: Bool) -> [ByteString] {
-        guard services.settings[ProxyOptions.table.http2], !forUpgrade else { return ["http/1.1"] }
+        guard services.present.http2, !forUpgrade else { return ["http/1.1"] }
         guard ground.clientUsesTLS else { return ["h2", "http/1.1"] }
         return clientRecord.tls.alpnOffers.contains("h2") ? ["h2", "http/1.1"] : ["http/1.1"]
     }

@@ -20,22 +20,16 @@ extension Session {
     /// An idle connection with that key, kept from an earlier exchange or made before the first.
     ///
     /// Only a relay can use one whose server says no more.
+    /// What was another client's is only for requests that can be sent again.
     package func reuse(
-        _ key: ServerKey, forUpgrade: Bool = false, evenHalfClosed: Bool = false, onlyOwn: Bool = false
+        _ key: ServerKey, forUpgrade: Bool = false, evenHalfClosed: Bool = false, isRepeatable: @autoclosure () -> Bool = true
     ) -> ServerConnection? {
-        let hasRoom = { (server: ServerConnection) in
-            guard let multiplexer = server.multiplexer else { return server.isIdle }
-            return multiplexer.hasRoom && (!forUpgrade || multiplexer.takesWebSockets)
+        for server in servers where server.hasRoom(forUpgrade: forUpgrade) && server.peer.isOpen && server.key == key {
+            guard evenHalfClosed || !server.peer.inputIsClosed, !server.cameFromOthers || isRepeatable() else { continue }
+            server.isIdle = false
+            return server
         }
-        let fits = { (server: ServerConnection) in
-            server.key == key && server.peer.isOpen && hasRoom(server)
-                && (evenHalfClosed || !server.peer.inputIsClosed) && !(onlyOwn && server.cameFromOthers)
-        }
-        guard let server = servers.first(where: fits) else {
-            return nil
-        }
-        server.isIdle = false
-        return server
+        return nil
     }
 
     /// Keeps a connection for the next exchange.
@@ -43,7 +37,7 @@ extension Session {
         server.wasUsed = true
         server.cameFromOthers = false
         server.isIdle = true
-        server.peer.consumer = IdleServer(server)
+        server.peer.consumer = server.watcher
         server.peer.setReading(true)
     }
 
@@ -142,7 +136,7 @@ extension Session {
                         server.record.peername = Address(channel.remoteAddress)
                         server.record.sockname = Address(channel.localAddress)
                         server.record.timestampTCPSetup = WallClock.now
-                        server.peer.consumer = key.http2 ? Holder(server.peer) : IdleServer(server)
+                        server.peer.consumer = key.http2 ? Holder(server.peer) : server.watcher
                         arrival.resume(server.peerKey)
                     case .failure(let error):
                         arrival.fail(Self.failure(to: address, key, error, seconds))
@@ -211,7 +205,7 @@ extension Session {
             if server.record.tls.alpn == "h2", ground.admits != .raw, let multiplex = services.multiplex {
                 server.multiplexer = multiplex(server, self)
             } else {
-                server.peer.consumer = IdleServer(server)
+                server.peer.consumer = server.watcher
             }
             early.release(to: server.peer.consumer, on: self)
         } catch {

@@ -115,11 +115,8 @@ package actor Session {
     // MARK: Stories
 
     /// Starts a linear story on this loop. The last statement of a callback: the story runs at once until its first wait.
-    package func tell(_ story: @escaping () async -> Void) {
-        Task.immediate(executorPreference: executor) { [self] in
-            _ = self
-            await story()
-        }
+    package func tell(@_inheritActorContext _ story: sending @escaping @isolated(any) () async -> Void) {
+        Task.immediate(executorPreference: executor, operation: story)
     }
 
     /// Comes to life: from here on what the client's connection does is reported here.

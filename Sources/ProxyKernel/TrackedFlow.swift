@@ -64,17 +64,17 @@ package struct InjectionRefusal: Error, Sendable, CustomStringConvertible {
 /// A flow that has ended: a state that can be read, edited and copied.
 package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
     package let loop: any EventLoop
-    let id: String
+    let key: FlowKey
     package private(set) var anyFlow: AnyFlow
     /// Its share of the registry's bytes, under the registry's lock; nil once it has gone from there.
     var accountedSize: Int?
-    private weak var registry: FlowRegistry?
+    private let place: RegistryPlace
 
-    init(_ flow: AnyFlow, loop: any EventLoop, registry: FlowRegistry) {
+    init(_ flow: AnyFlow, loop: any EventLoop, _ place: RegistryPlace) {
         self.loop = loop
         anyFlow = flow
-        self.registry = registry
-        id = flow.id
+        self.place = place
+        key = FlowKey(flow.id)
         release()
     }
 
@@ -84,7 +84,7 @@ package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
     package func edit(_ change: (inout AnyFlow) -> Void) {
         change(&anyFlow)
         release()
-        registry?.resized(self, to: anyFlow.footprint)
+        place.registry?.resized(self, to: anyFlow.footprint)
     }
 
     /// What has ended does not stand still.

@@ -14,9 +14,9 @@ package final class BodyPath: @unchecked Sendable {
     private var stages: [any BodyStage] = []
     private var isHeld = false
     /// Called before the body is first asked for: its sender may wait for a word.
-    private let willRead: () -> Void
+    private let willRead: (() -> Void)?
 
-    package init(_ pipe: BodyPipe, length: BodyLength, willRead: @escaping () -> Void = {}) {
+    package init(_ pipe: BodyPipe, length: BodyLength, willRead: (() -> Void)? = nil) {
         self.pipe = pipe
         source = pipe
         self.length = length
@@ -43,7 +43,7 @@ package final class BodyPath: @unchecked Sendable {
 
     /// Puts one more stage behind those that are there.
     package func pass(through stage: any BodyStage) {
-        willRead()
+        willRead?()
         stages.append(stage)
         length = .unknown
         pipe = pipe.pass(through: stage)
@@ -55,7 +55,7 @@ package final class BodyPath: @unchecked Sendable {
         in store: BodyStore, limit: Int = .max, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop,
         isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> Content {
-        willRead()
+        willRead?()
         let content = try await pipe.collect(
             in: store, limit: limit, length, mapped: mapped, of: whom, waiter: waiter, on: loop, isolation: isolation)
         isHeld = true
@@ -66,7 +66,7 @@ package final class BodyPath: @unchecked Sendable {
     package func prefix(
         _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> ByteBuffer {
-        willRead()
+        willRead?()
         return try await pipe.prefix(count, patience: patience, waiter: waiter, on: loop, isolation: isolation)
     }
 

@@ -8,44 +8,57 @@ import NIOCore
 package final class BodyPipe: BodySource {
     private static let highWaterMark = 256 * 1024
 
+    /// What few bodies need.
+    private final class Extras {
+        var spool: BodySpool?
+        var peeking: (done: Pending<Bool>, count: Int)?
+        /// What has passed, for whoever wants to see it afterwards.
+        var copy: (bytes: ByteBuffer, limit: Int)?
+        var newTrailers: Headers?
+        var bound: (size: Int, failure: ProxyFailure)?
+        var failure: ProxyFailure?
+    }
+
     private var held = ByteBuffer()
     private var sink: (any BodySink)?
     private var isDiscarded = false
-    private var spool: BodySpool?
-    private var peeking: (done: Pending<Bool>, count: Int)?
-    /// What has passed, for whoever wants to see it afterwards.
-    private var copy: (bytes: ByteBuffer, limit: Int)?
-    private var newTrailers: Headers?
-    private var bound: (size: Int, failure: ProxyFailure)?
+    private var extras: Extras?
     /// Stops or resumes whoever produces the body.
     private let setReading: (Bool) -> Void
     /// Bytes seen so far.
     package private(set) var size = 0
     package private(set) var isEnded = false
     package private(set) var trailers: Headers?
-    package private(set) var failure: ProxyFailure?
     package private(set) var timestampEnd: Double?
     /// Called once, when the body has ended or failed and everything was passed on.
     package var whenDone: (() -> Void)?
 
     package init(setReading: @escaping (Bool) -> Void) { self.setReading = setReading }
 
-    package var isComplete: Bool { isEnded || failure != nil }
+    package var failure: ProxyFailure? { extras?.failure }
+    package var isComplete: Bool { isEnded || extras?.failure != nil }
+
+    private var needed: Extras {
+        if let extras { return extras }
+        let new = Extras()
+        extras = new
+        return new
+    }
 
     // MARK: The producer
 
     package func received(_ bytes: ByteBuffer) {
         size += bytes.readableBytes
-        if let bound, size > bound.size { return failed(bound.failure) }
+        if let bound = extras?.bound, size > bound.size { return failed(bound.failure) }
         if let sink {
             note(bytes)
             sink.body(bytes)
             if !sink.takesBody { setReading(false) }
-        } else if let spool {
+        } else if let spool = extras?.spool {
             spool.received(bytes)
         } else if !isDiscarded {
             if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
-            if let peeking, held.readableBytes >= peeking.count { peeking.done.resume(true) }
+            if let peeking = extras?.peeking, held.readableBytes >= peeking.count { peeking.done.resume(true) }
             if held.readableBytes > Self.highWaterMark { setReading(false) }
         }
     }
@@ -53,24 +66,24 @@ package final class BodyPipe: BodySource {
     package func ended(trailers: Headers?) {
         guard !isComplete else { return }
         isEnded = true
-        self.trailers = newTrailers ?? trailers
+        self.trailers = extras?.newTrailers ?? trailers
         timestampEnd = WallClock.now
         sink?.bodyEnded(trailers: self.trailers)
-        spool?.ended()
+        extras?.spool?.ended()
         finish()
     }
 
     package func failed(_ failure: ProxyFailure) {
         guard !isComplete else { return }
-        self.failure = failure
+        needed.failure = failure
         sink?.bodyFailed(failure)
-        spool?.failed(failure)
+        extras?.spool?.failed(failure)
         finish()
     }
 
     private func finish() {
         sink = nil
-        peeking?.done.resume(true)
+        extras?.peeking?.done.resume(true)
         if let done = whenDone {
             whenDone = nil
             done()
@@ -81,30 +94,30 @@ package final class BodyPipe: BodySource {
 
     /// Lets no more than `size` bytes through, which have not come yet: the body fails when there are more.
     package func bound(_ size: Int, _ failure: ProxyFailure) {
-        bound = (size, failure)
+        needed.bound = (size, failure)
     }
 
     /// Puts other trailers in the place of those that come or have come.
     package func setTrailers(_ trailers: Headers) {
-        newTrailers = trailers
+        needed.newTrailers = trailers
         if isEnded { self.trailers = trailers }
     }
 
     /// Keeps a copy of what passes from now on, unless that is more than `limit`.
     package func copy(upTo limit: Int) {
-        if size <= limit { copy = (ByteBuffer(), limit) }
+        if size <= limit { needed.copy = (ByteBuffer(), limit) }
     }
 
     /// The copy of a body that has passed as a whole; nil if there is none.
     package func takeCopy() -> ByteBuffer? {
-        defer { copy = nil }
-        return isEnded ? copy?.bytes : nil
+        defer { extras?.copy = nil }
+        return isEnded ? extras?.copy?.bytes : nil
     }
 
     private func note(_ bytes: ByteBuffer) {
-        guard let limit = copy?.limit, let size = copy?.bytes.readableBytes else { return }
-        guard size + bytes.readableBytes <= limit else { return copy = nil }
-        copy?.bytes.writeImmutableBuffer(bytes)
+        guard let extras, let limit = extras.copy?.limit, let size = extras.copy?.bytes.readableBytes else { return }
+        guard size + bytes.readableBytes <= limit else { return extras.copy = nil }
+        extras.copy?.bytes.writeImmutableBuffer(bytes)
     }
 
     /// The whole body; `length` is what is known of it. One of more than `limit` bytes fails and is still to be had as it comes, one of
@@ -125,9 +138,9 @@ package final class BodyPipe: BodySource {
             store, length, limit: most, mayGoOn: mayGoOn, mapped: mapped, tooLong, on: loop, setReading: setReading)
         spool.received(held)
         held = ByteBuffer()
-        self.spool = spool
+        needed.spool = spool
         defer {
-            self.spool = nil
+            extras?.spool = nil
             if mayGoOn { held = spool.takeBack() } else { isDiscarded = true }
         }
         if isEnded { spool.ended() } else { setReading(true) }
@@ -141,11 +154,11 @@ package final class BodyPipe: BodySource {
         let count = min(count, Self.highWaterMark)
         if !isComplete, held.readableBytes < count {
             let done = Pending<Bool>(on: loop)
-            peeking = (done, count)
+            needed.peeking = (done, count)
             setReading(true)
             let alarm = loop.scheduleTask(in: patience) { done.resume(false) }
             defer {
-                peeking = nil
+                extras?.peeking = nil
                 alarm.cancel()
             }
             _ = try await done.wait(as: waiter, isolation: isolation)
@@ -168,18 +181,23 @@ package final class BodyPipe: BodySource {
         setReading(sink.takesBody)
     }
 
+    /// Passes the body on if it has ended, and fails if it has failed; false if some of it is still to come.
+    package func passWhole(to sink: any BodySink) throws(ProxyFailure) -> Bool {
+        guard isComplete else { return false }
+        join(sink)
+        if let failure { throw failure }
+        return true
+    }
+
     /// Passes the body on; returns when it has ended, and fails as it does.
     package func pass(to sink: any BodySink, waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
-        if isComplete {
-            join(sink)
-        } else {
-            let passed = Pending<Bool>(on: session.loop)
-            whenDone = { passed.resume(true) }
-            join(sink)
-            do throws(ProxyFailure) { _ = try await passed.wait(as: waiter) } catch {
-                // A client whose connection ends with its body has left by then, which is told first.
-                guard isEnded else { throw failure ?? error }
-            }
+        if try passWhole(to: sink) { return }
+        let passed = Pending<Bool>(on: session.loop)
+        whenDone = { passed.resume(true) }
+        join(sink)
+        do throws(ProxyFailure) { _ = try await passed.wait(as: waiter) } catch {
+            // A client whose connection ends with its body has left by then, which is told first.
+            guard isEnded else { throw failure ?? error }
         }
         if let failure { throw failure }
     }

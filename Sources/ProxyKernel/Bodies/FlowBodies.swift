@@ -1,5 +1,3 @@
-import Schema
-
 /// One of the two messages of an HTTP flow.
 package enum MessageSide: String, Sendable, CaseIterable {
     case request, response
@@ -13,7 +11,7 @@ package final class FlowBodies: @unchecked Sendable {
     /// Where they are held, if they are.
     package let store: BodyStore
 
-    package init(_ settings: Settings) { store = BodyStore(settings) }
+    package init(_ store: BodyStore) { self.store = store }
 
     package subscript(_ side: MessageSide) -> BodyPath? {
         switch side {

@@ -35,9 +35,11 @@ package final class ProxyMeters: Sendable {
     private let exchanges: Counter
     private let openExchanges: Meter
     /// By version, then by class of status.
-    private let requests: [[Counter]]
+    private let requests: [Counter]
 
     private static let versions = ["1.0", "1.1", "2"]
+    /// The same as requests have them.
+    private static let named: [ByteString] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"]
     private static let classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
     package init(_ registry: MetricRegistry = MetricRegistry()) {
@@ -52,7 +54,7 @@ package final class ProxyMeters: Sendable {
         openServerConnections = registry.gauge(table.openServerConnections)
         exchanges = registry.counter(table.exchanges)
         openExchanges = registry.gauge(table.openExchanges)
-        requests = Self.versions.map { version in
+        requests = Self.versions.flatMap { version in
             Self.classes.map { registry.counter(table.requests, version, $0) }
         }
     }
@@ -67,9 +69,9 @@ package final class ProxyMeters: Sendable {
 
     package func exchangeEnded(_ flow: HTTPFlow) {
         openExchanges.decrement()
-        let version = flow.request.isHTTP2 ? 2 : flow.request.httpVersion == "HTTP/1.0" ? 0 : 1
+        let version = Self.named.firstIndex(of: flow.request.httpVersion) ?? 1
         let status = flow.response.map { (1...5).contains($0.statusCode / 100) ? $0.statusCode / 100 : 0 } ?? 0
-        requests[version][status].increment()
+        requests[version * Self.classes.count + status].increment()
     }
 
     func connectFailed(_ failure: ProxyFailure) {
