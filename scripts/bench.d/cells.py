@@ -1,7 +1,7 @@
 """The cells of the table: what is asked for, over what, and what the addon does."""
 from dataclasses import dataclass
 
-SIZES = {"/1k": 1 << 10, "/100k": 100 << 10, "/10m": 10 << 20}
+SIZES = {"/1k": 1 << 10, "/100k": 100 << 10, "/1m": 1 << 20, "/10m": 10 << 20}
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class Cell:
     addon: str = ""  # headers: sees each request's and each response's head, and adds `x-addon: 1`; body: changes the first byte of a whole body
     connections: int = 32
     closes: bool = False  # a new connection for each request
+    more_fields: int = 0  # in the request's head, by wrk
     is_forward: bool = False  # the client knows that it speaks to a proxy
 
 

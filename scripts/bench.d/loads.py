@@ -28,8 +28,10 @@ def run(stage, seconds, is_direct=False, cell=None, pause_ms=0) -> dict:
         environment["FORWARD"] = f"127.0.0.1:{stage.origin}"
     if pause_ms:
         environment["PAUSE_MS"] = str(pause_ms)
-    closing = ["-H", "Connection: close"] if cell.closes else []
-    return of_wrk(output(["wrk", "-t1", f"-c{cell.connections}", f"-d{seconds}s", "--timeout", "5s", *closing, "-s", SCRIPT, url], environment))
+    fields = ["Connection: close"] if cell.closes else []
+    fields += [f"x-field-{number}: a value of thirty-two characters" for number in range(cell.more_fields)]
+    heads = [word for field in fields for word in ("-H", field)]
+    return of_wrk(output(["wrk", "-t1", f"-c{cell.connections}", f"-d{seconds}s", "--timeout", "5s", *heads, "-s", SCRIPT, url], environment))
 
 
 def output(command, environment=None) -> str:

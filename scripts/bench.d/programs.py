@@ -29,7 +29,7 @@ class Program:
             raise
 
     def wait_for(self, ready):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60  # under valgrind it takes long
         while not listens(ready):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{shlex.join(self.command)} does not listen: {self.log.read_text(errors='replace')[-500:]}")

@@ -9,8 +9,8 @@ from stage import Stage
 
 
 def measure(peer: Peer, cell, tools, seconds, warm_up=2, patience=0) -> dict:
-    """What `loads.run` says; `rps`, `mb_s`; of each of proxy, addon and origin `…_cpu_s`, `…_us` (processor time a request) and `…_peak_mb`;
-    `other_cpu_s`, which nothing of ours used, and `stolen_s`, which the machine's host took. What keeps it from being measured is a RuntimeError.
+    """What `loads.run` says; `rps`, `mb_s`; of each of proxy, addon and origin `…_cpu_s`, `…_us` (processor time a request), `…_kernel_us` of it and
+    `…_peak_mb`; `other_cpu_s`, which nothing of ours used, and `stolen_s`, which the machine's host took. What keeps it from being measured is a RuntimeError.
     """
     is_direct = peer.start is None
     with Stage(cell, tools) as stage:
@@ -34,7 +34,9 @@ def measure(peer: Peer, cell, tools, seconds, warm_up=2, patience=0) -> dict:
             raise RuntimeError(f"{problem} [{stage.logs()}]") from problem
     run |= {"rps": run["requests"] / run["seconds"], "mb_s": run["bytes"] / run["seconds"] / 1e6}
     for part, spent in used.items():
-        run |= {f"{part}_cpu_s": spent, f"{part}_us": spent / run["requests"] * 1e6, f"{part}_peak_mb": peaks[part] / 1e6}
+        in_kernel = after[part][1] - before.get(part, (0, 0))[1]
+        run |= {f"{part}_cpu_s": spent, f"{part}_us": spent / run["requests"] * 1e6, f"{part}_kernel_us": in_kernel / run["requests"] * 1e6,
+                f"{part}_peak_mb": peaks[part] / 1e6}
     others = all_after[0] - all_before[0] - sum(used.values()) - (load_after - load_before)
     return run | {"load_cpu_s": load_after - load_before, "other_cpu_s": max(0.0, others), "stolen_s": all_after[1] - all_before[1]}
 
