@@ -11,8 +11,8 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
 
 
-def run(stage, seconds, is_direct=False, cell=None, pause_ms=0) -> dict:
-    """`cell` in the place of the stage's, with its TLS. With a pause between a connection's requests (wrk alone) it is less than all that goes."""
+def run(stage, seconds, is_direct=False, cell=None, pause_ms=0, timeout=5) -> dict:
+    """`cell` in the place of the stage's, with its TLS; an answer that takes longer than `timeout` seconds is an error. With a pause between a connection's requests (wrk alone) it is less than all that goes."""
     cell = cell or stage.cell
     scheme = "https" if cell.is_tls else "http"
     through = stage.origin if is_direct else stage.port
@@ -31,7 +31,7 @@ def run(stage, seconds, is_direct=False, cell=None, pause_ms=0) -> dict:
     fields = ["Connection: close"] if cell.closes else []
     fields += [f"x-field-{number}: a value of thirty-two characters" for number in range(cell.more_fields)]
     heads = [word for field in fields for word in ("-H", field)]
-    return of_wrk(output(["wrk", "-t1", f"-c{cell.connections}", f"-d{seconds}s", "--timeout", "5s", *heads, "-s", SCRIPT, url], environment))
+    return of_wrk(output(["wrk", "-t1", f"-c{cell.connections}", f"-d{seconds}s", "--timeout", f"{timeout}s", *heads, "-s", SCRIPT, url], environment))
 
 
 def output(command, environment=None) -> str:
