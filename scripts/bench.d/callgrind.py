@@ -51,8 +51,8 @@ def profile(stage, start, requests, closes=False) -> Profile:
 def ask(stage, requests, closes):
     """HTTP/1.1 over 4 connections, or over one for each request."""
     scheme = "https" if stage.cell.is_tls else "http"
-    text = output(["h2load", "--h1", "-t1", "-n", requests, "-c", min(requests, 100) if closes else 4, *(["-m1"] if closes else []), f"{scheme}://127.0.0.1:{stage.port}/1k",
-                   *(["-H", "connection: close"] if closes else [])])
+    count, fields = (min(requests, 100), ["-H", "connection: close"]) if closes else (4, [])
+    text = output(["h2load", "--h1", "-t1", "-n", requests, "-c", count, *fields, f"{scheme}://127.0.0.1:{stage.port}/1k"])
     if f"{requests} succeeded" not in text:
         raise RuntimeError(f"not all of {requests} requests succeeded: {text[-400:]}")
 

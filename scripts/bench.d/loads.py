@@ -12,7 +12,9 @@ SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
 
 
 def run(stage, seconds, is_direct=False, cell=None, pause_ms=0, timeout=5) -> dict:
-    """`cell` in the place of the stage's, with its TLS; an answer that takes longer than `timeout` seconds is an error. With a pause between a connection's requests (wrk alone) it is less than all that goes."""
+    """`cell` in the place of the stage's, with its TLS. With a pause between a connection's requests it is less than all that goes. An answer that
+    takes longer than `timeout` seconds is an error. Both are wrk's alone.
+    """
     cell = cell or stage.cell
     scheme = "https" if cell.is_tls else "http"
     through = stage.origin if is_direct else stage.port

@@ -26,6 +26,8 @@ def weir(stage, *more):
         command += ["--set", "ssl_insecure=true"]
         if not cell.is_forward:
             command += ["--set", f"certs=*={stage.directory / 'leaf.pem'}"]
+    if cell.closes:
+        command += ["--set", "server_reuse=all"]  # the others keep connections to the origin for every client, unasked
     if cell.addon and not more:
         worker = " ".join([str(tools["worker"]), *HEADER_HOOKS]) if cell.addon == "headers" else tools["body_worker"]
         # The other proxies' agents have a user's rights, too. A confined worker cannot make the memory files that bodies travel in.

@@ -48,6 +48,12 @@ class Program:
             found += next_ones
         return found
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def stop(self):
         family = self.below()
         self.process.terminate()

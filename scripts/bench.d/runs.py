@@ -48,7 +48,8 @@ def check(peer, stage):
     body = stage.directory / "checked"
     way = ["-x", f"http://127.0.0.1:{stage.port}"] if cell.is_forward and not is_direct else []
     way += ["--http2"] if cell.load == "h2load" else ["--http1.1"]
-    head = loads.output(["curl", "-sSk", "--noproxy", "", "-m", "10", *way, "-o", body, "-D", "-", "-w", "\n%{http_version} %{http_code}", f"{scheme}://127.0.0.1:{to}{cell.path}"])
+    way += ["--noproxy", "", "-m", "10", "-o", body, "-D", "-", "-w", "\n%{http_version} %{http_code}"]
+    head = loads.output(["curl", "-sSk", *way, f"{scheme}://127.0.0.1:{to}{cell.path}"])
     version, status = head.splitlines()[-1].split()
     content = body.read_bytes()
     if status != "200" or len(content) != SIZES[cell.path]:
