@@ -5,6 +5,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"log"
 	"net"
@@ -79,25 +80,23 @@ func each(data []byte, wanted uint64, use func([]byte) error) error {
 	return nil
 }
 
-func appendField(to []byte, number byte, value []byte) []byte {
-	to = append(to, number<<3|2)
-	size := len(value)
-	for ; size >= 0x80; size >>= 7 {
-		to = append(to, byte(size)|0x80)
-	}
-	return append(append(to, byte(size)), value...)
-}
-
+// nested puts a value into fields of these numbers, the innermost first, and copies it once.
 func nested(value []byte, numbers ...byte) []byte {
+	start := (1 + binary.MaxVarintLen64) * len(numbers)
+	out := make([]byte, start+len(value))
+	copy(out[start:], value)
 	for _, number := range numbers {
-		value = appendField(make([]byte, 0, len(value)+6), number, value)
+		head := [1 + binary.MaxVarintLen64]byte{number<<3 | 2}
+		size := 1 + binary.PutUvarint(head[1:], uint64(len(out)-start))
+		start -= size
+		copy(out[start:], head[:size])
 	}
-	return value
+	return out[start:]
 }
 
 // HeaderValue{key: 1, raw_value: 3} in HeaderValueOption.header: 1 in HeaderMutation.set_headers: 1 in CommonResponse.header_mutation: 2
 // in HeadersResponse.response: 1.
-var mark = nested(appendField(appendField(nil, 1, []byte("x-addon")), 3, []byte("1")), 1, 1, 2, 1)
+var mark = nested(append(nested([]byte("x-addon"), 1), nested([]byte("1"), 3)...), 1, 1, 2, 1)
 
 func readHeaders(event []byte) (map[string]string, error) {
 	headers := map[string]string{}
@@ -141,15 +140,21 @@ func answer(event []byte) ([]byte, error) {
 			}
 		case requestBody:
 		case responseBody:
-			err = each(value, 1, func(body []byte) error {
-				body[0] = 'b'                  // gRPC has given the message away
-				result = nested(body, 1, 3, 1) // BodyMutation.body in CommonResponse.body_mutation in BodyResponse.response
+			// Without a body there is no change. BodyMutation.body: 1 in CommonResponse.body_mutation: 3 in BodyResponse.response: 1.
+			err := each(value, 1, func(body []byte) error {
+				if len(body) > 0 {
+					body[0] = 'b' // gRPC has given the message away
+				}
+				result = nested(body, 1, 3, 1, responseBody-1)
 				return nil
 			})
+			if result != nil || err != nil {
+				return result, err
+			}
 		default:
 			continue
 		}
-		return nested(result, byte(number-1)), err
+		return nested(result, byte(number-1)), nil
 	}
 	return nil, errWire
 }
