@@ -5,7 +5,11 @@ public struct Settings: Sendable {
     public init() {}
 
     public subscript<Value>(_ option: Option<Value>) -> Value {
-        get { values[option.index] as? Value ?? option.defaultValue }
+        get {
+            // Most are not set, and a cast is dear even then.
+            guard let value = values[option.index] else { return option.defaultValue }
+            return value as? Value ?? option.defaultValue
+        }
         set { values[option.index] = newValue }
     }
 
