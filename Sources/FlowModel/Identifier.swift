@@ -3,7 +3,7 @@ import Synchronization
 
 /// Makes the identifiers of flows and connections.
 package enum Identifier {
-    private static let digits = Array("0123456789abcdef".utf8)
+    private static let hyphen = UInt8(ascii: "-")
 
     /// Random words of the kernel, fetched many at a time: a system call a flow would be dear.
     private static let words = Mutex<[UInt64]>([])
@@ -39,22 +39,28 @@ package enum Identifier {
         let high = (first & ~0xF000) | version << 12
         let low = (second >> 2) | 1 << 63
         return String(unsafeUninitializedCapacity: 36) { text in
-            var position = 0
-            for (word, groups) in [(high, [8, 4, 4]), (low, [4, 12])] {
-                var shift = 64
-                for group in groups {
-                    if position > 0 {
-                        text[position] = UInt8(ascii: "-")
-                        position += 1
-                    }
-                    for _ in 0..<group {
-                        shift -= 4
-                        text[position] = digits[Int(word >> UInt64(shift) & 15)]
-                        position += 1
-                    }
-                }
-            }
-            return position
+            let text = UnsafeMutableRawBufferPointer(text)
+            // Hyphens stand behind the 8th, 12th, 16th and 20th digit.
+            let (second, third) = (digits(high), digits(low >> 32))
+            text.storeBytes(of: digits(high >> 32).bigEndian, as: UInt64.self)
+            text.storeBytes(of: UInt32(second >> 32).bigEndian, toByteOffset: 9, as: UInt32.self)
+            text.storeBytes(of: UInt32(truncatingIfNeeded: second).bigEndian, toByteOffset: 14, as: UInt32.self)
+            text.storeBytes(of: UInt32(third >> 32).bigEndian, toByteOffset: 19, as: UInt32.self)
+            text.storeBytes(of: UInt32(truncatingIfNeeded: third).bigEndian, toByteOffset: 24, as: UInt32.self)
+            text.storeBytes(of: digits(low).bigEndian, toByteOffset: 28, as: UInt64.self)
+            (text[8], text[13], text[18], text[23]) = (hyphen, hyphen, hyphen, hyphen)
+            return 36
         }
+    }
+
+    /// The eight hexadecimal digits of the low 32 bits, one an octet, the first in the highest.
+    private static func digits(_ word: UInt64) -> UInt64 {
+        var octets = word & 0xFFFF_FFFF
+        octets = (octets | octets << 16) & 0x0000_FFFF_0000_FFFF
+        octets = (octets | octets << 8) & 0x00FF_00FF_00FF_00FF
+        octets = (octets | octets << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // From 10 on, letters, which stand 0x27 behind where the digits end.
+        let letters = (octets + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return octets + 0x3030_3030_3030_3030 + letters * 0x27
     }
 }
