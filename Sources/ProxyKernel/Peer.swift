@@ -15,6 +15,10 @@ package final class Peer: Conduit {
     /// Who has more to send than is queued here, asked right before sending.
     package weak var outbox: (any Outbox)?
     private var isUnsent = false
+    /// Small pieces of this turn, which go to the channel as one: a piece costs it more than its copy costs here.
+    private var gathered: ByteBuffer?
+    /// A buffer of at most this size is held back until the end of the turn.
+    private static let smallPiece = 4096
     /// Counts what is received and sent; nil for what stays within the proxy.
     private let meters: ProxyMeters.SideMeters?
     private var isPaused = false
@@ -47,6 +51,8 @@ package final class Peer: Conduit {
     /// Puts a handler between the socket and the session.
     func insert(_ inner: any ChannelHandler) throws {
         guard let handler, let channel else { throw ChannelError.ioOnClosedChannel }
+        // What was written before is not for the new handler.
+        passOn()
         try channel.pipeline.syncOperations.addHandler(inner, position: .before(handler))
     }
 
@@ -57,8 +63,28 @@ package final class Peer: Conduit {
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }
         meters?.sent.increment(by: Int64(bytes.readableBytes))
-        channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
+        gather(bytes)
         sendSoon()
+    }
+
+    private func gather(_ bytes: ByteBuffer) {
+        // Only where there is room, so that nothing is copied to make some.
+        if let room = gathered?.writableBytes, bytes.readableBytes <= room {
+            gathered?.writeImmutableBuffer(bytes)
+            return
+        }
+        passOn()
+        if bytes.readableBytes + bytes.writableBytes <= Self.smallPiece {
+            gathered = bytes
+        } else {
+            channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
+        }
+    }
+
+    /// Gives the channel what was held back.
+    private func passOn() {
+        guard let bytes = gathered.take() else { return }
+        channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
     }
 
     /// Has all that waits sent at the end of the loop's turn.
@@ -74,7 +100,12 @@ package final class Peer: Conduit {
         isUnsent = true
         outbox?.fill()
         isUnsent = false
-        if isOpen { channel?.pipeline.syncOperations.flush() }
+        if isOpen { flush() }
+    }
+
+    private func flush() {
+        passOn()
+        channel?.pipeline.syncOperations.flush()
     }
 
     package func setReading(_ reads: Bool) {
@@ -87,7 +118,7 @@ package final class Peer: Conduit {
         guard isOpen, let channel else { return }
         outbox?.fill()
         guard isOpen else { return }
-        channel.pipeline.syncOperations.flush()
+        flush()
         isOpen = false
         guard let sent = whenSent() else { return channel.close(mode: .all, promise: nil) }
         let alarm = channel.eventLoop.scheduleTask(in: Self.closePatience) { channel.close(mode: .all, promise: nil) }
@@ -107,7 +138,7 @@ package final class Peer: Conduit {
 
     package func closeOutput() {
         guard isOpen, let channel else { return }
-        channel.pipeline.syncOperations.flush()
+        flush()
         guard let sent = whenSent() else { return channel.close(mode: .output, promise: nil) }
         sent.whenComplete { _ in channel.close(mode: .output, promise: nil) }
     }

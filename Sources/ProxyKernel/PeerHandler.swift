@@ -6,17 +6,17 @@ final class PeerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     private let session: Session
+    private let peer: Peer
     private let key: Int
 
-    init(session: Session, key: Int) {
+    init(session: Session, peer: Peer, key: Int) {
         self.session = session
+        self.peer = peer
         self.key = key
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        let key = key
-        session.assumeIsolated { $0.received(bytes, from: key) }
+        receive(session, unwrapInboundIn(data), peer)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -44,3 +44,10 @@ final class PeerHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.close(promise: nil)
     }
 }
+
+/// What `assumeIsolated` does, but once: for each call that makes two closures, and asks the runtime where it is. A session's channels are
+/// on its loop, and call from nowhere else.
+private let receive = unsafeBitCast(
+    take as @Sendable (isolated Session, ByteBuffer, Peer) -> Void, to: (@Sendable (Session, ByteBuffer, Peer) -> Void).self)
+
+private func take(_ session: isolated Session, _ bytes: ByteBuffer, _ peer: Peer) { session.received(bytes, from: peer) }

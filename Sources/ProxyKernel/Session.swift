@@ -70,7 +70,7 @@ package actor Session {
         let key = nextPeerKey
         nextPeerKey += 1
         let peer = Peer(channel, executor)
-        try peer.attach(PeerHandler(session: self, key: key))
+        try peer.attach(PeerHandler(session: self, peer: peer, key: key))
         peers[key] = peer
         return key
     }
@@ -121,7 +121,7 @@ package actor Session {
 
     /// Comes to life: from here on what the client's connection does is reported here.
     private func join() throws {
-        try client.attach(PeerHandler(session: self, key: Self.clientKey))
+        try client.attach(PeerHandler(session: self, peer: client, key: Self.clientKey))
         services.sessions.add(self)
         peers[Self.clientKey] = client
         watchIdleness()
@@ -180,9 +180,8 @@ package actor Session {
 
     // MARK: What the handlers report
 
-    func received(_ bytes: ByteBuffer, from key: Int) {
+    func received(_ bytes: ByteBuffer, from peer: Peer) {
         lastActivity = .now()
-        guard let peer = peers[key] else { return }
         peer.sawBytes(bytes.readableBytes)
         peer.consumer?.received(bytes, on: self)
     }
@@ -287,7 +286,7 @@ package actor Session {
         let peer = Peer(channel, executor, services.meters.server)
         let peerKey = nextPeerKey
         nextPeerKey += 1
-        try peer.attach(PeerHandler(session: self, key: peerKey))
+        try peer.attach(PeerHandler(session: self, peer: peer, key: peerKey))
         peers[peerKey] = peer
         let server = ServerConnection(peer: peer, peerKey: peerKey, key: key, record: record)
         servers.append(server)
