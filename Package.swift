@@ -121,11 +121,10 @@ let package = Package(
         layer("AddonWire", ["Schema"]),
         layer("Observability", [instruments]),
         // Row 0: tables and JSON; the service manager's protocols; system libraries.
-        layer("Schema", ["CJSON"]),
+        layer("Schema", []),
         layer("Systemd", ["CLinux"]),
         .systemLibrary(name: "CLinux"),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
-        library("CJSON", pkgConfig: "json-c", apt: "libjson-c-dev"),
         library("CNghttp2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
         library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         library("CBrotli", pkgConfig: "libbrotlienc libbrotlidec", apt: "libbrotli-dev"),

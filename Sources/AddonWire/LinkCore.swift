@@ -65,7 +65,7 @@ package struct LinkCore {
     var queue: [(id: Int, message: LinkMessage)] = []
     var queueHead = 0
     var queued = 0
-    var output: [UInt8] = []
+    @usableFromInline var output: [UInt8] = []
     /// Bytes ever put into `output`, and bytes that the socket has taken.
     var appended = 0
     var written = 0
@@ -93,7 +93,7 @@ package struct LinkCore {
     /// Those of them that wait for others to end.
     package var eventsQueued: Int { queued }
     /// Whether `takeOutput` has bytes.
-    package var hasOutput: Bool { !output.isEmpty }
+    @inlinable package var hasOutput: Bool { !output.isEmpty }
 
     /// Begins the handshake. Call once, first.
     package mutating func start(_ initialize: LinkMessage, now: Int64) {

@@ -11,9 +11,9 @@ package struct LinkMessage: Sendable {
     package init(_ method: String, capacity: Int = 2048, members: (inout JSONWriter) -> Void = { _ in }) {
         var writer = JSONWriter(capacity: capacity)
         writer.beginObject()
-        writer.key("method")
+        writer.key(encoded: Self.methodKey)
         writer.string(method)
-        writer.key("params")
+        writer.key(encoded: Self.paramsKey)
         writer.beginObject()
         members(&writer)
         writer.endObject()
@@ -22,6 +22,8 @@ package struct LinkMessage: Sendable {
         bytes = writer.bytes
     }
 
+    private static let methodKey = JSONWriter.encodedKey("method")
+    private static let paramsKey = JSONWriter.encodedKey("params")
     private static let version = Array(#"{"jsonrpc":"2.0","#.utf8)
     private static let idPrefix = Array(#"{"jsonrpc":"2.0","id":"#.utf8)
 
@@ -45,16 +47,7 @@ package struct LinkMessage: Sendable {
             return
         }
         output += Self.idPrefix
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = id
-            var start = 20
-            repeat {
-                start -= 1
-                digits[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            output.append(contentsOf: digits[start...])
-        }
+        JSONWriter.append(digitsOf: id.magnitude, to: &output)
         output.append(UInt8(ascii: ","))
         output += bytes[1...]
     }

@@ -41,8 +41,14 @@ public struct JSONWriter {
 
     public mutating func int(_ value: Int) {
         separate()
-        guard value >= 0 else { return bytes.append(contentsOf: String(value).utf8) }
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        Self.append(digitsOf: value.magnitude, to: &bytes)
+    }
+
+    /// Appends a number in decimal digits.
+    public static func append(digitsOf value: UInt, to bytes: inout [UInt8]) {
+        if value < 10 { return bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)) }
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
             var rest = value
             var start = 20
             repeat {
@@ -50,7 +56,7 @@ public struct JSONWriter {
                 digits[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
                 rest /= 10
             } while rest > 0
-            bytes.append(contentsOf: digits[start...])
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: digits[start...]))
         }
     }
 
@@ -68,8 +74,9 @@ public struct JSONWriter {
     /// A byte string: a JSON string if it is valid UTF-8, else `{"b64": "…"}`.
     public mutating func byteString(_ value: UnsafeRawBufferPointer) {
         separate()
-        if UTF8Check.isValid(value) {
-            quoted(value)
+        let plain = value.endOfPlainText(from: 0)
+        if plain == value.count || UTF8Check.isValid(value) {
+            quoted(value, plain)
         } else {
             bytes.append(contentsOf: #"{"b64":""#.utf8)
             Base64.encode(value, into: &bytes)
@@ -128,21 +135,30 @@ public struct JSONWriter {
         needsComma = true
     }
 
-    private mutating func literal(_ text: String) {
+    private mutating func literal(_ text: StaticString) {
         separate()
-        bytes.append(contentsOf: text.utf8)
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     private mutating func quoted(_ text: String) {
         var text = text
-        text.withUTF8 { quoted(UnsafeRawBufferPointer($0)) }
+        text.withUTF8 {
+            let text = UnsafeRawBufferPointer($0)
+            quoted(text, text.endOfPlainText(from: 0))
+        }
     }
 
-    /// `text` is valid UTF-8. Runs that need no escape are appended whole.
-    private mutating func quoted(_ text: UnsafeRawBufferPointer) {
+    /// `text` is valid UTF-8; its first `plain` bytes stand for themselves.
+    private mutating func quoted(_ text: UnsafeRawBufferPointer, _ plain: Int) {
         bytes.append(UInt8(ascii: "\""))
+        if plain == text.count { bytes.append(contentsOf: text) } else { escaped(text, plain) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Runs that need no escape are appended whole.
+    private mutating func escaped(_ text: UnsafeRawBufferPointer, _ plain: Int) {
         var start = 0
-        var index = text.endOfPlainText(from: 0)
+        var index = plain
         while index < text.count {
             let byte = text[index]
             if Self.isPlain(byte) {
@@ -166,13 +182,12 @@ public struct JSONWriter {
                 let hex = String(byte, radix: 16)
                 escape = ((hex.count == 1 ? "\\u000" : "\\u00") + hex, 1)
             }
-            bytes.append(contentsOf: text[start..<index])
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<index]))
             bytes.append(contentsOf: escape.text.utf8)
             start = index + escape.length
             index = text.endOfPlainText(from: start)
         }
-        bytes.append(contentsOf: text[start...])
-        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start...]))
     }
 
     /// True for the bytes that stand for themselves in a JSON string and start no character that this writer escapes.

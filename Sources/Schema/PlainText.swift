@@ -1,24 +1,37 @@
 extension UnsafeRawBufferPointer {
-    /// The first position at or behind `start` of anything but printable ASCII without `"` and `\`; never past it, and near it.
+    /// The first position at or behind `start` of anything but printable ASCII without `"` and `\`; `count` if there is none.
     ///
-    /// Looks at eight bytes at once, since nearly all of what passes through is such text; the rest is for the caller.
+    /// Looks at eight bytes at once, since nearly all of what passes through is such text.
     @inline(__always)
     func endOfPlainText(from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
         var index = start
         while index + 8 <= count {
-            let word = loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            let delete = word ^ (ones &* 0x7F)
-            // The top bit of each byte: set where the byte is below 0x20, is zero, or is not ASCII.
-            let odd =
-                (word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash
-                | (delete &- ones) & ~delete | word
-            if odd & (ones &* 0x80) != 0 { break }
+            let odd = Self.oddBytes(UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self)))
+            if odd != 0 { return index + odd.trailingZeroBitCount &>> 3 }
             index += 8
         }
+        guard index < count else { return index }
+        if count >= 8 {
+            // The last eight bytes, without those that were seen; the zeros that come in for them end it.
+            let last = UInt64(littleEndian: loadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
+            let odd = Self.oddBytes(last &>> UInt64(8 * (index + 8 - count)))
+            return index + odd.trailingZeroBitCount &>> 3
+        }
+        while index < count, self[index].isPlainText { index += 1 }
         return index
+    }
+
+    /// The top bit of each byte that is below 0x20, above 0x7E, `"` or `\`; above the lowest of them others may be set too.
+    @inline(__always)
+    private static func oddBytes(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5C)
+        let delete = word ^ (ones &* 0x7F)
+        let odd =
+            (word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash
+            | (delete &- ones) & ~delete | word
+        return odd & (ones &* 0x80)
     }
 
     /// The first position at or behind `start` from which the rest may be anything but ASCII; never past it, and near it.
@@ -30,4 +43,10 @@ extension UnsafeRawBufferPointer {
         }
         return index
     }
+}
+
+extension UInt8 {
+    /// Printable ASCII that stands for itself in a JSON string.
+    @inline(__always)
+    fileprivate var isPlainText: Bool { self >= 0x20 && self < 0x7F && self != 0x22 && self != 0x5C }
 }

@@ -58,7 +58,7 @@ extension Record {
                 for field in fields where field.name == member.key {
                     let place = {
                         let prefix = path()
-                        return prefix.isEmpty ? field.name : "\(prefix).\(field.name)"
+                        return prefix.isEmpty ? field.name : prefix + "." + field.name
                     }
                     let changes = try field.changes(old, member.value, place, access)
                     if result.isEmpty { result = changes } else { result += changes }
@@ -130,7 +130,17 @@ public final class Field<Root: Sendable>: Sendable {
                 try check(new, path)
                 if let reason = refuse?(new) { throw StateRefusal(.badState, at: path(), reason) }
             }
-            return changes.map { change in Change(path: change.path) { change.apply(&$0[keyPath: place]) } }
+            guard let offset else {
+                return changes.map { change in Change(path: change.path) { change.apply(&$0[keyPath: place]) } }
+            }
+            return changes.map { change in
+                Change(path: change.path) { root in
+                    withUnsafeMutablePointer(to: &root) { root in
+                        change.apply(
+                            &UnsafeMutableRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee)
+                    }
+                }
+            }
         }
     }
 }

@@ -12,7 +12,9 @@ enum ContentView {
     static func shown(_ flow: HTTPFlow, _ mode: ContentMode, undecodable: (String) -> Void) -> HTTPFlow {
         guard mode != .whole else { return flow }
         var flow = flow
-        flow.request.content = shown(flow.request.content, flow.request.headers, mode, "request", undecodable)
+        if flow.request.content.isHeld {
+            flow.request.content = shown(flow.request.content, flow.request.headers, mode, "request", undecodable)
+        }
         if let response = flow.response, response.content.isHeld {
             flow.response?.content = shown(response.content, response.headers, mode, "response", undecodable)
         }
@@ -21,6 +23,11 @@ enum ContentView {
             flow.backup = Boxed(wrappedValue: shown(backup.wrappedValue, .none, undecodable: undecodable))
         }
         return flow
+    }
+
+    /// Whether there are bytes that some worker is not to see; most events come before any body does.
+    static func holdsBodies(_ flow: HTTPFlow) -> Bool {
+        flow.request.content.isHeld || flow.response?.content.isHeld == true || flow.backup != nil
     }
 
     /// The flow as it is shown decoded. Throws if a body unpacks too far, whoever sent it being to blame; another that cannot be

@@ -5,14 +5,17 @@ import Schema
 
 /// The lines that carry hooks' payloads.
 enum EventLine {
+    private static let timeoutKey = JSONWriter.encodedKey("timeout_ms")
+    private static let attemptKey = JSONWriter.encodedKey("attempt")
+
     static func event<Payload: HookPayload>(
         _ payload: Payload, _ subscription: Subscription, timeout: Int64, attempt: Int, capacity: Int = 2048
     ) -> LinkMessage {
         LinkMessage(subscription.name, capacity: capacity) { writer in
             write(payload, subscription, to: &writer)
-            writer.key("timeout_ms")
+            writer.key(encoded: timeoutKey)
             writer.int(Int(timeout))
-            writer.key("attempt")
+            writer.key(encoded: attemptKey)
             writer.int(attempt)
         }
     }

@@ -19,8 +19,8 @@ extension LoopPort {
         _ shown: Payload, beside bodies: [LargeBody], _ event: Consultation<Payload>, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
         let (link, subscription, attempt, waiter) = (event.link, event.subscription, event.attempt, event.waiter)
-        let pending = Pending<LinkAnswer>(on: loop)
-        let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
+        let question = Question(subscription.policy, on: loop)
+        let ticket = question.ticket
         var permit: BodyCarrier.Permit?
         if bodies.contains(where: \.wantsDescriptor) {
             permit = try await self.permit(link, within: subscription.timeout, waiter, isolation: isolation)
@@ -48,7 +48,7 @@ extension LoopPort {
             payload.flow = payload.flow?.placing(contents)
             return EventLine.event(payload, subscription, timeout: timeout, attempt: attempt)
         }
-        return (try await answer(pending, ticket, of: link, waiter, isolation: isolation), ticket)
+        return (try await answer(question, of: link, waiter, isolation: isolation), ticket)
     }
 
     /// Takes the bodies over that an answer names by descriptor, and gives the answer without them.

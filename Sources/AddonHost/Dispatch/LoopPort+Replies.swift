@@ -28,9 +28,9 @@ extension LoopPort {
             guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
             let restored = try EventLine.restored(result, shown, subscription)
             var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
-            changes += taken.contents.map { body in Self.content(body.side) { $0.set(body.content, of: body.side) } }
+            for body in taken.contents { changes.append(Self.content(body.side) { $0.set(body.content, of: body.side) }) }
             try subscription.worker.grants.check(changes, of: shown)
-            try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: subscription.hook)
+            try StreamedBodies.check(changes, of: shown.flow, in: subscription.hook)
             if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
             if let entries = result["metrics"]?.array {
                 let worker = subscription.worker

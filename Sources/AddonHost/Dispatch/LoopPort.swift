@@ -112,12 +112,24 @@ final class LoopPort: HookPort, @unchecked Sendable {
             let reply: Reply<Payload>
             let asked = NIODeadline.now()
             if let link = listener.link {
+                subscription.worker.load.add(1, ordering: .relaxed)
+                defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
                 do throws(ProxyFailure) {
-                    reply = try await consult(
-                        Consultation(
-                            payload: payload, link: link, limits: listener.limits, subscription: subscription,
-                            mode: subscription.content,
-                            attempt: attempt, waiter: waiter), isolation: isolation)
+                    if let shown = plainly(payload, subscription) {
+                        let question = question(shown, to: link, subscription, attempt)
+                        let answer = try await answer(question, of: link, waiter, isolation: isolation)
+                        // Few answers have a body beside them.
+                        let taken =
+                            question.ticket.received.isEmpty
+                            ? Taken(answer: answer) : try await take(answer, question.ticket, [], waiter, isolation: isolation)
+                        reply = read(taken, shown, subscription)
+                    } else {
+                        reply = try await consult(
+                            Consultation(
+                                payload: payload, link: link, limits: listener.limits, subscription: subscription,
+                                mode: subscription.content,
+                                attempt: attempt, waiter: waiter), isolation: isolation)
+                    }
                 } catch {
                     subscription.meters.cancelled()
                     throw error
@@ -153,7 +165,18 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return (held, nil)
     }
 
-    /// One question to one worker.
+    /// What an event shows whose line has all of it; nil if there is a body to be dealt with first. Without suspending, as most
+    /// events are.
+    @specialized(where Payload == FlowEvent)
+    private func plainly<Payload: HookPayload>(_ payload: Payload, _ subscription: Subscription) -> Payload? {
+        let mode = subscription.content
+        guard mode == .none || mode == .whole else { return nil }
+        var shown = shown(payload, mode, subscription)
+        subscription.worker.grants.cap(&shown)
+        return mode == .none || subscription.delivery.large(in: shown.flow).isEmpty ? shown : nil
+    }
+
+    /// One question to one worker, about an event with a body that has to be dealt with.
     struct Consultation<Payload: HookPayload> {
         var payload: Payload
         let link: WorkerLink
@@ -170,8 +193,6 @@ final class LoopPort: HookPort, @unchecked Sendable {
         _ event: Consultation<Payload>, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> Reply<Payload> {
         let (subscription, link) = (event.subscription, event.link)
-        subscription.worker.load.add(1, ordering: .relaxed)
-        defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
         guard let offer = try await offer(for: event, isolation: isolation) else {
             let decodes = event.mode == .decoded
             var shown =
@@ -183,10 +204,15 @@ final class LoopPort: HookPort, @unchecked Sendable {
             }
             subscription.worker.grants.cap(&shown)
             let large = event.mode.isWhole ? subscription.delivery.large(in: shown.flow) : []
-            let (answer, ticket) =
-                large.isEmpty
-                ? try await send(shown, to: link, subscription, event.attempt, nil, event.waiter, isolation: isolation)
-                : try await send(shown, beside: large, event, isolation: isolation)
+            let answer: LinkAnswer
+            let ticket: EventTicket
+            if large.isEmpty {
+                let question = question(shown, to: link, subscription, event.attempt)
+                answer = try await self.answer(question, of: link, event.waiter, isolation: isolation)
+                ticket = question.ticket
+            } else {
+                (answer, ticket) = try await send(shown, beside: large, event, isolation: isolation)
+            }
             let taken = try await take(answer, ticket, large, event.waiter, isolation: isolation)
             let reply = read(taken, shown, subscription)
             return decodes ? try await recoded(reply, shown, event, isolation: isolation) : reply
@@ -195,9 +221,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
         shown.flow?.set(.reference(offer.shown), of: offer.side)
         let taken: Taken
         do throws(ProxyFailure) {
-            let (answer, ticket) = try await send(
-                shown, to: link, subscription, event.attempt, offer.stream, event.waiter, isolation: isolation)
-            taken = try await take(answer, ticket, [], event.waiter, isolation: isolation)
+            let question = question(shown, to: link, subscription, event.attempt, stream: offer.stream)
+            let answer = try await answer(question, of: link, event.waiter, isolation: isolation)
+            taken = try await take(answer, question.ticket, [], event.waiter, isolation: isolation)
         } catch {
             offer.stream.drop(tells: true)
             throw error
@@ -206,29 +232,27 @@ final class LoopPort: HookPort, @unchecked Sendable {
         return try await settle(offer, taken.answer, reply, shown, event, isolation: isolation)
     }
 
+    /// Sends an event, and announces the stream that it names.
     @specialized(where Payload == FlowEvent)
-    private func send<Payload: HookPayload>(
-        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, _ stream: WorkerStream?,
-        _ waiter: Waiter?, isolation: isolated (any Actor)?
-    ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
+    private func question<Payload: HookPayload>(
+        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, stream: WorkerStream? = nil
+    ) -> Question {
         let message = EventLine.event(
             shown, subscription, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
         lastSize = min(message.bytes.count, 1 << 16)
-        let pending = Pending<LinkAnswer>(on: loop)
-        let ticket = EventTicket(policy: subscription.policy) { pending.resume($0) }
-        link.submit(message, timeout: subscription.timeout, stream: stream, ticket)
-        return (try await answer(pending, ticket, of: link, waiter, isolation: isolation), ticket)
+        let question = Question(subscription.policy, on: loop)
+        link.submit(message, timeout: subscription.timeout, stream: stream, question.ticket)
+        return question
     }
 
     /// Waits for an answer; an event that nobody waits for any more is withdrawn.
     func answer(
-        _ pending: Pending<LinkAnswer>, _ ticket: EventTicket, of link: WorkerLink, _ waiter: Waiter?,
-        isolation: isolated (any Actor)?
+        _ question: Question, of link: WorkerLink, _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> LinkAnswer {
         do {
-            return try await pending.wait(as: waiter, isolation: isolation)
+            return try await question.pending.wait(as: waiter, isolation: isolation)
         } catch {
-            link.cancel(ticket, why: error.what == .timeout ? "timeout" : "client_gone")
+            link.cancel(question.ticket, why: error.what == .timeout ? "timeout" : "client_gone")
             throw error
         }
     }
@@ -237,7 +261,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
     func shown<Payload: HookPayload>(_ payload: Payload, _ mode: ContentMode, _ subscription: Subscription) -> Payload {
         var shown = payload
         if !mode.isWhole { shown.leaveOutMessages() }
-        guard let flow = shown.flow else { return shown }
+        guard mode != .whole, let flow = shown.flow, ContentView.holdsBodies(flow) else { return shown }
         shown.flow = ContentView.shown(flow, mode) { leftOut(of: flow, subscription, $0) }
         if !mode.isWhole { shown.leaveOutMessages() }
         return shown

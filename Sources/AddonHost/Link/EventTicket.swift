@@ -1,5 +1,7 @@
 import AddonWire
 import FlowModel
+import NIOCore
+import ProxyKernel
 import Schema
 
 /// What a worker made of one event.
@@ -21,5 +23,18 @@ final class EventTicket: @unchecked Sendable {
     init(policy: FailurePolicy, complete: @escaping @Sendable (LinkAnswer) -> Void) {
         self.policy = policy
         self.complete = complete
+    }
+}
+
+/// An event whose answer a flow waits for.
+struct Question {
+    let ticket: EventTicket
+    let pending: Pending<LinkAnswer>
+
+    /// `loop` is the flow's.
+    init(_ policy: FailurePolicy, on loop: any EventLoop) {
+        let pending = Pending<LinkAnswer>(on: loop)
+        self.pending = pending
+        ticket = EventTicket(policy: policy) { pending.resume($0) }
     }
 }

@@ -5,15 +5,23 @@ import Schema
 
 /// What may not be done to a body that goes as it comes, and when that may be decided.
 package enum StreamedBodies {
+    /// The places of each side that are looked at, and the hook in which `stream` is decided.
+    private static let places = [MessageSide.request, .response].map { side in
+        (
+            side: side, content: "flow.\(side.rawValue).content", stream: "flow.\(side.rawValue).stream",
+            decides: side == .request ? HTTPHooks.table.requestheaders : HTTPHooks.table.responseheaders
+        )
+    }
+
     /// Refuses changes of a streamed body's content, and `stream` where it comes too late.
-    package static func check(_ paths: [String], of flow: HTTPFlow?, in hook: any AnyHook) throws(StateRefusal) {
-        for path in paths {
-            for side in [MessageSide.request, .response] {
-                let message = "flow.\(side.rawValue)"
-                if path == "\(message).content" { try check(flow, side, at: path) }
-                let decides = side == .request ? HTTPHooks.table.requestheaders : HTTPHooks.table.responseheaders
-                guard path == "\(message).stream", hook.index != decides.index else { continue }
-                throw StateRefusal(.readOnly, at: path, "it is decided in \(decides.name)")
+    package static func check<Payload>(
+        _ changes: [Change<Payload>], of flow: @autoclosure () -> HTTPFlow?, in hook: any AnyHook
+    ) throws(StateRefusal) {
+        for change in changes {
+            for place in places {
+                if change.path == place.content { try check(flow(), place.side, at: change.path) }
+                guard change.path == place.stream, hook.index != place.decides.index else { continue }
+                throw StateRefusal(.readOnly, at: change.path, "it is decided in \(place.decides.name)")
             }
         }
     }

@@ -50,7 +50,7 @@ struct Sample: Sendable {
     ) throws(StateRefusal) -> JSON {
         guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
         let changes = try Payload.changes(from: shown, to: result, at: "", access: .writable)
-        try StreamedBodies.check(changes.map(\.path), of: shown.flow, in: hook)
+        try StreamedBodies.check(changes, of: shown.flow, in: hook)
         if let kill = result["kill"], kill.bool == nil { throw .expected("a boolean", at: "kill", found: kill) }
         _ = try result.object?.word("more", BodyOffer.More.self, at: "")
         var answered = shown
