@@ -83,7 +83,7 @@ package struct LinkCore {
     package init(limits: LinkLimits = LinkLimits()) {
         self.limits = limits
         splitter = LineSplitter(limit: limits.ownLine)
-        reader = JSONReader(maximumDepth: limits.maximumDepth, maximumValues: limits.maximumValues)
+        reader = JSONReader(maximumDepth: limits.maximumDepth, maximumValues: limits.maximumValues, keepsPairs: true)
     }
 
     /// Events that were accepted and have not ended.

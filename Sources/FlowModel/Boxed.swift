@@ -32,14 +32,17 @@ extension Boxed: WireValue {
     }
 
     package static var shape: Shape { Value.shape }
-    package func write(_ selection: Selection?, to writer: inout JSONWriter) { wrappedValue.write(selection, to: &writer) }
+    // Every event goes through these two, of types of other targets.
+    @inlinable package func write(_ selection: Selection?, to writer: inout JSONWriter) {
+        wrappedValue.write(selection, to: &writer)
+    }
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Boxed {
         Boxed(wrappedValue: try Value.read(json, at: path()))
     }
     package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Boxed {
         Boxed(wrappedValue: try Value.restored(from: json, at: path()))
     }
-    package static func changes(from old: Boxed, to json: JSON, at path: @autoclosure () -> String, access: Access)
+    @inlinable package static func changes(from old: Boxed, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Boxed>]
     {
         try Value.changes(from: old.wrappedValue, to: json, at: path(), access: access).map { change in

@@ -69,7 +69,7 @@ extension JSON {
         switch self {
         case .null, .bool, .int, .double: 16
         case .string(let text): 16 + text.utf8.count
-        case .array(let values): values.reduce(16) { $0 + $1.footprint }
+        case .array, .pairs: (array ?? []).reduce(16) { $0 + $1.footprint }
         case .object(let object): object.members.reduce(16) { $0 + 16 + $1.key.utf8.count + $1.value.footprint }
         }
     }

@@ -41,12 +41,7 @@ extension Headers: WireValue {
     package func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         for index in 0..<count {
-            withLine(at: index) { name, value in
-                writer.beginArray()
-                writer.byteString(name)
-                writer.byteString(value)
-                writer.endArray()
-            }
+            withLine(at: index) { name, value in writer.pair(name, value) }
         }
         writer.endArray()
     }
@@ -60,30 +55,45 @@ extension Headers: WireValue {
     }
 
     private static func read(_ json: JSON, at path: @autoclosure () -> String, isForWire: Bool) throws(StateRefusal) -> Headers {
-        guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
         var headers = Headers()
+        if case .pairs(let pairs) = json {
+            headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
+            for index in 0..<pairs.count {
+                try pairs.withPair(at: index) { (name, value) throws(StateRefusal) in
+                    try headers.append(name, value, at: { "\(path())[\(index)]" }, isForWire: isForWire)
+                }
+            }
+            return headers
+        }
+        guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
         headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
         for (index, pair) in pairs.enumerated() {
             guard let parts = pair.array, parts.count == 2 else {
                 throw .expected("a [name, value] pair", at: "\(path())[\(index)]", found: pair)
             }
             try ByteString.lend(parts[0], at: "\(path())[\(index)][0]") { (name) throws(StateRefusal) in
-                guard !isForWire || Headers.isName(name) else {
-                    let name = String(decoding: name, as: UTF8.self)
-                    throw StateRefusal(.badState, at: "\(path())[\(index)][0]", "'\(name)' is not a field name (RFC 9110 5.1)")
-                }
                 try ByteString.lend(parts[1], at: "\(path())[\(index)][1]") { (value) throws(StateRefusal) in
-                    guard !isForWire || Headers.isValue(value) else {
-                        let name = String(decoding: name, as: UTF8.self)
-                        throw StateRefusal(
-                            .badState, at: "\(path())[\(index)][1]",
-                            "a control character or outer whitespace in the value of '\(name)'")
-                    }
-                    headers.append(name: name, value: value)
+                    try headers.append(name, value, at: { "\(path())[\(index)]" }, isForWire: isForWire)
                 }
             }
         }
         return headers
+    }
+
+    /// Adds a line that came as JSON, if it is fit for the wire or need not be.
+    private mutating func append(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, at place: () -> String, isForWire: Bool
+    ) throws(StateRefusal) {
+        guard !isForWire || Headers.isName(name) else {
+            let name = String(decoding: name, as: UTF8.self)
+            throw StateRefusal(.badState, at: "\(place())[0]", "'\(name)' is not a field name (RFC 9110 5.1)")
+        }
+        guard !isForWire || Headers.isValue(value) else {
+            let name = String(decoding: name, as: UTF8.self)
+            throw StateRefusal(
+                .badState, at: "\(place())[1]", "a control character or outer whitespace in the value of '\(name)'")
+        }
+        append(name: name, value: value)
     }
 }
 

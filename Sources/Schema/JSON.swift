@@ -1,5 +1,5 @@
 /// A JSON value as it was read from a line or is about to be written to one.
-public enum JSON: Sendable, Hashable {
+public enum JSON: Sendable {
     case null
     case bool(Bool)
     /// An integer within ±2^53.
@@ -8,6 +8,8 @@ public enum JSON: Sendable, Hashable {
     case double(Double)
     case string(String)
     case array([JSON])
+    /// The same as the array of its values; only readers make it that were told to.
+    case pairs(JSONPairs)
     case object(JSONObject)
 
     /// The member of that name, if this is an object that has it.
@@ -17,7 +19,13 @@ public enum JSON: Sendable, Hashable {
 
     public var string: String? { if case .string(let value) = self { value } else { nil } }
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-    public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+    public var array: [JSON]? {
+        switch self {
+        case .array(let values): values
+        case .pairs(let pairs): pairs.values
+        default: nil
+        }
+    }
     public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
 
     /// The integer; a number such as 443.0 counts, because languages without integers write them so.
@@ -45,7 +53,7 @@ public enum JSON: Sendable, Hashable {
         case .int: "an integer"
         case .double: "a number"
         case .string: "a string"
-        case .array: "an array"
+        case .array, .pairs: "an array"
         case .object: "an object"
         }
     }
@@ -70,6 +78,35 @@ public enum JSON: Sendable, Hashable {
             members.append(.init(key: member.key, value: JSON.null.merging(member.value)))
         }
         return .object(JSONObject(unique: members))
+    }
+}
+
+extension JSON: Hashable {
+    public static func == (left: JSON, right: JSON) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.int(let left), .int(let right)): left == right
+        case (.double(let left), .double(let right)): left == right
+        case (.string(let left), .string(let right)): left == right
+        case (.pairs(let left), .pairs(let right)): left == right
+        case (.object(let left), .object(let right)): left == right
+        default:
+            if let left = left.array, let right = right.array { left == right } else { false }
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: break
+        case .bool(let value): hasher.combine(value)
+        case .int(let value): hasher.combine(value)
+        case .double(let value): hasher.combine(value)
+        case .string(let value): hasher.combine(value)
+        case .array(let values): hasher.combine(values.count)
+        case .pairs(let pairs): hasher.combine(pairs.count)
+        case .object(let object): hasher.combine(object)
+        }
     }
 }
 

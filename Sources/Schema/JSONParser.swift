@@ -7,11 +7,13 @@ struct JSONParser {
     /// Elements and members, by the commas and brackets that each of them needs.
     private let maximumValues: Int
     private var valueCount = 0
+    private let keepsPairs: Bool
 
-    init(_ text: UnsafeRawBufferPointer, maximumDepth: Int, maximumValues: Int) {
+    init(_ text: UnsafeRawBufferPointer, maximumDepth: Int, maximumValues: Int, keepsPairs: Bool) {
         self.text = text
         self.maximumDepth = maximumDepth
         self.maximumValues = maximumValues
+        self.keepsPairs = keepsPairs
     }
 
     /// The one value that the text is; the sentence says what is wrong and where.
@@ -28,7 +30,7 @@ struct JSONParser {
         guard let next = next() else { throw failure("the value is not complete") }
         switch next {
         case UInt8(ascii: "\""): return .string(try string())
-        case UInt8(ascii: "["): return .array(try array())
+        case UInt8(ascii: "["): return try array()
         case UInt8(ascii: "{"): return .object(try object())
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
         case UInt8(ascii: "t"):
@@ -44,15 +46,40 @@ struct JSONParser {
         }
     }
 
-    private mutating func array() throws(JSONFailure) -> [JSON] {
+    private mutating func array() throws(JSONFailure) -> JSON {
         var values: [JSON] = []
-        guard try begin(closedBy: UInt8(ascii: "]")) else { return values }
+        guard try begin(closedBy: UInt8(ascii: "]")) else { return .array(values) }
+        if keepsPairs, let pairs = try pairs() { return .pairs(pairs) }
         repeat {
             // Most are pairs, and few are a little longer.
             if values.isEmpty { values.reserveCapacity(2) } else if values.count == 2 { values.reserveCapacity(16) }
             values.append(try value())
         } while try goesOn(closedBy: UInt8(ascii: "]"))
-        return values
+        return .array(values)
+    }
+
+    /// The rest of an array that was begun; nil, and nothing is read, if it holds anything but pairs of texts.
+    private mutating func pairs() throws(JSONFailure) -> JSONPairs? {
+        let before = self
+        var pairs = JSONPairs()
+        repeat {
+            guard next() == UInt8(ascii: "["), try begin(closedBy: UInt8(ascii: "]")) else { break }
+            guard try text(into: &pairs), try goesOn(closedBy: UInt8(ascii: "]")), try text(into: &pairs),
+                next() == UInt8(ascii: "]")
+            else { break }
+            index += 1
+            depth -= 1
+            guard try goesOn(closedBy: UInt8(ascii: "]")) else { return pairs }
+        } while true
+        self = before
+        return nil
+    }
+
+    /// False if no string stands there.
+    private mutating func text(into pairs: inout JSONPairs) throws(JSONFailure) -> Bool {
+        guard next() == UInt8(ascii: "\"") else { return false }
+        try pairs.append { (bytes) throws(JSONFailure) in try text(into: &bytes) }
+        return true
     }
 
     private mutating func object() throws(JSONFailure) -> JSONObject {
@@ -112,27 +139,38 @@ struct JSONParser {
     /// The string at whose quotation mark it stands. In a member's name U+0000 is refused: many readers cut names there.
     private mutating func string(isName: Bool = false) throws(JSONFailure) -> String {
         let start = index + 1
-        index = text.endOfPlainText(from: start)
-        if index < text.count, text[index] == UInt8(ascii: "\"") {
-            defer { index += 1 }
-            return String(decoding: UnsafeRawBufferPointer(rebasing: text[start..<index]), as: UTF8.self)
+        let end = text.endOfPlainText(from: start)
+        if end < text.count, text[end] == UInt8(ascii: "\"") {
+            index = end + 1
+            return String(decoding: UnsafeRawBufferPointer(rebasing: text[start..<end]), as: UTF8.self)
         }
         var bytes: [UInt8] = []
-        var plain = start
+        try text(into: &bytes)
+        if isName, bytes.contains(0) { throw failure("U+0000 in a member's name") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends what the string stands for at whose quotation mark it stands.
+    private mutating func text(into bytes: inout [UInt8]) throws(JSONFailure) {
+        var plain = index + 1
+        // A long text with an escape now and then is as quick as one without.
+        index = text.endOfPlainText(from: plain)
         while let next = byte() {
             switch next {
             case UInt8(ascii: "\""):
                 bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
                 index += 1
-                if isName, bytes.contains(0) { throw failure("U+0000 in a member's name") }
-                return String(decoding: bytes, as: UTF8.self)
+                return
             case ..<0x20: throw failure("control character in a string")
             case UInt8(ascii: "\\"):
                 bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
                 let scalar = try escape()
-                bytes.append(contentsOf: scalar.utf8)
+                if scalar.isASCII {
+                    bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+                } else {
+                    bytes.append(contentsOf: scalar.utf8)
+                }
                 plain = index
-                // A long text with an escape now and then is as quick as one without.
                 index = text.endOfPlainText(from: index)
             default: index += 1
             }

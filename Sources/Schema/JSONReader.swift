@@ -13,10 +13,13 @@ public struct JSONReader: Sendable {
     public let maximumDepth: Int
     /// Arrays, objects and commas in one line, at most: what a tree of many small values costs is a hundred times their bytes.
     public let maximumValues: Int
+    /// Whether arrays of pairs of texts become `JSON.pairs`, for those who look at both.
+    private let keepsPairs: Bool
 
-    public init(maximumDepth: Int = 64, maximumValues: Int = .max) {
+    public init(maximumDepth: Int = 64, maximumValues: Int = .max, keepsPairs: Bool = false) {
         self.maximumDepth = maximumDepth
         self.maximumValues = maximumValues
+        self.keepsPairs = keepsPairs
     }
 
     public func read(_ line: [UInt8]) throws(JSONFailure) -> JSON {
@@ -24,7 +27,7 @@ public struct JSONReader: Sendable {
     }
 
     public func read(_ line: UnsafeRawBufferPointer) throws(JSONFailure) -> JSON {
-        var parser = JSONParser(line, maximumDepth: maximumDepth, maximumValues: maximumValues)
+        var parser = JSONParser(line, maximumDepth: maximumDepth, maximumValues: maximumValues, keepsPairs: keepsPairs)
         return try parser.read()
     }
 }

@@ -86,6 +86,14 @@ public struct JSONWriter {
 
     public mutating func byteString(_ value: [UInt8]) { value.withUnsafeBytes { byteString($0) } }
 
+    /// An array of two byte strings.
+    public mutating func pair(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) {
+        beginArray()
+        byteString(first)
+        byteString(second)
+        endArray()
+    }
+
     /// Text that is a complete JSON value already.
     public mutating func fragment(_ json: [UInt8]) {
         separate()
@@ -102,6 +110,10 @@ public struct JSONWriter {
         case .array(let values):
             beginArray()
             for value in values { self.value(value) }
+            endArray()
+        case .pairs(let pairs):
+            beginArray()
+            for index in 0..<pairs.count { pairs.withPair(at: index) { pair($0, $1) } }
             endArray()
         case .object(let object):
             beginObject()

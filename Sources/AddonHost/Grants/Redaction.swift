@@ -201,9 +201,9 @@ extension JSON {
         switch self {
         case .null, .bool, .int, .double: return self
         case .string(let text): return .string(try body(text))
-        case .array(let values):
+        case .array, .pairs:
             var result: [JSON] = []
-            for value in values { result.append(try value.mappingTexts(body)) }
+            for value in array ?? [] { result.append(try value.mappingTexts(body)) }
             return .array(result)
         case .object(let object):
             var result = JSONObject()
@@ -219,7 +219,7 @@ extension JSON {
         switch self {
         case .null, .bool, .int, .double: false
         case .string(let text): text.utf8.firstRange(of: Placeholders.prefix) != nil
-        case .array(let values): values.contains { $0.mayHoldPlaceholder }
+        case .array, .pairs: array?.contains { $0.mayHoldPlaceholder } ?? false
         case .object(let object):
             object["b64"] != nil
                 || object.members.contains { $0.value.mayHoldPlaceholder || JSON.string($0.key).mayHoldPlaceholder }

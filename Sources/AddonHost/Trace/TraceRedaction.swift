@@ -111,7 +111,7 @@ extension JSON {
         switch self {
         case .null, .bool, .int, .double: self
         case .string(let text): .string(body(text))
-        case .array(let values): .array(values.map { $0.replacingTexts(body) })
+        case .array, .pairs: .array((array ?? []).map { $0.replacingTexts(body) })
         case .object(let object):
             .object(JSONObject(unique: object.members.map { .init(key: $0.key, value: $0.value.replacingTexts(body)) }))
         }
