@@ -33,6 +33,7 @@ extension SavedState {
         switch (layout, json) {
         case (_, .null): buffer.null()
         case (.nullable(let wrapped), _): put(json, wrapped, bodies, &buffer)
+        case (_, .pairs): put(.array(json.array ?? []), layout, bodies, &buffer)
         case (.number, _): buffer.double(json.double ?? 0)
         case (.bytes, _),
             (.any, .object(_)) where bytes(of: json) != nil:
