@@ -13,7 +13,7 @@ extension FlowPrinter {
 
     /// A message of a WebSocket, as mitmdump prints it.
     package func lines(of message: WebSocketMessage, in flow: HTTPFlow) -> String {
-        let server = "\(flow.server.value.address?.description ?? flow.request.hostField)\(flow.request.path)"
+        let server = "\(flow.server.value.address?.description ?? flow.request.hostField.string)\(flow.request.path)"
         let arrow = message.isFromClient ? "->" : "<-"
         let kind = message.kind == .text ? "text" : "binary"
         let notes = (message.isDropped ? " (dropped)" : "") + (message.isInjected ? " (injected)" : "")

@@ -3,6 +3,9 @@ package struct ByteString: Hashable, Sendable {
     /// The octets, unchanged.
     package var bytes: [UInt8]
 
+    /// No octets.
+    package init() { bytes = [] }
+
     /// The UTF-8 octets of a string.
     package init(_ string: String) {
         bytes = Array(string.utf8)
@@ -27,6 +30,16 @@ package struct ByteString: Hashable, Sendable {
     package var isEmpty: Bool {
         bytes.isEmpty
     }
+
+    /// Adds a number as people write it.
+    package mutating func appendDecimal(_ number: Int) {
+        guard number >= 0 else { return bytes.append(contentsOf: String(number).utf8) }
+        if number > 9 { appendDecimal(number / 10) }
+        bytes.append(UInt8(ascii: "0") + UInt8(number % 10))
+    }
+
+    /// True when the octets are exactly these; unlike `==` with a literal it makes no byte string.
+    package func isExactly(_ text: StaticString) -> Bool { bytes.withUnsafeBytes { $0.isExactly(text) } }
 
     /// True when both are the same but for the case of ASCII letters.
     package func equalsIgnoringCase(_ other: ByteString) -> Bool {
@@ -78,6 +91,12 @@ extension UInt8 {
 }
 
 extension UnsafeRawBufferPointer {
+    /// True when the octets are exactly these.
+    package func isExactly(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { $0.elementsEqual(self) }
+    }
+
     /// True when both hold the same octets but for the case of ASCII letters.
     package func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }

@@ -1,41 +1,47 @@
 extension Headers {
-    /// The members of a comma-separated list over all lines of that name: small letters, trimmed, empty members left out.
+    /// Walks the members of a comma-separated list over all lines of that name, trimmed and without the empty ones, until the closure
+    /// answers true for one, and says whether it did. The buffer is valid inside the closure only.
     ///
     /// Quoted strings are not understood, so this is for lists of tokens such as `Connection`.
-    package func tokens(_ name: String) -> [String] {
-        var found: [String] = []
+    package func anyToken(in name: String, _ isWanted: (UnsafeRawBufferPointer) -> Bool) -> Bool {
         name.withRawUTF8 { wanted in
             var from = 0
             while let index = nextIndex(of: wanted, from: from) {
-                for member in block[lines[index].value].split(separator: UInt8(ascii: ",")) {
-                    guard let start = member.firstIndex(where: { !$0.isOptionalWhitespace }),
-                        let end = member.lastIndex(where: { !$0.isOptionalWhitespace })
-                    else { continue }
-                    found.append(String(decoding: member[start...end].map(\.asciiLowercased), as: UTF8.self))
-                }
+                if withLine(at: index, { _, value in value.anyMember(isWanted) }) { return true }
                 from = index + 1
             }
+            return false
+        }
+    }
+
+    /// The members of such a list in small letters.
+    package func tokens(_ name: String) -> [String] {
+        var found: [String] = []
+        _ = anyToken(in: name) { member in
+            found.append(String(decoding: member.map(\.asciiLowercased), as: UTF8.self))
+            return false
         }
         return found
     }
 
-    /// True when that list has that member, without regard to ASCII case; the same as asking `tokens`, without making strings.
+    /// True when that list has that member, without regard to ASCII case.
     package func hasToken(_ token: String, in name: String) -> Bool {
-        guard !token.isEmpty else { return false }
-        var from = 0
-        while let index = index(of: name, from: from) {
-            let isMember = withLine(at: index) { _, value in
-                token.withRawUTF8 { wanted in
-                    value.split(separator: UInt8(ascii: ",")).contains { member in
-                        var member = member
-                        while let first = member.first, first.isOptionalWhitespace { member = member.dropFirst() }
-                        while let last = member.last, last.isOptionalWhitespace { member = member.dropLast() }
-                        return UnsafeRawBufferPointer(rebasing: member).equalsIgnoringCase(wanted)
-                    }
-                }
-            }
-            if isMember { return true }
-            from = index + 1
+        token.withRawUTF8 { wanted in anyToken(in: name) { $0.equalsIgnoringCase(wanted) } }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Walks what stands between commas, trimmed and unless it is empty, until the closure answers true.
+    fileprivate func anyMember(_ isWanted: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        var position = 0
+        while position < count {
+            var start = position
+            while position < count, self[position] != UInt8(ascii: ",") { position += 1 }
+            var end = position
+            position += 1
+            while start < end, self[start].isOptionalWhitespace { start += 1 }
+            while end > start, self[end - 1].isOptionalWhitespace { end -= 1 }
+            if start < end, isWanted(UnsafeRawBufferPointer(rebasing: self[start..<end])) { return true }
         }
         return false
     }

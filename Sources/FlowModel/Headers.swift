@@ -2,7 +2,8 @@
 ///
 /// All lines lie in one block of octets with an array of positions beside it, so a parsed head costs two allocations however
 /// many lines it has. Inside the block a line is `name ":" OWS value`, as it came or as it would be sent; what lies between
-/// lines is never read. Names match without regard to ASCII case. A lookup walks the lines: there is no index.
+/// lines is never read. Names match without regard to ASCII case. There is no index: a lookup asks `names` whether it need look, and
+/// walks the lines then.
 package struct Headers: Sendable {
     /// Where one line stands in the block: `nameStart..<nameEnd`, a colon, optional whitespace, `valueStart..<valueEnd`.
     package struct Line: Sendable {
@@ -21,21 +22,30 @@ package struct Headers: Sendable {
 
         var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
         var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+
+        fileprivate func isNamed(_ name: UnsafeRawBufferPointer, in block: UnsafeRawBufferPointer) -> Bool {
+            Int(nameEnd &- nameStart) == name.count && UnsafeRawBufferPointer(rebasing: block[self.name]).equalsIgnoringCase(name)
+        }
     }
 
     private(set) var block: [UInt8]
     private(set) var lines: [Line]
+    /// The names of the lines, and of some that are gone.
+    private(set) var names: NameSet
 
     /// No lines.
     package init() {
         block = []
         lines = []
+        names = NameSet()
     }
 
-    /// The lines of a parsed section: `block` must hold CRLF behind each line, and `lines` must be in the order of the block.
-    package init(block: [UInt8], lines: [Line]) {
+    /// The lines of a parsed section: `block` must hold CRLF behind each line, `lines` must be in the order of the block, and `names` must
+    /// have the name of each.
+    package init(block: [UInt8], lines: [Line], names: NameSet) {
         self.block = block
         self.lines = lines
+        self.names = names
     }
 
     /// Lines from text, in order, duplicates kept.
@@ -86,6 +96,11 @@ package struct Headers: Sendable {
         }
     }
 
+    /// How many octets the section has as it is sent, with CRLF behind each line.
+    package var wireLength: Int {
+        lines.withUnsafeBufferPointer { $0.reduce(0) { $0 + Int($1.valueEnd &- $1.nameStart) + 2 } }
+    }
+
     /// Makes room for what will be appended.
     package mutating func reserve(lines count: Int, bytes: Int) {
         lines.reserveCapacity(lines.count + count)
@@ -130,6 +145,9 @@ package struct Headers: Sendable {
         name.withRawUTF8 { nextIndex(of: $0, from: 0) != nil }
     }
 
+    /// False when surely no line has one of those names.
+    package func mayContain(_ names: NameSet) -> Bool { !self.names.isDisjoint(with: names) }
+
     /// Gives the name exactly one line: the first keeps its place and its name's case, further ones go; without one, it is added.
     package mutating func set(_ name: String, _ value: ByteString) {
         guard let index = name.withRawUTF8({ nextIndex(of: $0, from: 0) }) else {
@@ -142,9 +160,13 @@ package struct Headers: Sendable {
 
     /// Replaces the value of the line at an index below `count`; its name and place stay.
     package mutating func replaceValue(at index: Int, with value: ByteString) {
+        let isThere = withLine(at: index) { _, old in value.bytes.withUnsafeBytes { old.elementsEqual($0) } }
+        guard !isThere else { return }
         if value.bytes.count <= lines[index].value.count {
             let start = Int(lines[index].valueStart)
-            for offset in value.bytes.indices { block[start + offset] = value.bytes[offset] }
+            block.withUnsafeMutableBytes { block in
+                value.bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: block[start...]).copyMemory(from: $0) }
+            }
             lines[index].valueEnd = UInt32(start + value.bytes.count)
         } else {
             lines[index] = write(name: Array(block[lines[index].name]), value: value.bytes)
@@ -182,24 +204,31 @@ package struct Headers: Sendable {
     }
 
     func nextIndex(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        block.withUnsafeBytes { octets in
-            for index in start..<Swift.max(start, lines.count) {
-                let range = lines[index].name
-                guard range.count == name.count else { continue }
-                if UnsafeRawBufferPointer(rebasing: octets[range]).equalsIgnoringCase(name) { return index }
+        guard mayContain(NameSet(name)) else { return nil }
+        return block.withUnsafeBytes { octets in
+            lines.withUnsafeBufferPointer { lines in
+                var index = start
+                while index < lines.count {
+                    if lines[index].isNamed(name, in: octets) { return index }
+                    index += 1
+                }
+                return nil
             }
-            return nil
         }
     }
 
     private mutating func remove(_ name: String, from start: Int) {
         name.withRawUTF8 { wanted in
-            var kept = start
-            for index in start..<lines.count {
-                let isNamed = withLine(at: index) { name, _ in name.equalsIgnoringCase(wanted) }
-                guard !isNamed else { continue }
-                lines[kept] = lines[index]
-                kept += 1
+            guard let first = nextIndex(of: wanted, from: start) else { return }
+            let kept = block.withUnsafeBytes { octets in
+                lines.withUnsafeMutableBufferPointer { lines in
+                    var kept = first
+                    for index in (first + 1)..<lines.count where !lines[index].isNamed(wanted, in: octets) {
+                        lines[kept] = lines[index]
+                        kept += 1
+                    }
+                    return kept
+                }
             }
             lines.removeSubrange(kept...)
         }
@@ -214,14 +243,14 @@ package struct Headers: Sendable {
         block.append(contentsOf: value)
         block.append(0x0D)
         block.append(0x0A)
+        block.withUnsafeBytes { names.insert(NameSet(UnsafeRawBufferPointer(rebasing: $0[nameStart..<nameEnd]))) }
         return Line(nameStart: nameStart, nameEnd: nameEnd, valueStart: nameEnd + 2, valueEnd: nameEnd + 2 + value.count)
     }
 
     /// Without this, a value that is replaced again and again would leave all its former selves in the block.
     private mutating func compactIfMostlyDead() {
         guard block.count > 16_384 else { return }
-        let alive = lines.reduce(0) { $0 + Int($1.valueEnd - $1.nameStart) + 2 }
-        guard block.count > 4 * alive else { return }
+        guard block.count > 4 * wireLength else { return }
         var fresh = Headers()
         for (name, value) in self { fresh.append(name: name, value: value) }
         self = fresh

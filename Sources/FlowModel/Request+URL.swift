@@ -3,7 +3,7 @@ extension Request {
     ///
     /// A Host field without a port means the scheme's own, whatever port the request goes to. Of CONNECT it is the authority.
     package var prettyURL: String {
-        if method == "CONNECT" { return authority.isEmpty ? url : authority.string }
+        if method.isExactly("CONNECT") { return authority.isEmpty ? url : authority.string }
         guard let field = hostHeader?.string, !field.isEmpty else { return url }
         var pretty = self
         if let (host, port) = Self.authority(field) {
@@ -29,8 +29,8 @@ extension Request {
         self.scheme = ByteString(scheme)
         (self.host, self.port) = (host, port ?? defaultPort)
         self.path = ByteString(path.hasPrefix("/") ? String(path) : "/\(path)")
-        if headers.contains("Host") { headers.set("Host", ByteString(hostField)) }
-        if !authority.isEmpty { authority = ByteString(hostField) }
+        if headers.contains("Host") { headers.set("Host", hostField) }
+        if !authority.isEmpty { authority = hostField }
         return true
     }
 
@@ -39,15 +39,24 @@ extension Request {
         headers.first("Host") ?? (isHTTP2 && !authority.bytes.isEmpty ? authority : nil)
     }
 
-    package var isHTTP2: Bool { httpVersion == "HTTP/2.0" }
+    package var isHTTP2: Bool { httpVersion.isExactly("HTTP/2.0") }
 
     /// The Host field that names this request's host and port.
-    package var hostField: String {
-        let bracketed = host.contains(":") ? "[\(host)]" : host
-        return port == defaultPort ? bracketed : "\(bracketed):\(port)"
+    package var hostField: ByteString {
+        var field = ByteString()
+        // Brackets, a colon and five digits.
+        field.bytes.reserveCapacity(host.utf8.count + 8)
+        let isBracketed = host.utf8.contains(UInt8(ascii: ":"))
+        if isBracketed { field.bytes.append(UInt8(ascii: "[")) }
+        host.withRawUTF8 { field.bytes.append(contentsOf: $0) }
+        if isBracketed { field.bytes.append(UInt8(ascii: "]")) }
+        guard port != defaultPort else { return field }
+        field.bytes.append(UInt8(ascii: ":"))
+        field.appendDecimal(port)
+        return field
     }
 
-    package var defaultPort: Int { scheme == "https" ? 443 : 80 }
+    package var defaultPort: Int { scheme.isExactly("https") ? 443 : 80 }
 
     /// Host, without brackets, and port of `host[:port]`; nil if it is neither a name nor an address.
     package static func authority(_ text: String) -> (host: String, port: Int?)? {

@@ -2,7 +2,7 @@ import Schema
 
 /// A request as addons see it.
 package struct Request: Record {
-    package var httpVersion: ByteString = "HTTP/1.1"
+    package var httpVersion = ByteString.http11
     package var headers = Headers()
     package var content: Content = .missing
     package var trailers: Headers?
@@ -10,10 +10,10 @@ package struct Request: Record {
     package var timestampEnd: Double?
     package var host = ""
     package var port = 0
-    package var method: ByteString = "GET"
-    package var scheme: ByteString = "http"
-    package var authority: ByteString = ""
-    package var path: ByteString = "/"
+    package var method = ByteString.get
+    package var scheme = ByteString.http
+    package var authority = ByteString()
+    package var path = ByteString.slash
     /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
     package var isStreamed = false
     /// The Host field stays as it is wherever the request goes. No part of the state.
@@ -70,9 +70,9 @@ package struct Request: Record {
 
     /// `scheme://host[:port]path`, the port left out if it is the scheme's own.
     package var url: String {
-        if method == "CONNECT" { return Address(host: host, port: port).description }
-        let isDefault = port == (scheme == "https" ? 443 : 80)
+        if method.isExactly("CONNECT") { return Address(host: host, port: port).description }
+        let isDefault = port == (scheme.isExactly("https") ? 443 : 80)
         let bracketed = host.contains(":") ? "[\(host)]" : host
-        return "\(scheme)://\(bracketed)\(isDefault ? "" : ":\(port)")\(path == "*" ? "" : path.string)"
+        return "\(scheme)://\(bracketed)\(isDefault ? "" : ":\(port)")\(path.isExactly("*") ? "" : path.string)"
     }
 }

@@ -2,14 +2,14 @@ import Schema
 
 /// A response as addons see it.
 package struct Response: Record {
-    package var httpVersion: ByteString = "HTTP/1.1"
+    package var httpVersion = ByteString.http11
     package var headers = Headers()
     package var content: Content = .bytes(.init())
     package var trailers: Headers?
     package var timestampStart: Double = 0
     package var timestampEnd: Double?
     package var statusCode = 200
-    package var reason: ByteString = ""
+    package var reason = ByteString()
     /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
     package var isStreamed = false
 

@@ -5,7 +5,7 @@ import ProxyKernel
 import Schema
 
 /// The client's HTTP/1 connection: one exchange after the other, in the order of the requests. A shell around `RequestParser`.
-final class ClientConnection: ByteConsumer {
+final class ClientConnection: DrainingConsumer {
     /// What may wait behind an unanswered request, at most.
     private static let pipelineLimit = 64 * 1024
 
@@ -16,10 +16,13 @@ final class ClientConnection: ByteConsumer {
     private var body: BodyPipe?
     private var clientLeft: (() -> Void)?
     private var waitingBytes = 0
+    /// Whether a response may promise that the connection goes on.
+    private(set) var mayPersist: Bool
 
     init(_ session: isolated Session, _ parts: HTTPParts) {
         self.session = session
         self.parts = parts
+        mayPersist = !session.isDraining
     }
 
     // MARK: Bytes
@@ -43,6 +46,8 @@ final class ClientConnection: ByteConsumer {
     func becameWritable(on session: isolated Session) { stream?.becameWritable() }
 
     func closed(on session: isolated Session) { leave(on: session) }
+
+    func drain() { mayPersist = false }
 
     private func leave(on session: isolated Session) {
         body?.failed(.clientGone)
@@ -96,14 +101,14 @@ final class ClientConnection: ByteConsumer {
             id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
             timestampCreated: WallClock.now)
         do throws(ProxyFailure) {
-            flow.request = try Request(head, on: session.ground)
+            flow.request = try Request(head, to: session.fixedTarget)
             flow.request.nameServer(on: session)
         } catch {
             self.body = nil
             return refuse(error, on: session)
         }
         if framing == .none, upgradesToHTTP2(flow.request, on: session) { return }
-        if head.method == "CONNECT" {
+        if head.method.isExactly("CONNECT") {
             let exchange = ConnectExchange(flow: flow, loop: session.loop, client: stream)
             clientLeft = { exchange.waiter.end(.clientGone) }
             return session.tell { await exchange.run(on: session) }
@@ -126,8 +131,8 @@ final class ClientConnection: ByteConsumer {
 
     /// Leaves for HTTP/2 if the client asks for it properly; a request with a body is answered in HTTP/1, as the client must expect.
     private func upgradesToHTTP2(_ request: Request, on session: isolated Session) -> Bool {
-        guard let upgrade = parts.cleartextUpgrade, session.services.present.http2,
-            !session.ground.clientUsesTLS, request.headers.hasToken("h2c", in: "Upgrade"),
+        guard request.headers.contains("Upgrade"), let upgrade = parts.cleartextUpgrade, session.services.present.http2,
+            !session.clientUsesTLS, request.headers.hasToken("h2c", in: "Upgrade"),
             request.headers.hasToken("HTTP2-Settings", in: "Connection"), request.headers.values("HTTP2-Settings").count == 1,
             let settings = request.headers.first("HTTP2-Settings").flatMap({ Base64.decodeURL($0.string) })
         else { return false }
@@ -145,15 +150,13 @@ final class ClientConnection: ByteConsumer {
         return true
     }
 
-    /// Whether a response may promise that the connection goes on.
-    var mayPersist: Bool { session.assumeIsolated { !$0.isDraining } }
-
     /// The stream has sent the last byte of its response.
     func responseEnded(persists: Bool, _ peer: Peer) {
         guard persists, peer.isOpen else { return peer.close() }
         stream?.responseIsComplete = true
         body?.discard()
         if parser.isHeld { parser.upgradeRefused() }
+        guard parser.hasInput else { return makeWay(session, self) }
         // On a fresh tick: the story that ends now must end before the next begins.
         let session = session
         session.loop.execute {
@@ -166,7 +169,7 @@ final class ClientConnection: ByteConsumer {
     }
 
     /// Makes way for the next request once this one is over on both sides.
-    private func advance(on session: isolated Session) {
+    fileprivate func advance(on session: isolated Session) {
         guard let stream, stream.requestIsComplete, stream.responseIsComplete else { return }
         self.stream = nil
         clientLeft = nil
@@ -192,6 +195,12 @@ final class ClientConnection: ByteConsumer {
         session.tell { await RefusedExchange(flow: flow, client: stream, failure: failure).run(on: session) }
     }
 }
+
+/// `assumeIsolated` without its closures and its questions to the runtime: a stream is used on its session's loop alone.
+private let makeWay = unsafeBitCast(
+    advance as @Sendable (isolated Session, ClientConnection) -> Void, to: (@Sendable (Session, ClientConnection) -> Void).self)
+
+private func advance(_ session: isolated Session, _ connection: ClientConnection) { connection.advance(on: session) }
 
 extension Framing {
     var bodyLength: BodyLength {

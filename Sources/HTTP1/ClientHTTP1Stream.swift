@@ -49,10 +49,12 @@ final class ClientHTTP1Stream: ClientStream {
     func sendHead(_ response: Response, length: BodyLength) {
         headWasSent = true
         let status = response.statusCode
-        let isTunnel = status == 101 || method == "CONNECT" && (200..<300).contains(status)
+        let isTunnel = status == 101 || method.isExactly("CONNECT") && (200..<300).contains(status)
         var head = ResponseHead(status: status, reason: response.reason, headers: response.headers)
         // HTTP/2 has no reasons.
-        if response.httpVersion == "HTTP/2.0", head.reason.bytes.isEmpty { head.reason = ByteString(StatusText.of(status)) }
+        if response.httpVersion.isExactly("HTTP/2.0"), head.reason.bytes.isEmpty {
+            head.reason = ByteString(StatusText.of(status))
+        }
         HopByHop.strip(&head.headers, relayingUpgrade: status == 101)
         framing = OutgoingFraming.apply(toResponse: &head.headers, status: status, method: method, length: length, peer: version)
         // Who was promised a 100 and gets a final answer may or may not send the body: the connection cannot go on.
@@ -60,11 +62,11 @@ final class ClientHTTP1Stream: ClientStream {
             wantsPersistence && framing != .untilClose && !owesContinue && !response.headers.hasToken("close", in: "Connection")
             && connection?.mayPersist != false
         if !isTunnel { Persistence.apply(to: &head.headers, persists: persists, peer: version) }
-        write(head)
+        write(head, room: framing.smallLength)
     }
 
-    private func write(_ head: ResponseHead) {
-        var bytes = peer.buffer(capacity: 512)
+    private func write(_ head: ResponseHead, room: Int = 0) {
+        var bytes = peer.buffer(capacity: 512 + room)
         MessageWriter.write(head, into: &bytes)
         peer.write(bytes)
     }

@@ -3,13 +3,14 @@ import HTTPExchange
 import ProxyKernel
 
 extension Request {
-    /// The request that a head means where its session stands: which host, in which scheme.
-    init(_ head: RequestHead, on ground: Ground) throws(ProxyFailure) {
+    /// The request that a head means: which host, in which scheme. `place` is where everything goes where its session stands, if that is
+    /// fixed.
+    init(_ head: RequestHead, to place: (address: Address, usesTLS: Bool)?) throws(ProxyFailure) {
         self.init()
         func refuse(_ note: String) -> ProxyFailure { ProxyFailure(.badMessage(status: 400), fault: .client, note) }
         timestampStart = WallClock.now
         method = head.method
-        httpVersion = ByteString(head.version.rawValue)
+        httpVersion = head.version.text
         headers = head.headers
         let target: RequestTarget
         do throws(RequestTarget.Failure) {
@@ -19,7 +20,7 @@ extension Request {
         }
         switch target {
         case .authority(let authority):
-            guard ground.target == nil else {
+            guard place == nil else {
                 throw refuse(
                     "CONNECT to \(authority) where the server is fixed already; is the client configured to use this as a proxy?")
             }
@@ -29,35 +30,36 @@ extension Request {
             guard scheme == "http" || scheme == "https" else {
                 throw refuse("the scheme '\(scheme)' cannot be proxied, only http and https")
             }
-            self.scheme = ByteString(scheme)
+            self.scheme = scheme == "https" ? .https : .http
             self.path = path
             (host, port) = (authority.host, authority.port ?? (scheme == "https" ? 443 : 80))
-            if ground.target != nil { place(on: ground) }
+            if let place { go(to: place) }
             // RFC 9112 3.2.2: the target's authority replaces whatever Host says.
             if headers.first("Host").map({ !$0.equalsIgnoringCase(authority.description) }) ?? true {
                 headers.set("Host", ByteString(authority.description))
             }
         case .origin(let path):
             self.path = path
-            try placeOrRefuse(on: ground, refuse)
+            try goOrRefuse(to: place, refuse)
         case .asterisk:
             path = "*"
-            try placeOrRefuse(on: ground, refuse)
+            try goOrRefuse(to: place, refuse)
         }
     }
 
-    private mutating func placeOrRefuse(on ground: Ground, _ refuse: (String) -> ProxyFailure) throws(ProxyFailure) {
-        guard ground.target != nil else {
+    private mutating func goOrRefuse(
+        to place: (address: Address, usesTLS: Bool)?, _ refuse: (String) -> ProxyFailure
+    ) throws(ProxyFailure) {
+        guard let place else {
             throw refuse(
                 "the request names no server; this is a proxy, so a request target like http://example.org/ or CONNECT was expected"
             )
         }
-        place(on: ground)
+        go(to: place)
     }
 
-    private mutating func place(on ground: Ground) {
-        guard let target = ground.target else { return }
-        (host, port) = (target.host, target.port)
-        scheme = ground.targetUsesTLS ? "https" : "http"
+    private mutating func go(to place: (address: Address, usesTLS: Bool)) {
+        (host, port) = (place.address.host, place.address.port)
+        scheme = place.usesTLS ? .https : .http
     }
 }

@@ -34,7 +34,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     /// The whole URL where a proxy is asked for it, the path elsewhere.
     private func target(of request: Request) -> ByteString {
         guard case .asked = server.key.route else { return request.path }
-        let path = request.path == "*" ? "" : request.path.string
+        let path = request.path.isExactly("*") ? "" : request.path.string
         return ByteString("http://\(Authority(host: request.host, port: request.port == 80 ? nil : request.port))\(path)")
     }
 
@@ -52,10 +52,10 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         }
         self.framing = framing
         if !head.headers.contains("Host") {
-            head.headers.append(name: "Host", value: request.hostHeader ?? ByteString(request.hostField))
+            head.headers.append(name: "Host", value: request.hostHeader ?? request.hostField)
         }
         if request.isHTTP2 { head.headers.joinCookies() }
-        var bytes = server.peer.buffer(capacity: 512)
+        var bytes = server.peer.buffer(capacity: 512 + framing.smallLength)
         MessageWriter.write(head, into: &bytes)
         parser.expectResponse(toMethod: request.method)
         server.peer.write(bytes)
@@ -163,7 +163,7 @@ extension Response {
     /// The response that a head means.
     init(_ head: ResponseHead) {
         self.init()
-        httpVersion = ByteString(head.version.rawValue)
+        httpVersion = head.version.text
         headers = head.headers
         statusCode = head.status
         reason = head.reason

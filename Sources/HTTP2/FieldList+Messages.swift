@@ -14,7 +14,7 @@ extension FieldList {
     init(_ request: Request, isWebSocket: Bool) {
         self.init()
         var headers = request.headers
-        let authority = request.hostHeader ?? ByteString(request.hostField)
+        let authority = request.hostHeader ?? request.hostField
         headers.remove("Host")
         append(":method", isWebSocket ? "CONNECT" : request.method)
         if isWebSocket {

@@ -10,7 +10,7 @@ extension Request {
         self.init()
         func refuse(_ note: String) -> ProxyFailure { ProxyFailure(.badMessage(status: 400), fault: .client, note) }
         timestampStart = WallClock.now
-        httpVersion = "HTTP/2.0"
+        httpVersion = .http2
         method = block.method
         headers = block.fields
         authority = block.authority.bytes.isEmpty ? headers.first("Host") ?? "" : block.authority
@@ -32,14 +32,14 @@ extension Request {
                     .badMessage(status: 501), fault: .client,
                     "the protocol '\(block.protocol)' of CONNECT is not known, only websocket")
             }
-            method = "GET"
+            method = .get
             headers.append(name: "connection", value: "Upgrade")
             headers.append(name: "upgrade", value: "websocket")
             headers.append(name: "sec-websocket-key", value: WebSocketKey.random())
         }
         if let target = ground.target {
             (host, port) = (target.host, target.port)
-            scheme = ground.targetUsesTLS ? "https" : "http"
+            scheme = ground.targetUsesTLS ? .https : .http
             return
         }
         guard block.scheme == "http" || block.scheme == "https" else {
@@ -57,7 +57,7 @@ extension Response {
     /// The response that a field section means.
     init(_ block: HeaderBlock) {
         self.init()
-        httpVersion = "HTTP/2.0"
+        httpVersion = .http2
         headers = block.fields
         statusCode = block.status
         timestampStart = WallClock.now
@@ -67,7 +67,7 @@ extension Response {
 
 extension HeaderBlock {
     /// A CONNECT that asks for a tunnel rather than for another protocol.
-    var opensTunnel: Bool { method == "CONNECT" && `protocol`.bytes.isEmpty }
+    var opensTunnel: Bool { method.isExactly("CONNECT") && `protocol`.bytes.isEmpty }
 
     /// The field section that a request in HTTP/1 stands for, as far as its stream must know it.
     init(_ request: Request) {

@@ -48,7 +48,6 @@ package final class Exchange: @unchecked Sendable {
         _modify { yield &state.wrappedValue }
     }
 
-    private static let https: ByteString = "https"
     private static let noState = Boxed(wrappedValue: HTTPFlow.blank)
 
     package func run(on session: isolated Session) async {
@@ -95,9 +94,9 @@ package final class Exchange: @unchecked Sendable {
         let request = flow.request
         guard (request.host, request.port) != (before.0, before.1), !request.keepsHost else { return }
         if request.headers.first("Host") == before.2, before.2 != nil {
-            flow.request.headers.set("Host", ByteString(request.hostField))
+            flow.request.headers.set("Host", request.hostField)
         }
-        if request.isHTTP2, request.authority == before.3 { flow.request.authority = ByteString(request.hostField) }
+        if request.isHTTP2, request.authority == before.3 { flow.request.authority = request.hostField }
     }
 
     /// Sends the request and waits for the response's head, once more on a new connection if a kept one turns out to be dead.
@@ -140,7 +139,7 @@ package final class Exchange: @unchecked Sendable {
         let address = Address(host: flow.request.host, port: flow.request.port)
         let isToTarget = session.ground.target == address
         if isToTarget, let failure = session.ground.eagerFailure.take() { throw failure }
-        let usesTLS = flow.request.scheme == Self.https
+        let usesTLS = flow.request.scheme.isExactly("https")
         var key = ServerKey(address: address, tls: usesTLS, serverName: usesTLS ? address.host : nil)
         let isInTunnel = isToTarget && session.ground.isTunnel
         if isInTunnel, usesTLS, let name = session.ground.serverName { key.serverName = name }

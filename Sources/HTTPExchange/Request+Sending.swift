@@ -5,13 +5,12 @@ import Schema
 extension Request {
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
     package mutating func nameServer(on session: isolated Session) {
-        guard session.ground.isReverse, !session.services.present.keepsHostHeader else { return }
-        let isToTarget = session.ground.target.map { $0.port == port && $0.host == host } ?? false
-        let name = isToTarget ? session.ground.targetField ?? ByteString(hostField) : ByteString(hostField)
-        if isToTarget { session.ground.targetField = name }
+        guard session.isReverse, !session.services.present.keepsHostHeader else { return }
+        let name = hostField
         // HTTP/2 has the authority, and a Host field only if the client insists.
+        let isHTTP2 = isHTTP2
         if isHTTP2 { authority = name }
-        if !isHTTP2 || headers.contains("Host"), headers.first("Host") != name { headers.set("Host", name) }
+        if !isHTTP2 || headers.contains("Host") { headers.set("Host", name) }
     }
 
     /// Idempotent by its method (RFC 9110 9.2.2), and whole: a body that was passed on cannot be sent again.

@@ -6,11 +6,9 @@ package struct Ground: Sendable {
     /// The proxy by which all servers are reached, if there is one.
     package var via: ServerVia?
     /// Where everything goes: the reverse mode's server, or the one that the client chose for a tunnel. Nil if each request names its own.
-    package var target: Address? { didSet { targetField = nil } }
+    package var target: Address?
     /// Whether the server is spoken to over TLS, if `target` is set.
-    package var targetUsesTLS = false { didSet { targetField = nil } }
-    /// The Host field that names the target, once somebody has asked for it.
-    package var targetField: ByteString?
+    package var targetUsesTLS = false
     /// Inside a tunnel to a server of the client's choice.
     package var isTunnel = false
     /// What may be spoken, inside TLS or not.
@@ -72,6 +70,14 @@ package struct Ground: Sendable {
 
     /// Whether a client that speaks TLS means that the server is spoken to over TLS as well.
     var mirrorsTLS: Bool { isTunnel || admits == .raw }
+}
+
+/// What every request asks of its session's ground, without a copy of it.
+extension Session {
+    /// Where everything goes, if that does not depend on the request, and whether over TLS.
+    package var fixedTarget: (address: Address, usesTLS: Bool)? { ground.target.map { ($0, ground.targetUsesTLS) } }
+    package var isReverse: Bool { ground.isReverse }
+    package var clientUsesTLS: Bool { ground.clientUsesTLS }
 }
 
 /// Whether a server is spoken to in HTTP/2 without TLS.

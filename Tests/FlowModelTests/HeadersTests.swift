@@ -23,6 +23,26 @@ struct HeadersTests {
         #expect(wire(headers) == "B: 1\r\na: 2\r\nB: 3\r\nb: \r\n")
     }
 
+    @Test("a set of names never lacks one that is in it, in whatever case; it lacks most others")
+    func nameSets() {
+        let names = ["Host", "User-Agent", "Accept", "content-LENGTH", "X", "Sec-Fetch-Mode", "x@", "[Y]"]
+        var headers = Headers()
+        for name in names {
+            #expect(!headers.contains(name))
+            headers.append(name: ByteString(name), value: "v")
+            for wanted in [name, name.lowercased(), name.uppercased()] {
+                #expect(headers.contains(wanted))
+                #expect(headers.mayContain(NameSet("Nowhere-Else", wanted)))
+            }
+        }
+        #expect(!headers.mayContain(NameSet("Connection", "TE", "Upgrade", "Keep-Alive", "Transfer-Encoding")))
+        #expect(!headers.mayContain(NameSet()))
+        headers.remove("HOST")
+        #expect(!headers.contains("Host"))
+        headers.set("Host", "again")
+        #expect(headers.first("host") == "again")
+    }
+
     @Test("octets outside UTF-8 survive")
     func octetsSurvive() {
         var headers = Headers()
@@ -97,7 +117,7 @@ struct HeadersTests {
             lines: [
                 .init(nameStart: 0, nameEnd: 1, valueStart: 2, valueEnd: 3),
                 .init(nameStart: 5, nameEnd: 6, valueStart: 10, valueEnd: 11),
-            ])
+            ], names: NameSet("A", "B"))
         #expect(runs(headers) == 1)
         #expect(wire(headers) == "A:1\r\nB: \t 2\r\n")
         headers.append(name: "C", value: "3")
@@ -166,6 +186,25 @@ struct ByteStringTests {
         #expect(ByteString([0x61, 0xFF]).string == "a\u{FFFD}")
         #expect(ByteString([0x61, 0xFF]).utf8 == nil)
         #expect(ByteString([]).isEmpty)
+    }
+
+    @Test("numbers are written as people write them", arguments: [0, 7, 10, 8080, 65535, .max, -1, .min])
+    func numbers(number: Int) {
+        var text = ByteString("n=")
+        text.appendDecimal(number)
+        #expect(text == ByteString("n=\(number)"))
+    }
+
+    @Test("common words are themselves, and no others are taken for them")
+    func words() {
+        for word in ["GET", "POST", "OK", "PUT", "get", "Ok", "", "GETS", "/"] {
+            #expect(Array(word.utf8).withUnsafeBytes { ByteString(word: $0) } == ByteString(word))
+        }
+        let written: [(ByteString, String)] = [
+            (.http11, "HTTP/1.1"), (.http10, "HTTP/1.0"), (.http2, "HTTP/2.0"), (.http, "http"), (.https, "https"), (.slash, "/"),
+            (.get, "GET"), (.post, "POST"), (.ok, "OK"),
+        ]
+        for (common, text) in written { #expect(common.string == text) }
     }
 
     @Test("case is ignored for ASCII letters alone")

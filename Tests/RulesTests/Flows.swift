@@ -18,7 +18,7 @@ func flow(
     var flow = HTTPFlow(id: "flow", client: Frozen(client), server: Frozen(.blank), timestampCreated: 1)
     flow.request.method = ByteString(method)
     _ = flow.request.move(to: url)
-    flow.request.headers = Headers([("Host", flow.request.hostField)] + headers)
+    flow.request.headers = Headers([("Host", flow.request.hostField.string)] + headers)
     flow.request.content = .bytes(ByteBuffer(string: body))
     flow.response = response
     return flow

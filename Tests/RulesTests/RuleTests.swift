@@ -38,7 +38,7 @@ import Testing
         var moved = flow(url)
         try apply(MapRemote(settings((options.mapRemote, value)), quiet), to: &moved)
         #expect(moved.request.url == result)
-        #expect(moved.request.headers.first("Host")?.string == moved.request.hostField)
+        #expect(moved.request.headers.first("Host")?.string == moved.request.hostField.string)
     }
 
     /// As mitmproxy 11.0.2's `file_candidates` answered.

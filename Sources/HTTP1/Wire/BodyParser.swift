@@ -20,7 +20,8 @@ struct BodyParser {
         case chunkSize(scanned: Int)
         case chunkData(remaining: Int)
         case chunkEnd
-        case trailers(HeadParser)
+        // Apart, since it is ten times as large as the others.
+        indirect case trailers(HeadParser)
         case untilClose
         case finished
     }

@@ -11,6 +11,9 @@ package enum Framing: Hashable, Sendable {
     /// The body ends with the connection; responses only.
     case untilClose
 
+    /// The length of a body that is small enough to leave in one piece with its head; 0 for others.
+    var smallLength: Int { if case .length(let length) = self, length <= 2048 { length } else { 0 } }
+
     /// The framing of a request (RFC 9112 6.3, its steps by number).
     ///
     /// Stricter than the RFC in one point: a message with both fields is refused instead of repaired.

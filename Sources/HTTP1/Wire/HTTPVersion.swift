@@ -9,6 +9,9 @@ package enum HTTPVersion: String, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { rawValue }
 
+    /// As records of messages have it.
+    var text: ByteString { self == .http11 ? .http11 : .http10 }
+
     /// Reads the eight octets of a version; name and digits are exact, since RFC 9112 2.3 makes the name case-sensitive.
     static func parse(_ octets: UnsafeRawBufferPointer) throws(MessageFailure) -> HTTPVersion {
         let isShaped =

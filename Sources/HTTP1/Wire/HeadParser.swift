@@ -39,6 +39,7 @@ struct HeadParser {
     private var scanned = 0
     private var fieldsStart = 0
     private var lines: [Headers.Line] = []
+    private var names = NameSet()
 
     /// Nil until the start line is complete, and always for trailers.
     private(set) var startLine: StartLine?
@@ -70,7 +71,7 @@ struct HeadParser {
         let block = input.withUnsafeReadableBytes { Array($0[fieldsStart..<(length - 2)]) }
         let lines = self.lines
         self.lines = []
-        return Headers(block: block, lines: lines)
+        return Headers(block: block, lines: lines, names: names)
     }
 
     private var isBeforeStartLine: Bool {
@@ -169,23 +170,22 @@ struct HeadParser {
 
     private mutating func readFieldLine(_ octets: UnsafeRawBufferPointer, _ line: Range<Int>) throws(MessageFailure) {
         guard lines.count < limits.fields else { throw .tooManyFields(limit: limits.fields) }
-        var nameEnd = line.lowerBound
-        while nameEnd < line.upperBound, octets[nameEnd].isTokenCharacter { nameEnd += 1 }
+        let nameEnd = octets.endOfToken(line)
         guard nameEnd < line.upperBound, nameEnd > line.lowerBound, octets[nameEnd] == UInt8(ascii: ":") else {
             throw nameFailure(octets, line, at: nameEnd)
         }
-        var value = (nameEnd + 1)..<line.upperBound
-        // No early exit, so that the compiler can test many octets at a time.
-        var strangers: UInt8 = 0
-        for octet in octets.part(value) { strangers |= octet.isFieldValueCharacter ? 0 : 1 }
-        guard strangers == 0 else { throw valueFailure(octets, value) }
-        while let first = value.first, octets[first].isOptionalWhitespace { value = (first + 1)..<value.upperBound }
-        while let last = value.last, octets[last].isOptionalWhitespace { value = value.lowerBound..<last }
+        var start = nameEnd + 1
+        var end = line.upperBound
+        // With the name, which is fit: most lines have whole words then.
+        guard octets.isFieldValue(line) else { throw valueFailure(octets, start..<end) }
+        while start < end, octets[start].isOptionalWhitespace { start += 1 }
+        while end > start, octets[end - 1].isOptionalWhitespace { end -= 1 }
         if lines.isEmpty { lines.reserveCapacity(24) }
+        names.insert(NameSet(octets.part(line.lowerBound..<nameEnd)))
         lines.append(
             Headers.Line(
                 nameStart: line.lowerBound - fieldsStart, nameEnd: nameEnd - fieldsStart,
-                valueStart: value.lowerBound - fieldsStart, valueEnd: value.upperBound - fieldsStart))
+                valueStart: start - fieldsStart, valueEnd: end - fieldsStart))
     }
 
     private func nameFailure(_ octets: UnsafeRawBufferPointer, _ line: Range<Int>, at position: Int) -> MessageFailure {

@@ -7,24 +7,36 @@ import NIOCore
 package enum MessageWriter {
     /// Appends the request line, the field lines and the empty line.
     package static func write(_ head: RequestHead, into buffer: inout ByteBuffer) {
-        buffer.writeBytes(head.method.bytes)
-        buffer.writeInteger(UInt8.space)
-        buffer.writeBytes(head.target.bytes)
-        buffer.writeStaticString(head.version == .http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n")
-        write(head.headers, into: &buffer)
-        buffer.writeStaticString("\r\n")
+        let length = head.method.bytes.count + head.target.bytes.count + 14 + head.headers.wireLength
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { room in
+            var pen = Pen(room)
+            pen.write(head.method)
+            pen.write(text: " ")
+            pen.write(head.target)
+            pen.write(text: head.version == .http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n")
+            pen.write(head.headers)
+            pen.write(text: "\r\n")
+            return pen.position
+        }
     }
 
     /// Appends the status line, the field lines and the empty line.
     package static func write(_ head: ResponseHead, into buffer: inout ByteBuffer) {
-        buffer.writeStaticString(head.version == .http11 ? "HTTP/1.1 " : "HTTP/1.0 ")
-        let status = head.status.magnitude
-        buffer.writeMultipleIntegers(digit(status / 100), digit(status / 10), digit(status))
-        buffer.writeInteger(UInt8.space)
-        buffer.writeBytes(head.reason.bytes)
-        buffer.writeStaticString("\r\n")
-        write(head.headers, into: &buffer)
-        buffer.writeStaticString("\r\n")
+        let length = head.reason.bytes.count + 17 + head.headers.wireLength
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { room in
+            var pen = Pen(room)
+            pen.write(text: head.version == .http11 ? "HTTP/1.1 " : "HTTP/1.0 ")
+            let status = head.status.magnitude
+            pen.write(digit: status / 100 % 10)
+            pen.write(digit: status / 10 % 10)
+            pen.write(digit: status % 10)
+            pen.write(text: " ")
+            pen.write(head.reason)
+            pen.write(text: "\r\n")
+            pen.write(head.headers)
+            pen.write(text: "\r\n")
+            return pen.position
+        }
     }
 
     /// Appends one chunk with its data; an empty one is left out, since it would end the body.
@@ -54,18 +66,39 @@ package enum MessageWriter {
     /// Appends the last chunk and the trailer section, which may be empty.
     package static func writeLastChunk(trailers: Headers?, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("0\r\n")
-        if let trailers { write(trailers, into: &buffer) }
-        buffer.writeStaticString("\r\n")
-    }
-
-    private static func digit(_ number: UInt) -> UInt8 {
-        UInt8(ascii: "0") + UInt8(number % 10)
-    }
-
-    private static func write(_ headers: Headers, into buffer: inout ByteBuffer) {
-        headers.withWireRuns { run in
+        trailers?.withWireRuns { run in
             buffer.writeBytes(run)
             buffer.writeStaticString("\r\n")
+        }
+        buffer.writeStaticString("\r\n")
+    }
+}
+
+/// Writes into room that was measured before.
+private struct Pen {
+    private let room: UnsafeMutableRawBufferPointer
+    private(set) var position = 0
+
+    init(_ room: UnsafeMutableRawBufferPointer) { self.room = room }
+
+    mutating func write(_ octets: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: room[position...]).copyMemory(from: octets)
+        position += octets.count
+    }
+
+    mutating func write(_ octets: ByteString) { octets.bytes.withUnsafeBytes { write($0) } }
+
+    mutating func write(text: StaticString) { text.withUTF8Buffer { write(UnsafeRawBufferPointer($0)) } }
+
+    mutating func write(digit: UInt) {
+        room[position] = UInt8(ascii: "0") + UInt8(digit)
+        position += 1
+    }
+
+    mutating func write(_ headers: Headers) {
+        headers.withWireRuns { run in
+            write(run)
+            write(text: "\r\n")
         }
     }
 }

@@ -20,13 +20,6 @@ extension UInt8 {
     var isDigit: Bool { self &- 0x30 < 10 }
 }
 
-extension ByteString {
-    /// True when the octets are exactly these; unlike `==` with a literal it makes no byte string.
-    func isExactly(_ text: StaticString) -> Bool {
-        bytes.count == text.utf8CodeUnitCount && text.withUTF8Buffer { $0.elementsEqual(bytes) }
-    }
-}
-
 extension UnsafeRawBufferPointer {
     /// The first LF at or behind a position, found by the C library's vector code.
     func lineFeed(from start: Int) -> Int? {

@@ -40,6 +40,8 @@ package struct RequestParser {
     private var head: HeadParser
     private var body: BodyParser
     private var holdsAfterBody = false
+    /// The Host of the request before, which is fit: nearly all requests of a connection have the same.
+    private var fitHost = ByteString()
 
     /// A parser at the start of a connection.
     package init(limits: Limits = Limits()) {
@@ -53,6 +55,9 @@ package struct RequestParser {
         if case .held = state { return true }
         return false
     }
+
+    /// Octets have come that `next` has not made anything of.
+    package var hasInput: Bool { input.buffer.readableBytes > 0 }
 
     /// Octets came from the client. They are kept until `next` consumes them, so the caller bounds them by not reading on.
     package mutating func received(_ bytes: ByteBuffer) {
@@ -113,7 +118,7 @@ package struct RequestParser {
     private mutating func headComplete(length: Int) throws(MessageFailure) -> Event {
         guard case .request(let method, let target, let version) = head.startLine else { throw .badRequestLine }
         let (methodBytes, targetBytes) = input.buffer.withUnsafeReadableBytes {
-            (ByteString($0.part(method)), ByteString($0.part(target)))
+            (ByteString(word: $0.part(method)), ByteString($0.part(target)))
         }
         let headers = head.takeHeaders(input.buffer, length: length)
         let request = RequestHead(method: methodBytes, target: targetBytes, version: version, headers: headers)
@@ -128,14 +133,19 @@ package struct RequestParser {
     }
 
     /// RFC 9112 3.2: exactly one Host in HTTP/1.1, at most one before, and a value that cannot be read in two ways.
-    private func checkHost(_ request: RequestHead) throws(MessageFailure) {
+    private mutating func checkHost(_ request: RequestHead) throws(MessageFailure) {
         guard let index = request.headers.index(of: "Host") else {
             if request.version == .http11 { throw .missingHost }
             return
         }
         guard request.headers.index(of: "Host", from: index + 1) == nil else { throw .repeatedHost }
         // An empty value is right where the target has no authority.
-        let isFit = request.headers.withLine(at: index) { _, value in value.isEmpty || Authority.isWellFormed(value) }
+        let isFit = request.headers.withLine(at: index) { _, value in
+            if fitHost.bytes.withUnsafeBytes(value.elementsEqual) { return true }
+            guard value.isEmpty || Authority.isWellFormed(value) else { return false }
+            fitHost = ByteString(value)
+            return true
+        }
         guard isFit else { throw .badHost(request.headers.value(at: index)) }
     }
 

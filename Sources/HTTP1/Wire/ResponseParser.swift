@@ -118,7 +118,7 @@ package struct ResponseParser {
 
     private mutating func headComplete(length: Int, method: ByteString) throws(MessageFailure) -> Event {
         guard case .response(let version, let status, let reason) = head.startLine else { throw .badStatusLine }
-        let reasonBytes = input.buffer.withUnsafeReadableBytes { ByteString($0.part(reason)) }
+        let reasonBytes = input.buffer.withUnsafeReadableBytes { ByteString(word: $0.part(reason)) }
         let headers = head.takeHeaders(input.buffer, length: length)
         let response = ResponseHead(version: version, status: status, reason: reasonBytes, headers: headers)
         input.buffer.moveReaderIndex(forwardBy: length)
