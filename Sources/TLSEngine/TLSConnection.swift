@@ -106,6 +106,7 @@ package final class TLSConnection {
 
     /// Appends the plaintext of at most one record.
     package func read(into plaintext: inout ByteBuffer) -> Read {
+        guard bio.inboundCount > 0 || SSL_has_pending(ssl) == 1 else { return runOut() }
         ErrorQueue.clear()
         // Plaintext is shorter than its ciphertext, except for the end of a record whose beginning OpenSSL already holds.
         let room = max(256, min(16_384, max(bio.inboundCount, Int(SSL_pending(ssl)))))
@@ -116,12 +117,18 @@ package final class TLSConnection {
         }
         if result > 0 { return .bytes(Int(result)) }
         switch SSL_get_error(ssl, result) {
-        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .needMore
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return runOut()
         case SSL_ERROR_ZERO_RETURN:
             sawCloseNotify = true
             return .closed
         default: return .failed(failure(handshaking: false))
         }
+    }
+
+    /// There is nothing to read. A client that was sent tickets has a buffer for writing since, which no write may ever release.
+    private func runOut() -> Read {
+        if role == .client { SSL_free_buffers(ssl) }
+        return .needMore
     }
 
     /// Encrypts all of it.

@@ -82,7 +82,8 @@ struct ErrorQueue {
     /// Reason and, where OpenSSL adds any, detail of the first entry.
     private(set) var text: String?
 
-    static func clear() { ERR_clear_error() }
+    /// Costs little when it is empty, which it nearly always is: OpenSSL would go through all of its places.
+    static func clear() { if ERR_peek_last_error() != 0 { ERR_clear_error() } }
 
     static func drain() -> ErrorQueue {
         var queue = ErrorQueue()
