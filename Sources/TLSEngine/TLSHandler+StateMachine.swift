@@ -33,12 +33,12 @@ extension TLSHandler {
             if case .handshaking = state { state = .established(inputOpen: true, outputOpen: true) }
         }
 
-        enum OnWrite { case encrypt, hold, fail }
+        enum OnWrite { case hold, fail }
 
         func write() -> OnWrite {
             switch state {
             case .waiting, .handshaking: .hold
-            case .established(_, let outputOpen): outputOpen ? .encrypt : .fail
+            case .established(_, let outputOpen): outputOpen ? .hold : .fail
             case .closed: .fail
             }
         }

@@ -12,9 +12,10 @@ package protocol TLSHandlerDelegate: AnyObject {
 /// Puts a ``TLSConnection`` into a pipeline: ciphertext towards the channel, plaintext towards the next handler.
 ///
 /// Works in either role, and may be added to a channel that is already up; bytes read before that go to
-/// ``receiveHeldBytes(_:)``. Writes are held until the handshake is complete. The handshake has no deadline of its own: close
-/// the channel when it takes too long. The delegate hears of exactly one outcome, on the loop, perhaps while the handler is
-/// being added; a later failure is fired as an error and closes the channel.
+/// ``receiveHeldBytes(_:)``. Writes are held until the handshake is complete, and then until they are flushed: small ones
+/// share a record. The handshake has no deadline of its own: close the channel when it takes too long. The delegate hears of
+/// exactly one outcome, on the loop, perhaps while the handler is being added; a later failure is fired as an error and closes
+/// the channel.
 ///
 /// close_notify from the peer is fired as `ChannelEvent.inputClosed`; our side stays open until somebody closes it.
 /// An end without it is only the channel's own end, and ``sawCloseNotify`` stays false.
@@ -26,6 +27,8 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// How long a close waits for the socket to take our close_notify.
     private static let closePatience = TimeAmount.seconds(5)
+    /// Bytes of several writes that go into one record, at most.
+    private static let sharedRecord = 8 * 1024
 
     private let connection: TLSConnection
     private var delegate: (any TLSHandlerDelegate)?
@@ -98,14 +101,15 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let bytes = unwrapOutboundIn(data)
         switch state.write() {
-        case .encrypt where held.isEmpty:
-            if !encrypt(bytes, promise, context) { held.append((bytes, promise)) }
-        case .encrypt, .hold: held.append((bytes, promise))
+        case .hold: hold(bytes, promise)
         case .fail: promise?.fail(ChannelError.outputClosed)
         }
     }
 
-    package func flush(context: ChannelHandlerContext) { sendFlight(context) }
+    package func flush(context: ChannelHandlerContext) {
+        if state.canWrite { releaseHeld(context) }
+        sendFlight(context)
+    }
 
     package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if state.canWrite { releaseHeld(context) }
@@ -179,6 +183,17 @@ extension TLSHandler {
         guard mustTellInputClosed else { return }
         mustTellInputClosed = false
         context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
+    /// A record costs more to make and to read than a copy of what is in it.
+    private func hold(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>?) {
+        guard let last = held.last, last.bytes.readableBytes + bytes.readableBytes <= Self.sharedRecord else {
+            return held.append((bytes, promise))
+        }
+        held.modify(held.index(before: held.endIndex)) { last in
+            last.bytes.writeImmutableBuffer(bytes)
+            last.promise.setOrCascade(to: promise)
+        }
     }
 
     /// False if the bytes must wait for the peer.

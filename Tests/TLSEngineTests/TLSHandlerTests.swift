@@ -149,6 +149,25 @@ import Testing
         #expect(server.log.lines == ["established", "read " + String(repeating: "x", count: 100_000), "complete"])
     }
 
+    @Test("what is small and flushed together shares a record", arguments: [(10, 1), (5000, 2)])
+    func sharedRecord(size: Int, records: Int) throws {
+        let (client, server) = try ends()
+        try exchange(client, server)
+        let writes = (0..<2).map { _ in client.write(String(repeating: "x", count: size)) }
+        client.channel.flush()
+        let sent = try client.sent()
+        let flight = try #require(sent.first)
+        var place = 0
+        var count = 0
+        while let length = flight.getInteger(at: place + 3, as: UInt16.self) {
+            place += 5 + Int(length)
+            count += 1
+        }
+        #expect(place == flight.readableBytes)
+        #expect(count == records)
+        #expect(writes.allSatisfy { $0.isKept })
+    }
+
     @Test("an empty write alone keeps its promise")
     func emptyWrite() throws {
         let (client, server) = try ends()
