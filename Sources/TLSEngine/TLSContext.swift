@@ -27,6 +27,8 @@ final class TLSContext: @unchecked Sendable {
         SSL_CTX_set_options(pointer, shim_SSL_OP_NO_RENEGOTIATION | shim_SSL_OP_IGNORE_UNEXPECTED_EOF)
         _ = shim_SSL_CTX_set_session_cache_mode(pointer, Int(SSL_SESS_CACHE_OFF))
         let identity = Array("weir".utf8)
+        // Making one takes as long as two requests. A client that comes back with it gets the next.
+        SSL_CTX_set_num_tickets(pointer, 1)
         SSL_CTX_set_session_id_context(pointer, identity, UInt32(identity.count))
         // A client's own certificate is for the addons to judge.
         if settings.requestClientCertificate { SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER) { _, _ in 1 } }
