@@ -120,11 +120,13 @@ extension Session {
     {
         let seconds = services.settings[ProxyOptions.table.connectTimeout]
         let arrival = Pending<Int>(on: loop)
-        ClientBootstrap(group: loop)
+        let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.seconds(Int64(seconds)))
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .connect(host: address.host, port: address.port)
+        // Names are looked up on another thread, and the addresses raced.
+        let known = try? SocketAddress(ipAddress: address.host, port: address.port)
+        (known.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: address.host, port: address.port))
             .whenComplete { result in
                 self.assumeIsolated { session in
                     switch result {
