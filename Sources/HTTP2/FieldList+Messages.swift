@@ -30,6 +30,7 @@ extension FieldList {
 
 extension Headers {
     var withoutConnectionFields: Headers {
+        guard indices.contains(where: { withLine(at: $0) { name, _ in name.isConnectionField } }) else { return self }
         var headers = self
         HopByHop.strip(&headers)
         headers.remove("Connection")
@@ -45,6 +46,20 @@ extension Headers {
             if values("Content-Length") != [value] { set("Content-Length", value) }
         case .unknown: remove("Content-Length")
         default: if !describesBody, contains("Content-Length"), values("Content-Length") != ["0"] { remove("Content-Length") }
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether a field of that name may concern one connection only: a message without any is as it should be.
+    fileprivate var isConnectionField: Bool {
+        switch count {
+        case 2: "te".withRawUTF8(equalsIgnoringCase)
+        case 7: "upgrade".withRawUTF8(equalsIgnoringCase)
+        case 10: "connection".withRawUTF8(equalsIgnoringCase) || "keep-alive".withRawUTF8(equalsIgnoringCase)
+        case 16: "proxy-connection".withRawUTF8(equalsIgnoringCase)
+        case 17: "transfer-encoding".withRawUTF8(equalsIgnoringCase)
+        default: false
         }
     }
 }

@@ -153,21 +153,21 @@ final class Engine {
 
     /// Queues a part of a body.
     func send(_ bytes: ByteBuffer, on stream: Int32) {
-        guard bytes.readableBytes > 0, outgoing[stream] != nil else { return }
-        outgoing[stream]?.append(bytes)
-        resume(stream)
+        guard bytes.readableBytes > 0, let body = outgoing[stream] else { return }
+        body.append(bytes)
+        resume(body, of: stream)
     }
 
     /// Queues the end of a body.
     func end(_ stream: Int32, trailers: Headers?) {
-        guard outgoing[stream] != nil else { return }
-        outgoing[stream]?.end(trailers)
-        resume(stream)
+        guard let body = outgoing[stream] else { return }
+        body.end(trailers)
+        resume(body, of: stream)
     }
 
-    private func resume(_ stream: Int32) {
-        guard outgoing[stream]?.isDeferred == true else { return }
-        outgoing[stream]?.isDeferred = false
+    private func resume(_ body: OutgoingBody, of stream: Int32) {
+        guard body.isDeferred else { return }
+        body.isDeferred = false
         nghttp2_session_resume_data(session, stream)
     }
 
@@ -295,7 +295,7 @@ extension Engine {
                 _ = fields.withFields { nghttp2_submit_trailer(session, stream, $0, $1) }
             }
         } else if count == 0 {
-            outgoing[stream]?.isDeferred = true
+            body.isDeferred = true
             return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         }
         if count > 0 { flags |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
@@ -304,9 +304,11 @@ extension Engine {
 
     /// Writes a DATA frame whose data nghttp2 has not copied.
     func dataSent(_ stream: Int32, _ head: UnsafePointer<UInt8>, _ count: Int) {
+        output.reserveCapacity(minimumWritableBytes: 9 + count)
         output.writeBytes(UnsafeRawBufferPointer(start: head, count: 9))
-        let before = outgoing[stream]?.size ?? 0
-        outgoing[stream]?.move(count, into: &output)
+        guard let body = outgoing[stream] else { return }
+        let before = body.size
+        body.move(count, into: &output)
         if before > Self.lowWaterMark, before - count <= Self.lowWaterMark { drainedStreams.append(stream) }
     }
 

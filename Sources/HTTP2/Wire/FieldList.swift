@@ -6,7 +6,10 @@ struct FieldList {
     private var bytes: [UInt8] = []
     private var lines: [(name: Int, value: Int, isSecret: Bool)] = []
 
-    init() { bytes.reserveCapacity(512) }
+    init() {
+        bytes.reserveCapacity(512)
+        lines.reserveCapacity(16)
+    }
 
     mutating func append(_ name: StaticString, _ value: ByteString) {
         let start = bytes.count
@@ -19,7 +22,11 @@ struct FieldList {
     mutating func append(_ headers: Headers) {
         for index in headers.indices {
             headers.withLine(at: index) { name, value in
-                for byte in name { bytes.append((0x41...0x5A).contains(byte) ? byte | 0x20 : byte) }
+                let start = bytes.count
+                bytes.append(contentsOf: name)
+                bytes.withUnsafeMutableBufferPointer { bytes in
+                    for index in start..<bytes.count { bytes[index] = bytes[index].asciiLowercased }
+                }
                 bytes.append(contentsOf: value)
                 lines.append((name.count, value.count, Self.isSecret(name, value)))
             }

@@ -2,29 +2,32 @@ import FlowModel
 
 /// What a HEADERS frame and its continuations say: the pseudo fields apart, all others in order.
 struct HeaderBlock: Sendable {
-    var method: ByteString = ""
-    var scheme: ByteString = ""
-    var authority: ByteString = ""
-    var path: ByteString = ""
+    private static let nothing: ByteString = ""
+    var method = nothing
+    var scheme = nothing
+    var authority = nothing
+    var path = nothing
     /// Of an extended CONNECT (RFC 8441).
-    var `protocol`: ByteString = ""
+    var `protocol` = nothing
     var status = 0
     var fields = Headers()
     /// As RFC 9113 6.5.2 counts a field list: names, values, and 32 for each field.
     private(set) var size = 0
+
+    init() { fields.reserve(lines: 12, bytes: 500) }
 
     /// Takes a field that has passed nghttp2's checks. Beyond `limit` nothing more is kept, only counted.
     mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, limit: Int) {
         size += name.count + value.count + 32
         guard size <= limit else { return }
         guard name.first == UInt8(ascii: ":") else { return fields.append(name: name, value: value) }
-        switch String(decoding: name, as: UTF8.self) {
-        case ":method": method = ByteString(value)
-        case ":scheme": scheme = ByteString(value)
-        case ":authority": authority = ByteString(value)
-        case ":path": path = ByteString(value)
-        case ":protocol": `protocol` = ByteString(value)
-        case ":status": status = value.reduce(0) { $0 * 10 + Int($1 &- 0x30) }
+        switch (name.count, name.dropFirst().first) {
+        case (7, UInt8(ascii: "m")): method = ByteString(value)
+        case (7, UInt8(ascii: "s")) where name[2] == UInt8(ascii: "c"): scheme = ByteString(value)
+        case (7, UInt8(ascii: "s")): for octet in value { status = status * 10 + Int(octet &- 0x30) }
+        case (10, UInt8(ascii: "a")): authority = ByteString(value)
+        case (5, UInt8(ascii: "p")): path = ByteString(value)
+        case (9, UInt8(ascii: "p")): `protocol` = ByteString(value)
         default: break
         }
     }

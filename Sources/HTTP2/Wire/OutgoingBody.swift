@@ -2,7 +2,7 @@ import FlowModel
 import NIOCore
 
 /// What of a body waits for the peer's windows.
-struct OutgoingBody {
+final class OutgoingBody {
     private var chunks = CircularBuffer<ByteBuffer>()
     private(set) var size = 0
     private(set) var isEnded = false
@@ -10,18 +10,18 @@ struct OutgoingBody {
     /// nghttp2 has asked for more than there was, and is to be told when there is some.
     var isDeferred = false
 
-    mutating func append(_ bytes: ByteBuffer) {
+    func append(_ bytes: ByteBuffer) {
         chunks.append(bytes)
         size += bytes.readableBytes
     }
 
-    mutating func end(_ trailers: Headers?) {
+    func end(_ trailers: Headers?) {
         isEnded = true
         self.trailers = trailers.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// Takes the oldest `count` bytes out.
-    mutating func move(_ count: Int, into output: inout ByteBuffer) {
+    func move(_ count: Int, into output: inout ByteBuffer) {
         var rest = min(count, size)
         size -= rest
         while rest > 0, var chunk = chunks.first {
