@@ -17,8 +17,10 @@ class Peer:
     leaves_trace: bool = True  # its addon changes what the client gets
 
 
-def weir(stage, *more):
-    """`more` takes the place of the cell's addon."""
+def weir(stage, *more, shares_servers=True):
+    """`more` takes the place of the cell's addon. Where clients come and go, their connections to the origin serve the next ones if `shares_servers`,
+    as the other proxies have it unasked.
+    """
     cell, tools = stage.cell, stage.tools
     mode = "regular" if cell.is_forward else f"reverse:{'https' if cell.is_tls else 'http'}://127.0.0.1:{stage.origin}"
     command = [tools["weir"], "-q", "--mode", mode, "--listen-host", "127.0.0.1", "-p", stage.port, "--set", f"confdir={stage.directory / 'conf'}"]
@@ -26,8 +28,8 @@ def weir(stage, *more):
         command += ["--set", "ssl_insecure=true"]
         if not cell.is_forward:
             command += ["--set", f"certs=*={stage.directory / 'leaf.pem'}"]
-    if cell.closes:
-        command += ["--set", "server_reuse=all"]  # the others keep connections to the origin for every client, unasked
+    if cell.closes and shares_servers:
+        command += ["--set", "server_reuse=all"]
     if cell.addon and not more:
         worker = " ".join([str(tools["worker"]), *HEADER_HOOKS]) if cell.addon == "headers" else tools["body_worker"]
         # The other proxies' agents have a user's rights, too. A confined worker cannot make the memory files that bodies travel in.
