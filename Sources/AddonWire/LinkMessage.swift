@@ -47,7 +47,7 @@ package struct LinkMessage: Sendable {
             return
         }
         output += Self.idPrefix
-        JSONWriter.append(digitsOf: id.magnitude, to: &output)
+        JSONWriter.withDigits(of: id.magnitude) { output.append(contentsOf: $0) }
         output.append(UInt8(ascii: ","))
         output += bytes[1...]
     }

@@ -157,8 +157,11 @@ extension Content: WireValue {
     }
 
     package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
-        if json == .null { return .missing }
-        return .bytes(ByteBuffer(bytes: try ByteString.octets(json, at: path())))
+        switch json {
+        case .null: return .missing
+        case .string(let text): return .bytes(ByteBuffer(string: text))
+        default: return .bytes(ByteBuffer(bytes: try ByteString.octets(json, at: path())))
+        }
     }
 
     /// A body that was not kept stays so: of a state that is restored, `{"omitted": …}` says what `write` said.

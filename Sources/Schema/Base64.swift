@@ -7,28 +7,45 @@ public enum Base64 {
         return values
     }()
 
-    public static func encode(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) {
-        output.reserveCapacity(output.count + (input.count + 2) / 3 * 4)
+    /// Characters that so many bytes become.
+    static func length(of count: Int) -> Int { (count + 2) / 3 * 4 }
+
+    /// Writes the characters, of which there are `length(of:)`, and returns their number.
+    static func encode(_ input: UnsafeRawBufferPointer, to output: UnsafeMutableRawPointer) -> Int {
         alphabet.withUnsafeBufferPointer { alphabet in
-            var index = 0
+            let output = UnsafeMutableRawBufferPointer(start: output, count: length(of: input.count))
+            var (index, place) = (0, 0)
             while index < input.count {
                 let left = input.count - index
                 let first = input[index]
                 let second = left > 1 ? input[index + 1] : 0
                 let third = left > 2 ? input[index + 2] : 0
-                output.append(alphabet[Int(first >> 2)])
-                output.append(alphabet[Int((first & 3) << 4 | second >> 4)])
-                output.append(left > 1 ? alphabet[Int((second & 15) << 2 | third >> 6)] : UInt8(ascii: "="))
-                output.append(left > 2 ? alphabet[Int(third & 63)] : UInt8(ascii: "="))
+                output[place] = alphabet[Int(first >> 2)]
+                output[place + 1] = alphabet[Int((first & 3) << 4 | second >> 4)]
+                output[place + 2] = left > 1 ? alphabet[Int((second & 15) << 2 | third >> 6)] : UInt8(ascii: "=")
+                output[place + 3] = left > 2 ? alphabet[Int(third & 63)] : UInt8(ascii: "=")
                 index += 3
+                place += 4
             }
+            return place
+        }
+    }
+
+    public static func encode(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+        let start = output.count
+        output.append(contentsOf: repeatElement(0, count: length(of: input.count)))
+        output.withUnsafeMutableBytes { output in
+            guard let base = output.baseAddress else { return }
+            _ = encode(input, to: base + start)
         }
     }
 
     public static func encode(_ input: [UInt8]) -> [UInt8] {
-        var output: [UInt8] = []
-        input.withUnsafeBytes { encode($0, into: &output) }
-        return output
+        [UInt8](unsafeUninitializedCapacity: length(of: input.count)) { output, count in
+            // Nil only where there is nothing to be written.
+            guard let start = output.baseAddress else { return }
+            count = input.withUnsafeBytes { encode($0, to: UnsafeMutableRawPointer(start)) }
+        }
     }
 
     /// As `decode`, in the alphabet for URLs and without padding (RFC 4648 5).

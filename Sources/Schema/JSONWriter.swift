@@ -1,13 +1,24 @@
-/// Writes JSON text straight into a byte array, without a tree in between.
+/// Writes JSON text straight into a block of bytes, without a tree in between.
 ///
 /// The caller keeps objects and arrays balanced; commas are the writer's. U+0085, U+2028 and U+2029 are escaped, because
 /// some line readers cut there. Nothing but the strings' own bytes is ever written raw.
-public struct JSONWriter {
-    public private(set) var bytes: [UInt8] = []
+public struct JSONWriter: ~Copyable {
+    // Memory of its own: an array asks with each byte whether somebody else holds it, and an event's line is written in a hundred parts.
+    private var base: UnsafeMutableRawPointer
+    private var capacity: Int
+    private var count = 0
     /// True when a value stands before the next one in the same array or object.
     private var needsComma = false
 
-    public init(capacity: Int = 2048) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 2048) {
+        self.capacity = max(capacity, 16)
+        base = .allocate(byteCount: self.capacity, alignment: 1)
+    }
+
+    deinit { base.deallocate() }
+
+    /// What was written.
+    public var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
 
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
     public mutating func endObject() { close(UInt8(ascii: "}")) }
@@ -18,14 +29,14 @@ public struct JSONWriter {
     public mutating func key(_ name: String) {
         separate()
         quoted(name)
-        bytes.append(UInt8(ascii: ":"))
+        put(UInt8(ascii: ":"))
         needsComma = false
     }
 
     /// A member's name as `encodedKey` made it.
     public mutating func key(encoded key: [UInt8]) {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
-        bytes.append(contentsOf: key)
+        if needsComma { put(UInt8(ascii: ",")) }
+        key.withUnsafeBytes { put($0) }
         needsComma = false
     }
 
@@ -41,13 +52,12 @@ public struct JSONWriter {
 
     public mutating func int(_ value: Int) {
         separate()
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        Self.append(digitsOf: value.magnitude, to: &bytes)
+        if value < 0 { put(UInt8(ascii: "-")) }
+        Self.withDigits(of: value.magnitude) { put($0) }
     }
 
-    /// Appends a number in decimal digits.
-    public static func append(digitsOf value: UInt, to bytes: inout [UInt8]) {
-        if value < 10 { return bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)) }
+    /// Lends a number in decimal digits.
+    public static func withDigits<Result>(of value: UInt, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
             var rest = value
             var start = 20
@@ -56,14 +66,14 @@ public struct JSONWriter {
                 digits[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
                 rest /= 10
             } while rest > 0
-            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: digits[start...]))
+            return body(UnsafeRawBufferPointer(rebasing: digits[start...]))
         }
     }
 
     /// The shortest text that reads back as the same number; infinities and NaN, which JSON lacks, become null.
     public mutating func double(_ value: Double) {
         separate()
-        bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+        put(value.isFinite ? value.description : "null")
     }
 
     public mutating func string(_ value: String) {
@@ -78,9 +88,10 @@ public struct JSONWriter {
         if plain == value.count || UTF8Check.isValid(value) {
             quoted(value, plain)
         } else {
-            bytes.append(contentsOf: #"{"b64":""#.utf8)
-            Base64.encode(value, into: &bytes)
-            bytes.append(contentsOf: #""}"#.utf8)
+            put(#"{"b64":""#)
+            makeRoom(for: Base64.length(of: value.count))
+            count += Base64.encode(value, to: base + count)
+            put(#""}"#)
         }
     }
 
@@ -97,7 +108,7 @@ public struct JSONWriter {
     /// Text that is a complete JSON value already.
     public mutating func fragment(_ json: [UInt8]) {
         separate()
-        bytes.append(contentsOf: json)
+        json.withUnsafeBytes { put($0) }
     }
 
     public mutating func value(_ value: JSON) {
@@ -127,29 +138,63 @@ public struct JSONWriter {
 
     /// Ends the line: one LF.
     public mutating func endLine() {
-        bytes.append(0x0A)
+        put(0x0A)
         needsComma = false
     }
 
     private mutating func separate() {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        if needsComma { put(UInt8(ascii: ",")) }
         needsComma = true
     }
 
     private mutating func open(_ bracket: UInt8) {
         separate()
-        bytes.append(bracket)
+        put(bracket)
         needsComma = false
     }
 
     private mutating func close(_ bracket: UInt8) {
-        bytes.append(bracket)
+        put(bracket)
         needsComma = true
     }
 
     private mutating func literal(_ text: StaticString) {
         separate()
-        bytes.append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        put(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    @inline(__always)
+    private mutating func put(_ byte: UInt8) {
+        makeRoom(for: 1)
+        base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    @inline(__always)
+    private mutating func put(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        makeRoom(for: bytes.count)
+        (base + count).copyMemory(from: start, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    private mutating func put(_ text: String) {
+        var text = text
+        text.withUTF8 { put(UnsafeRawBufferPointer($0)) }
+    }
+
+    @inline(__always)
+    private mutating func makeRoom(for more: Int) {
+        if capacity - count < more { grow(by: more) }
+    }
+
+    @inline(never)
+    private mutating func grow(by more: Int) {
+        capacity = max(2 * capacity, count + more)
+        let wider = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 1)
+        wider.copyMemory(from: base, byteCount: count)
+        base.deallocate()
+        base = wider
     }
 
     private mutating func quoted(_ text: String) {
@@ -162,9 +207,10 @@ public struct JSONWriter {
 
     /// `text` is valid UTF-8; its first `plain` bytes stand for themselves.
     private mutating func quoted(_ text: UnsafeRawBufferPointer, _ plain: Int) {
-        bytes.append(UInt8(ascii: "\""))
-        if plain == text.count { bytes.append(contentsOf: text) } else { escaped(text, plain) }
-        bytes.append(UInt8(ascii: "\""))
+        makeRoom(for: text.count + 2)
+        put(UInt8(ascii: "\""))
+        if plain == text.count { put(text) } else { escaped(text, plain) }
+        put(UInt8(ascii: "\""))
     }
 
     /// Runs that need no escape are appended whole.
@@ -194,12 +240,12 @@ public struct JSONWriter {
                 let hex = String(byte, radix: 16)
                 escape = ((hex.count == 1 ? "\\u000" : "\\u00") + hex, 1)
             }
-            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<index]))
-            bytes.append(contentsOf: escape.text.utf8)
+            put(UnsafeRawBufferPointer(rebasing: text[start..<index]))
+            put(escape.text)
             start = index + escape.length
             index = text.endOfPlainText(from: start)
         }
-        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start...]))
+        put(UnsafeRawBufferPointer(rebasing: text[start...]))
     }
 
     /// True for the bytes that stand for themselves in a JSON string and start no character that this writer escapes.

@@ -79,6 +79,72 @@ struct JSONReaderTests {
                 && String(decoding: line, as: UTF8.self).unicodeScalars.allSatisfy { ![0x85, 0x2028, 0x2029].contains($0.value) })
     }
 
+    @Test(
+        "a string is written and read alike wherever an octet stands that needs an escape",
+        arguments: [0x22, 0x5C, 0x1F, 0x7F, 0x00])
+    func escapes(_ odd: UInt8) throws {
+        for length in 1..<140 {
+            for place in 0..<length {
+                var octets = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+                octets[place] = odd
+                let text = String(decoding: octets, as: UTF8.self)
+                let line = JSON.string(text).encoded
+                #expect(line.count == length + (odd == 0x22 || odd == 0x5C ? 3 : 7))
+                #expect(try JSONReader().read(line) == .string(text))
+            }
+        }
+    }
+
+    @Test("an array of pairs of texts is the same in one block as it is in a tree")
+    func pairs() throws {
+        let text = #"[["Host","a"],["X-Quoted","\"6b\"\u00e9\ud83d\ude00"],["",""]]"#
+        let block = try JSONReader(keepsPairs: true).read(Array(text.utf8)), tree = try JSONReader().read(Array(text.utf8))
+        guard case .pairs(let pairs) = block, case .array = tree else {
+            Issue.record("found \(block) and \(tree)")
+            return
+        }
+        #expect(pairs.count == 3)
+        #expect(block == tree && tree == block && block.array == tree.array && block.encoded == tree.encoded)
+        #expect(block.hashValue == tree.hashValue)
+        #expect(block != .array([]) && block != tree.array?.first)
+    }
+
+    @Test(
+        "an array of anything else is read as it always is",
+        arguments: [
+            "[]", "[[]]", #"[["a"]]"#, #"[["a","b","c"]]"#, #"[["a","b"],1]"#, #"[["a","b"],["c",{}]]"#, #"[[1,"a"]]"#,
+            #"[["a","b"],[]]"#,
+            #"["a","b"]"#,
+        ])
+    func noPairs(_ text: String) throws {
+        let read = try JSONReader(keepsPairs: true).read(Array(text.utf8))
+        #expect(try read == JSONReader().read(Array(text.utf8)))
+        #expect(String(decoding: read.encoded, as: UTF8.self) == text)
+        guard case .array = read else {
+            Issue.record("found \(read)")
+            return
+        }
+    }
+
+    @Test(
+        "an array of pairs is refused for the same reasons in one block",
+        arguments: LineVector.all.filter { $0.kind != "invalid_request" && $0.verdict != "accept" })
+    func pairsOfBadLines(_ vector: LineVector) {
+        let bytes = Array(#"[["a","b"],"#.utf8) + vector.bytes + Array("]".utf8)
+        let isTree = (try? JSONReader().read(bytes)) != nil
+        #expect(((try? JSONReader(keepsPairs: true).read(bytes)) != nil) == isTree, "\(vector.why ?? "")")
+    }
+
+    @Test("pairs count as values, as in a tree")
+    func valuesOfPairs() throws {
+        let text = Array(#"[["a","b"],["c","d"]]"#.utf8)
+        for keepsPairs in [true, false] {
+            #expect((try? JSONReader(maximumValues: 6, keepsPairs: keepsPairs).read(text)) != nil)
+            #expect((try? JSONReader(maximumValues: 5, keepsPairs: keepsPairs).read(text)) == nil)
+            #expect((try? JSONReader(maximumDepth: 1, keepsPairs: keepsPairs).read(text)) == nil)
+        }
+    }
+
     @Test("bytes that are not UTF-8 are written as base 64 and read back unchanged", arguments: 0..<40)
     func octets(_ length: Int) throws {
         let bytes = (0..<length).map { UInt8(truncatingIfNeeded: 0xFF &- $0 &* 7) }

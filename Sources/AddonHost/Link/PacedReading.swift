@@ -76,7 +76,7 @@ final class PacedReading: ChannelDuplexHandler {
 
     private func handOn(_ context: ChannelHandlerContext) {
         let began = Self.now
-        while !rests, let piece = unread.readSlice(length: min(Self.piece, unread.readableBytes)), piece.readableBytes > 0 {
+        while !rests, let piece = unread.readSlice(length: nextPiece), piece.readableBytes > 0 {
             let before = Self.work
             isHandingOn = true
             context.fireChannelRead(wrapInboundOut(piece))
@@ -85,6 +85,17 @@ final class PacedReading: ChannelDuplexHandler {
             let pause = pace.spent(Self.work - before, now: now)
             let isLong = unread.readableBytes > 0 && now - began > Self.turn
             if pause > 0 || isLong { rest(pause, context) }
+        }
+    }
+
+    /// So many lines as are short, or one; what is not a whole line yet costs next to nothing.
+    private var nextPiece: Int {
+        let count = unread.readableBytes
+        guard count > Self.piece else { return count }
+        return unread.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress, memchr(base, 0x0A, Self.piece) == nil else { return Self.piece }
+            guard let end = memchr(base + Self.piece, 0x0A, count - Self.piece) else { return count }
+            return UnsafeRawPointer(end) - base + 1
         }
     }
 

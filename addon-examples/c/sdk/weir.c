@@ -3,10 +3,12 @@
 #include <math.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include "parts.h"
 
 enum { ENOUGH_WAITS = 1 << 20 };  // beyond that a core that does not read is not told ever more
+enum { ENOUGH_AT_ONCE = 64 << 10, QUICK_NS = 100000 };
 
 static json_object *later_value;
 json_object *const WEIR_LATER = (json_object *)&later_value;
@@ -28,7 +30,8 @@ static void send_line(weir_addon *addon, json_object *value, const char *format,
     append(addon->out, json, size);
     append(addon->out, "}\n", 2);
     json_object_put(value);
-    flush(addon);
+    // Answers that follow each other quickly leave in one write.
+    if (!addon->is_quick || !length(addon->messages) || addon->out->bpos > ENOUGH_AT_ONCE) flush(addon);
 }
 
 static void reply(weir_addon *addon, int64_t id, const char *kind, json_object *value) {
@@ -243,6 +246,12 @@ void receive_line(weir_addon *addon, const char *line, size_t size) {
     json_object_array_add(addon->messages, message);
 }
 
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
 int weir_run(weir_addon *addon) {
     if (!connect_to_core(addon))
         over(addon, "no connection: WEIR_ADDON_FD, WEIR_ADDON_SOCKET or standard input is to be a socket");
@@ -250,7 +259,9 @@ int weir_run(weir_addon *addon) {
         json_object *message = json_object_get(element(addon->messages, 0));
         if (message) {
             json_object_array_del_idx(addon->messages, 0, 1);
+            int64_t began = nanoseconds();
             receive(addon, message);
+            addon->is_quick = nanoseconds() - began < QUICK_NS;
             json_object_put(message);
         } else {
             wait_once(addon, false);
