@@ -75,7 +75,7 @@ struct JSONWriterTests {
 }
 
 /// Random numbers that are the same in each run.
-private struct LinearCongruence: RandomNumberGenerator {
+struct LinearCongruence: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
