@@ -35,6 +35,9 @@ extension AddonHost {
     package func measure(on loop: any EventLoop) -> EventLoopFuture<Void> {
         standings(on: loop).map { [self] addons in
             for addon in addons { addon.record(in: meters.registry) }
+            // One that has left since it was asked must not be there again.
+            let present = Set(self.addons.map(\.name))
+            for addon in addons where !present.contains(addon.name) { meters.registry.forget("addon", addon.name) }
             metrics.record(in: meters.registry)
             meters.measure(flows)
         }
