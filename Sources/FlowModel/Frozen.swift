@@ -23,8 +23,9 @@ extension Frozen: WireValue {
             if let json = encoded { return json }
             var own = JSONWriter(capacity: 1024)
             value.write(to: &own)
-            encoded = own.bytes
-            return own.bytes
+            let json = own.bytes
+            encoded = json
+            return json
         }
         writer.fragment(json)
     }

@@ -8,7 +8,7 @@ package protocol AnyPending: AnyObject {
 
 /// The one place where the life of a flow stands still: a value that is on its way.
 ///
-/// Inlinable, so that it is specialised for what is waited for. It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
+/// It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
 /// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
 package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
     package let loop: any EventLoop

@@ -26,7 +26,7 @@ extension Session {
         server.upstreamCertificate = kept.certificate
         server.wasUsed = true
         server.cameFromOthers = true
-        server.peer.consumer = IdleServer(server)
+        server.peer.consumer = server.watcher
         return server
     }
 
@@ -35,7 +35,7 @@ extension Session {
         guard servers.contains(where: \.servesOthers), sharesServers else { return }
         let settings = services.settings
         for server in servers where server.servesOthers {
-            guard let channel = release(peer: server.peerKey) else { continue }
+            guard let channel = giveAway(server) else { continue }
             executor.idleServers.keep(
                 KeptServer(channel, of: server, services.meters), limit: settings[ProxyOptions.table.serverReuseLimit],
                 for: settings[ProxyOptions.table.serverReuseTimeout])

@@ -281,6 +281,7 @@ package actor Session {
         return server
     }
 
+    /// The same for a channel that is counted already, and stays open if there is no taking it in.
     func seat(_ channel: any Channel, key: ServerKey, record: Server) throws -> ServerConnection? {
         guard !isEnded else { return nil }
         let peer = Peer(channel, executor, services.meters.server)
@@ -293,10 +294,11 @@ package actor Session {
         return server
     }
 
-    /// Gives a server's channel away, without a word to anybody; nil if there is none.
-    func release(peer key: Int) -> (any Channel)? {
-        servers.removeAll { $0.peerKey == key }
-        return peers.removeValue(forKey: key)?.detach()
+    /// Lets go of a server's connection, without a word to anybody; the result is its channel, which somebody else takes.
+    func giveAway(_ server: ServerConnection) -> (any Channel)? {
+        servers.removeAll { $0 === server }
+        peers[server.peerKey] = nil
+        return server.peer.detach()
     }
 }
 
