@@ -2,7 +2,7 @@ import AddonWire
 import Schema
 
 /// How much of the machine an addon's process is given.
-package enum AddonLevel: String, Sendable, CaseIterable {
+public enum AddonLevel: String, Sendable, CaseIterable {
     case trusted, confined, untrusted
 }
 

@@ -2,9 +2,9 @@ import Glibc
 import NIOCore
 
 /// Why an addon cannot be used: a sentence for people that names it.
-package struct AddonFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
+public struct AddonFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
 }
 
 extension AddonFailure {

@@ -8,7 +8,7 @@ extension AddonHost {
     /// Loads an addon anew. Returns when new flows go to the new processes; the old ones end with their flows, at the latest after
     /// `addon_retire_timeout`. Throws if there is no such addon, if it is being loaded, or if the new one does not start: the old one
     /// goes on then.
-    package func reload(_ name: String) async throws(AddonFailure) {
+    public func reload(_ name: String) async throws(AddonFailure) {
         guard let addon = addons.first(where: { $0.name == name }) else { throw AddonFailure("there is no addon '\(name)'") }
         if case .attached = addon.form { throw AddonFailure("addon '\(name)' attaches itself: start it anew where it runs") }
         guard addon.beginReload() else { throw AddonFailure("addon '\(name)' is being loaded already") }
@@ -39,7 +39,7 @@ extension AddonHost {
     }
 
     /// Loads every addon that is started by the core anew, one after another; the failures name the addons.
-    package func reloadAll() async -> [AddonFailure] {
+    public func reloadAll() async -> [AddonFailure] {
         var failures: [AddonFailure] = []
         for addon in addons {
             if case .attached = addon.form { continue }

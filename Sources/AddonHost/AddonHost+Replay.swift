@@ -5,7 +5,7 @@ import Schema
 
 extension AddonHost {
     /// Sends a kept event to the one addon that was launched and started, and gives its answer as JSON, or how it failed.
-    package func replay(_ transcript: Transcript) async -> Result<JSON, AddonFailure> {
+    public func replay(_ transcript: Transcript) async -> Result<JSON, AddonFailure> {
         guard let worker = workers.first else { return .failure(AddonFailure("there is no addon")) }
         guard let (method, params) = transcript.event else { return .failure(AddonFailure("it is not a single event")) }
         let message = LinkMessage(method) { writer in

@@ -9,9 +9,9 @@ import Synchronization
 /// All addons of the proxy: starts them, and carries hooks to them by one port a loop.
 ///
 /// Order of calls: `start`, `running`, `shutdown`, each once; ports may be used from `start`'s return on.
-package final class AddonHost: Sendable {
-    package static let coreName = "weir"
-    package static let coreVersion = "0.1.0"
+public final class AddonHost: Sendable {
+    public static let coreName = "weir"
+    public static let coreVersion = "0.1.0"
 
     let loops: [any EventLoop]
     let hooks: [any AnyHook]
@@ -48,7 +48,7 @@ package final class AddonHost: Sendable {
         var replays: (any FlowReplays)?
     }
 
-    package init(
+    public init(
         loops: [any EventLoop], hooks: [any AnyHook], options: OptionStore, logger: Logger, flows: FlowRegistry,
         counters: Counters = Counters(), meters: ProxyMeters = ProxyMeters(), status: ProxyStatus = ProxyStatus()
     ) {
@@ -75,7 +75,7 @@ package final class AddonHost: Sendable {
 
     /// Starts every addon and makes the handshakes: what they declare is known then. If one fails, those that were started are
     /// stopped, and the error names it and the reason.
-    package func launch(_ addons: [AddonSpec]) async throws(AddonFailure) {
+    public func launch(_ addons: [AddonSpec]) async throws(AddonFailure) {
         var taken: [Addon] = []
         for addon in addons { if let addon = try add(addon) { taken.append(addon) } }
         let workers = taken.flatMap { addon in
@@ -95,7 +95,7 @@ package final class AddonHost: Sendable {
     ///
     /// Workers attach themselves at the path `attachedSocket`, or at the socket that others have opened: then the path, if there is one,
     /// is the socket's, and is ours to take away in the end.
-    package func start(
+    public func start(
         attachedSocket: String? = nil, opened: CInt? = nil, replays: (any FlowReplays)? = nil
     ) async throws(AddonFailure) {
         state.withLock { $0.replays = replays }
@@ -120,13 +120,13 @@ package final class AddonHost: Sendable {
     }
 
     /// The port of one of the host's loops.
-    package func port(on loop: any EventLoop) -> any HookPort {
+    public func port(on loop: any EventLoop) -> any HookPort {
         let ports = state.withLock { $0.ports }
         return ports.first { $0.loop === loop } ?? ports[0]
     }
 
     /// The proxy listens: sends `running`, and begins the ticks.
-    package func running() async {
+    public func running() async {
         state.withLock { $0.isRunning = true }
         for worker in workers {
             // What comes of its failure, the worker has logged and decided itself.
@@ -137,18 +137,18 @@ package final class AddonHost: Sendable {
     }
 
     /// The socket at which workers attach themselves, and whether its file is ours; nil if there is none.
-    package var attachedSocket: (descriptor: CInt, isOwn: Bool)? {
+    public var attachedSocket: (descriptor: CInt, isOwn: Bool)? {
         get async { await state.withLock { $0.attachments }?.handover() }
     }
 
     /// Leaves workers that attach themselves to another process that has the socket, or takes them again.
-    package func setAttaching(_ attaches: Bool) async { await state.withLock { $0.attachments }?.setAccepting(attaches) }
+    public func setAttaching(_ attaches: Bool) async { await state.withLock { $0.attachments }?.setAccepting(attaches) }
 
     /// Another process takes workers from now on, at the same socket.
-    package func replaced() { state.withLock { $0.isReplaced = true } }
+    public func replaced() { state.withLock { $0.isReplaced = true } }
 
     /// Lets events end, sends `done` as the last one, and ends every process.
-    package func shutdown() async {
+    public func shutdown() async {
         let (timers, attachments, isReplaced) = state.withLock { state in
             state.isStopping = true
             defer { (state.tick, state.watching, state.attachments) = (nil, nil, nil) }
@@ -166,15 +166,15 @@ package final class AddonHost: Sendable {
     }
 
     /// Ends what was launched and not started.
-    package func abandon() async { await stopAll(workers) }
+    public func abandon() async { await stopAll(workers) }
 
     /// The commands that addons offer, with what they take and give, by name.
-    package var offeredCommands: [(name: String, arguments: String, result: String, help: String)] {
+    public var offeredCommands: [(name: String, arguments: String, result: String, help: String)] {
         commands.all.map { ($0.command.name, $0.command.arguments, $0.command.result, $0.command.help) }
     }
 
     /// A line of the proxy's log, for those who subscribed to `log`. From any thread, also while the line is being logged.
-    package func logged(_ entry: LogEntry) {
+    public func logged(_ entry: LogEntry) {
         guard !AddonLog.isWriting else { return }
         let port: LoopPort? = state.withLock { state in
             guard !state.isStopping, !state.chain[LifecycleHooks.table.log.index].isEmpty else { return nil }

@@ -1,7 +1,7 @@
 /// An addon that is named by the words of a command line instead of one text.
 extension AddonSpec {
     /// One word is what `--addon` takes. Several are a program and its arguments, the first perhaps with `exec:` or `stdio:` before it.
-    package static func parse(words: [String]) throws(AddonFailure) -> AddonSpec {
+    public static func parse(words: [String]) throws(AddonFailure) -> AddonSpec {
         guard let first = words.first else {
             throw AddonFailure("the addon is missing: a path, exec:COMMAND, stdio:COMMAND or a program")
         }

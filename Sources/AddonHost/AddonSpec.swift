@@ -2,8 +2,8 @@ import Glibc
 import Schema
 
 /// What follows `-s` on the command line: where an addon's process comes from.
-package struct AddonSpec: Sendable, Equatable {
-    package enum Form: Sendable, Equatable {
+public struct AddonSpec: Sendable, Equatable {
+    public enum Form: Sendable, Equatable {
         /// The core starts this command with the socket as fd 3, or as fd 0 and 1.
         case spawn([String], isStdio: Bool)
         /// An addon of mitmproxy, in this file: started as its settings say.
@@ -15,12 +15,12 @@ package struct AddonSpec: Sendable, Equatable {
     }
 
     /// The name in the log; unique among the addons once the host has taken them.
-    package var name: String
-    package let form: Form
+    public var name: String
+    public let form: Form
     /// The file that people know it by, if there is one.
-    package let file: String?
+    public let file: String?
 
-    package init(name: String, form: Form, file: String? = nil) {
+    public init(name: String, form: Form, file: String? = nil) {
         self.name = name
         self.form = form
         self.file = file
@@ -28,7 +28,7 @@ package struct AddonSpec: Sendable, Equatable {
 
     /// Reads a path, `exec:COMMAND`, `stdio:COMMAND`, `unix:PATH` or `mitmproxy:PATH`. Looks at the file, and starts nothing; by the
     /// names of `hooks` it knows functions of an addon of mitmproxy.
-    package static func parse(_ text: String, hooks: Set<String> = []) throws(AddonFailure) -> AddonSpec {
+    public static func parse(_ text: String, hooks: Set<String> = []) throws(AddonFailure) -> AddonSpec {
         if let path = text.dropping("mitmproxy:") {
             try checkFile(path)
             return AddonSpec(name: stem(path), form: .mitmproxy(path: path), file: path)
@@ -49,7 +49,7 @@ package struct AddonSpec: Sendable, Equatable {
     }
 
     /// What `addons.NAME.run` says of an addon; nil if it is one of the `known` ones.
-    package static func named(
+    public static func named(
         _ name: String, _ settings: Settings, known: [String], hooks: Set<String> = []
     ) throws(AddonFailure) -> AddonSpec? {
         let (run, user) = (settings[AddonEntryOptions.table.run], settings[AddonEntryOptions.table.user])

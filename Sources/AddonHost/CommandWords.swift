@@ -1,6 +1,6 @@
 /// Cuts a command into words as a shell does, with its quotes and backslashes, and without anything else of a shell.
-package enum CommandWords {
-    package static func split(_ text: String) throws(AddonFailure) -> [String] {
+public enum CommandWords {
+    public static func split(_ text: String) throws(AddonFailure) -> [String] {
         var words: [String] = []
         var word: String?
         var quote: Character?

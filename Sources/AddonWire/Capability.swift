@@ -1,5 +1,5 @@
 /// What a worker may use that not every one has to know: offered in `initialize`, chosen in its answer.
-package enum Capability: String, Sendable, CaseIterable {
+public enum Capability: String, Sendable, CaseIterable {
     /// Bodies in pieces, which the worker gives back as it wants them.
     case stream
     /// The first bytes of a body.

@@ -1,7 +1,7 @@
-package import Schema
+public import Schema
 
 /// How much of a flow's bodies a worker is shown.
-package enum ContentMode: Sendable, Equatable {
+public enum ContentMode: Sendable, Equatable {
     /// Sizes only.
     case none
     /// The octets as they stand on the wire.
@@ -14,12 +14,12 @@ package enum ContentMode: Sendable, Equatable {
     case preview(Int)
 
     /// What waits for a body that nobody holds is at most as much.
-    package static let maximumPreview = 256 << 10
+    public static let maximumPreview = 256 << 10
 
     /// The whole of every body stands in the event.
-    package var isWhole: Bool { self == .whole || self == .decoded }
+    public var isWhole: Bool { self == .whole || self == .decoded }
     /// It is about the one body that the event is about.
-    package var isPart: Bool {
+    public var isPart: Bool {
         switch self {
         case .none, .whole, .decoded: false
         case .stream, .preview: true
@@ -60,7 +60,7 @@ package enum ContentMode: Sendable, Equatable {
     }
 
     /// Reads `content` of a call, which has no part in a body's way.
-    package init(of params: JSON, at path: String) throws(StateRefusal) {
+    public init(of params: JSON, at path: String) throws(StateRefusal) {
         try self.init(params.object ?? [:], at: path)
         guard !isPart else { throw StateRefusal(.badState, at: "content", "expected one of none, whole, decoded") }
     }

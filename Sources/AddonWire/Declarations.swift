@@ -1,8 +1,8 @@
-package import Schema
+public import Schema
 
 /// An entry of `options` in the answer to `initialize`: a setting of the worker's own.
-package struct OptionDeclaration: Sendable {
-    package let option: any AnyOption
+public struct OptionDeclaration: Sendable {
+    public let option: any AnyOption
 
     init(_ json: JSON, at path: String) throws(StateRefusal) {
         guard let object = json.object else { throw .expected("an object", at: path, found: json) }
@@ -44,12 +44,12 @@ package struct OptionDeclaration: Sendable {
 }
 
 /// An entry of `commands` in the answer to `initialize`: something that others may have the worker do.
-package struct CommandDeclaration: Sendable, Equatable {
-    package let name: String
-    package let help: String
+public struct CommandDeclaration: Sendable, Equatable {
+    public let name: String
+    public let help: String
     /// What it takes and what it gives, in words for people.
-    package let arguments: String
-    package let result: String
+    public let arguments: String
+    public let result: String
 
     init(_ json: JSON, at path: String) throws(StateRefusal) {
         guard let object = json.object else { throw .expected("an object", at: path, found: json) }

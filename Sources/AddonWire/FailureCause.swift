@@ -1,5 +1,5 @@
 /// Why a worker gave no usable answer to an event. The raw values are the stable words of counters, logs and documents.
-package enum FailureCause: String, Sendable, CaseIterable {
+public enum FailureCause: String, Sendable, CaseIterable {
     /// The process could not be started, or the socket not be connected.
     case start
     /// The first exchange of the connection failed.
@@ -21,7 +21,7 @@ package enum FailureCause: String, Sendable, CaseIterable {
 }
 
 /// What a hook wants to happen to the flow when its worker fails.
-package enum FailurePolicy: String, Sendable, CaseIterable {
+public enum FailurePolicy: String, Sendable, CaseIterable {
     /// The flow goes on as if the worker had answered without changes.
     case `continue`
     /// The flow fails.
@@ -30,7 +30,7 @@ package enum FailurePolicy: String, Sendable, CaseIterable {
     case retry
 
     /// The table of causes and policies, the same for every worker; `attempt` counts from 1.
-    package func resolution(of cause: FailureCause, attempt: Int) -> Resolution {
+    public func resolution(of cause: FailureCause, attempt: Int) -> Resolution {
         switch (self, cause) {
         case (.continue, _): .goOn
         case (.kill, _): .fail
@@ -42,23 +42,23 @@ package enum FailurePolicy: String, Sendable, CaseIterable {
 }
 
 /// What becomes of a flow whose worker failed.
-package enum Resolution: Sendable, Equatable {
+public enum Resolution: Sendable, Equatable {
     case goOn, fail, tryAgain
 }
 
 /// One event's failure: the cause, and a sentence for people.
-package struct LinkFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let cause: FailureCause
-    package let note: String
+public struct LinkFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let cause: FailureCause
+    public let note: String
 
     /// A longer note is cut: it may be the worker's own text, and goes into the log and the flow.
-    package static let maximumNote = 1024
+    public static let maximumNote = 1024
 
-    package init(_ cause: FailureCause, _ note: String) {
+    public init(_ cause: FailureCause, _ note: String) {
         self.cause = cause
         self.note =
             note.utf8.count <= Self.maximumNote ? note : String(decoding: note.utf8.prefix(Self.maximumNote), as: UTF8.self) + "…"
     }
 
-    package var description: String { "\(note) (\(cause.rawValue))" }
+    public var description: String { "\(note) (\(cause.rawValue))" }
 }

@@ -1,27 +1,27 @@
-package import Schema
+public import Schema
 
 /// One entry of `hooks` in the answer to `initialize`: which event a worker wants, and how.
-package struct HookRequest: Sendable {
-    package let hook: any AnyHook
+public struct HookRequest: Sendable {
+    public let hook: any AnyHook
     /// The name that the worker used: the hook's own or an alias. Events carry it.
-    package let name: String
+    public let name: String
     /// A filter expression; nil admits every flow.
-    package var filter: String?
-    package var content = ContentMode.none
+    public var filter: String?
+    public var content = ContentMode.none
     /// The worker is told and not waited for.
-    package var observes = false
+    public var observes = false
     /// Milliseconds from writing the event to the answer; nil for the operator's default.
-    package var timeout: Int64?
+    public var timeout: Int64?
     /// Nil for the operator's default.
-    package var policy: FailurePolicy?
+    public var policy: FailurePolicy?
     /// Paths of the members of the payload that the worker wants to be sent; empty for all.
-    package var fields: [String] = []
+    public var fields: [String] = []
     /// Whether the worker may be sent the same event twice.
-    package var isIdempotent = false
+    public var isIdempotent = false
     /// Lower ones come first in the chain; equal ones in the order of the command line.
-    package var order = 0
+    public var order = 0
 
-    package init(hook: any AnyHook, name: String) {
+    public init(hook: any AnyHook, name: String) {
         self.hook = hook
         self.name = name
     }
@@ -81,7 +81,7 @@ package struct HookRequest: Sendable {
 
 extension JSONObject {
     /// The member's value; nil if it is absent or null.
-    package func optional<Value: WireValue>(_ key: String, _: Value.Type, at path: String) throws(StateRefusal) -> Value? {
+    public func optional<Value: WireValue>(_ key: String, _: Value.Type, at path: String) throws(StateRefusal) -> Value? {
         guard let json = self[key], json != .null else { return nil }
         return try Value.read(json, at: path.isEmpty ? key : "\(path).\(key)")
     }
@@ -94,7 +94,7 @@ extension JSONObject {
         return value
     }
 
-    package func word<Word: RawRepresentable<String> & CaseIterable>(
+    public func word<Word: RawRepresentable<String> & CaseIterable>(
         _ key: String, _: Word.Type, at path: String
     ) throws(StateRefusal) -> Word? {
         guard let text = try optional(key, String.self, at: path) else { return nil }

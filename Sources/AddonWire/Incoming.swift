@@ -1,7 +1,7 @@
-package import Schema
+public import Schema
 
 /// One line from a worker, told apart by its members as JSON-RPC 2.0 says.
-package enum Incoming: Sendable, Equatable {
+public enum Incoming: Sendable, Equatable {
     /// `id` is nil if it is null, missing or not a whole number.
     case result(id: Int?, JSON)
     case error(id: Int?, code: Int, message: String)
@@ -11,14 +11,14 @@ package enum Incoming: Sendable, Equatable {
     case notification(method: String, params: JSON)
 
     /// Bytes of a call's id, which is kept until the call is answered.
-    package static let maximumID = 256
+    public static let maximumID = 256
 
     /// Why a line cannot be any of these; it costs the connection.
-    package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        public let description: String
     }
 
-    package init(_ json: JSON) throws(Failure) {
+    public init(_ json: JSON) throws(Failure) {
         guard let object = json.object else {
             throw Failure(
                 description: json.array == nil ? "expected an object, found \(json.kind)" : "batches are not part of the protocol"

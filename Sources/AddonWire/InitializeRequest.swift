@@ -1,22 +1,22 @@
-package import Schema
+public import Schema
 
 /// What the core says of itself in `initialize`, the first line of a connection.
-package struct InitializeRequest: Sendable {
+public struct InitializeRequest: Sendable {
     /// The versions of this protocol that the core speaks.
-    package static let versions = [1]
+    public static let versions = [1]
 
-    package var coreName: String
-    package var coreVersion: String
+    public var coreName: String
+    public var coreVersion: String
     /// Unique among the connections of this core.
-    package var workerID: String
-    package var workerName: String
-    package var limits: LinkLimits
+    public var workerID: String
+    public var workerName: String
+    public var limits: LinkLimits
     /// Every option's value by its name.
-    package var options: JSON
+    public var options: JSON
     /// What the worker may use.
-    package var capabilities: [Capability]
+    public var capabilities: [Capability]
 
-    package init(
+    public init(
         coreName: String, coreVersion: String, workerID: String, workerName: String, limits: LinkLimits, options: JSON,
         capabilities: [Capability]
     ) {
@@ -29,7 +29,7 @@ package struct InitializeRequest: Sendable {
         self.capabilities = capabilities
     }
 
-    package var message: LinkMessage {
+    public var message: LinkMessage {
         LinkMessage("initialize") { writer in
             writer.key("protocol")
             writer.value(.array(Self.versions.map { .int($0) }))

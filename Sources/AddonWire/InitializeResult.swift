@@ -1,23 +1,23 @@
-package import Schema
+public import Schema
 
 /// What a worker says of itself in its answer to `initialize`. No member has to be there; unknown ones are ignored.
-package struct InitializeResult: Sendable {
-    package var version: Int
-    package var name: String?
-    package var workerVersion: String?
-    package var hooks: [HookRequest]
+public struct InitializeResult: Sendable {
+    public var version: Int
+    public var name: String?
+    public var workerVersion: String?
+    public var hooks: [HookRequest]
     /// The calls of the core that it wants to make.
-    package var permissions: [String] = []
-    package var options: [OptionDeclaration] = []
-    package var commands: [CommandDeclaration] = []
+    public var permissions: [String] = []
+    public var options: [OptionDeclaration] = []
+    public var commands: [CommandDeclaration] = []
     /// Those of the offered ones that it uses; others mean nothing here.
-    package var capabilities: Set<Capability> = []
+    public var capabilities: Set<Capability> = []
     /// The longest line that the worker takes; at least 1024.
-    package var maximumLine: Int?
-    package var maximumInFlight: Int?
+    public var maximumLine: Int?
+    public var maximumInFlight: Int?
 
     /// Reads the result, or says which of its members is refused.
-    package init(_ json: JSON, hooks known: [any AnyHook]) throws(StateRefusal) {
+    public init(_ json: JSON, hooks known: [any AnyHook]) throws(StateRefusal) {
         guard let object = json.object else { throw .expected("an object", at: "result", found: json) }
         version = try object.optional("protocol", Int.self, at: "") ?? 1
         guard InitializeRequest.versions.contains(version) else {
@@ -60,9 +60,9 @@ package struct InitializeResult: Sendable {
     }
 
     /// Entries of each list.
-    package static let maximumEntries = 128
+    public static let maximumEntries = 128
     /// How often one hook may be in the list, each with a filter of its own: a flow waits for all of them.
-    package static let maximumRepeats = 8
+    public static let maximumRepeats = 8
 
     static func bound(_ count: Int, at path: String) throws(StateRefusal) {
         guard count <= maximumEntries else {
@@ -71,12 +71,12 @@ package struct InitializeResult: Sendable {
     }
 
     /// A hook as it was asked for, with what was granted in its place.
-    package typealias GrantedHook = (hook: HookRequest, content: ContentMode, timeout: Int64, policy: FailurePolicy)
+    public typealias GrantedHook = (hook: HookRequest, content: ContentMode, timeout: Int64, policy: FailurePolicy)
 
     /// The notification that ends the handshake: what was granted.
     ///
     /// `refused` are the names of hooks that were not, `redacted` says what is hidden from the worker.
-    package static func initialized(
+    public static func initialized(
         _ granted: [GrantedHook], refused: [String], permissions: [String], redacted: [String]
     ) -> LinkMessage {
         LinkMessage("initialized", capacity: 512) { writer in

@@ -4,25 +4,25 @@ private import Glibc
 ///
 /// A CR before the LF is not part of the line. A line that came whole in one read is lent without a copy; of a line that
 /// comes in parts every byte is looked at once. After `tooLong` the splitter takes nothing more.
-package struct LineSplitter {
+public struct LineSplitter {
     /// What `feed` found wrong.
-    package enum Failure: Error, Equatable, Sendable {
+    public enum Failure: Error, Equatable, Sendable {
         /// A line has more bytes than this, LF not counted.
         case tooLong(limit: Int)
     }
 
     /// Bytes of a line, LF not counted, at most.
-    package let limit: Int
+    public let limit: Int
     private var partial: [UInt8] = []
     private var isPoisoned = false
 
-    package init(limit: Int = 16 << 20) { self.limit = limit }
+    public init(limit: Int = 16 << 20) { self.limit = limit }
 
     /// True while the last line has begun and not ended.
-    package var holdsPartialLine: Bool { !partial.isEmpty }
+    public var holdsPartialLine: Bool { !partial.isEmpty }
 
     /// Calls `line` with each line that `bytes` completes, in order; a line is valid inside the closure only.
-    package mutating func feed(_ bytes: UnsafeRawBufferPointer, line: (UnsafeRawBufferPointer) -> Void) throws(Failure) {
+    public mutating func feed(_ bytes: UnsafeRawBufferPointer, line: (UnsafeRawBufferPointer) -> Void) throws(Failure) {
         guard !isPoisoned else { throw .tooLong(limit: limit) }
         var rest = bytes
         while let length = Self.lengthOfLine(rest) {

@@ -3,7 +3,7 @@ private import Schema
 /// What a worker sends, and the passing of time.
 extension LinkCore {
     /// Bytes came from the worker.
-    package mutating func received(_ bytes: UnsafeRawBufferPointer, now: Int64) -> [Action] {
+    public mutating func received(_ bytes: UnsafeRawBufferPointer, now: Int64) -> [Action] {
         guard state != .closed else { return [] }
         counters.bytesRead += bytes.count
         var splitter = splitter
@@ -88,7 +88,7 @@ extension LinkCore {
     }
 
     /// Time has come to `now`: deadlines pass, the worker is asked whether it lives.
-    package mutating func tick(now: Int64) -> [Action] {
+    public mutating func tick(now: Int64) -> [Action] {
         guard state != .closed else { return [] }
         guard let due = wake, due <= now else { return [] }
         var actions: [Action] = []

@@ -3,14 +3,14 @@ private import Schema
 /// What leaves: the queue, the output and the bounds of both.
 extension LinkCore {
     /// The bytes that are to be sent, in order; empties the store.
-    package mutating func takeOutput() -> [UInt8] {
+    public mutating func takeOutput() -> [UInt8] {
         counters.bytesWritten += output.count
         defer { output = [] }
         return output
     }
 
     /// The socket has taken `count` more bytes: the deadlines of the events among them begin.
-    package mutating func wrote(_ count: Int, now: Int64) -> [Action] {
+    public mutating func wrote(_ count: Int, now: Int64) -> [Action] {
         guard state != .closed else { return [] }
         written += count
         var ended = 0

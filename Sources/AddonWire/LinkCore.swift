@@ -1,4 +1,4 @@
-package import Schema
+public import Schema
 
 /// The core's side of one connection to a worker: JSON-RPC 2.0, one object a line, without I/O and without a clock.
 ///
@@ -12,13 +12,13 @@ package import Schema
 ///
 /// Left to the caller: moving bytes (`takeOutput`, `received`, `wrote`), calling `tick` at `wake`, what the messages mean.
 /// Times are milliseconds of a clock that never goes back.
-package struct LinkCore {
-    package enum State: Sendable, Equatable {
+public struct LinkCore {
+    public enum State: Sendable, Equatable {
         case initializing, ready, draining, closed
     }
 
     /// What the caller has to do, in order. Bytes to be sent are in `takeOutput()`.
-    package enum Action: Sendable, Equatable {
+    public enum Action: Sendable, Equatable {
         /// The result of `initialize`: to be met with `accept` or `close`.
         case initialized(JSON)
         case answered(id: Int, JSON)
@@ -33,7 +33,7 @@ package struct LinkCore {
     }
 
     /// What became of a new event.
-    package enum OnEvent: Sendable, Equatable {
+    public enum OnEvent: Sendable, Equatable {
         case accepted(id: Int)
         /// It ended at once; no action will name it.
         case refused(LinkFailure)
@@ -52,11 +52,11 @@ package struct LinkCore {
         var isOverdue = false
     }
 
-    package internal(set) var state = State.initializing
-    package internal(set) var limits: LinkLimits
-    package internal(set) var counters = LinkCounters()
+    public internal(set) var state = State.initializing
+    public internal(set) var limits: LinkLimits
+    public internal(set) var counters = LinkCounters()
     /// The time at which `tick` must be called, at the latest; nil for never. May be too early.
-    package internal(set) var wake: Int64?
+    public internal(set) var wake: Int64?
 
     var requests: [Int: Request] = [:]
     var nextID = 1
@@ -65,7 +65,7 @@ package struct LinkCore {
     var queue: [(id: Int, message: LinkMessage)] = []
     var queueHead = 0
     var queued = 0
-    @usableFromInline var output: [UInt8] = []
+    var output: [UInt8] = []
     /// Bytes ever put into `output`, and bytes that the socket has taken.
     var appended = 0
     var written = 0
@@ -80,29 +80,29 @@ package struct LinkCore {
     var splitter: LineSplitter
     let reader: JSONReader
 
-    package init(limits: LinkLimits = LinkLimits()) {
+    public init(limits: LinkLimits = LinkLimits()) {
         self.limits = limits
         splitter = LineSplitter(limit: limits.ownLine)
         reader = JSONReader(maximumDepth: limits.maximumDepth, maximumValues: limits.maximumValues, keepsPairs: true)
     }
 
     /// Events that were accepted and have not ended.
-    package var openEvents: Int { inFlight + queued }
+    public var openEvents: Int { inFlight + queued }
     /// Those of them that the worker has.
-    package var eventsInFlight: Int { inFlight }
+    public var eventsInFlight: Int { inFlight }
     /// Those of them that wait for others to end.
-    package var eventsQueued: Int { queued }
+    public var eventsQueued: Int { queued }
     /// Whether `takeOutput` has bytes.
-    @inlinable package var hasOutput: Bool { !output.isEmpty }
+    public var hasOutput: Bool { !output.isEmpty }
 
     /// Begins the handshake. Call once, first.
-    package mutating func start(_ initialize: LinkMessage, now: Int64) {
+    public mutating func start(_ initialize: LinkMessage, now: Int64) {
         lastHeard = now
         send(initialize, .initialize, timeout: limits.handshakeTimeout, now: now)
     }
 
     /// Ends the handshake after `.initialized`: the worker's own limits hold from now on, where they are the lower ones.
-    package mutating func accept(_ initialized: LinkMessage, workerLine: Int?, maximumInFlight: Int?, now: Int64) {
+    public mutating func accept(_ initialized: LinkMessage, workerLine: Int?, maximumInFlight: Int?, now: Int64) {
         guard state == .initializing else { return }
         state = .ready
         if let workerLine { limits.workerLine = min(workerLine, limits.ownLine) }
@@ -112,7 +112,7 @@ package struct LinkCore {
     }
 
     /// Sends an event, now or when others have ended. While draining only the last one, `done`, is taken.
-    package mutating func event(_ message: LinkMessage, timeout: Int64, isLast: Bool = false, now: Int64) -> OnEvent {
+    public mutating func event(_ message: LinkMessage, timeout: Int64, isLast: Bool = false, now: Int64) -> OnEvent {
         guard state == .ready || (state == .draining && isLast) else {
             return .refused(LinkFailure(.crash, state == .closed ? "the connection is closed" : "the connection takes no events"))
         }
@@ -138,14 +138,14 @@ package struct LinkCore {
     }
 
     /// Sends a request that is no event, such as `shutdown`; it ends like one. Nil if the connection is closed.
-    package mutating func request(_ message: LinkMessage, timeout: Int64, now: Int64) -> Int? {
+    public mutating func request(_ message: LinkMessage, timeout: Int64, now: Int64) -> Int? {
         guard state != .closed else { return nil }
         return send(message, .call, timeout: timeout, now: now)
     }
 
     /// Sends a notification, unless the worker does not keep up or the line is too long: then it is dropped and counted.
     @discardableResult
-    package mutating func notify(_ message: LinkMessage) -> Bool {
+    public mutating func notify(_ message: LinkMessage) -> Bool {
         let size = message.length(id: nil)
         guard state == .ready || state == .draining, size <= limits.workerLine, hasOutputRoom(for: size) else {
             counters.notificationsDropped += 1
@@ -157,13 +157,13 @@ package struct LinkCore {
     }
 
     /// Sends a notification whose amount the worker itself bounds, by the credit of a stream.
-    package mutating func post(_ message: LinkMessage) {
+    public mutating func post(_ message: LinkMessage) {
         guard state == .ready || state == .draining else { return }
         append(message, id: nil)
     }
 
     /// Ends an event that nobody waits for any more: tells the worker and frees the slot. `why` is a stable word.
-    package mutating func cancel(_ id: Int, why: String, now: Int64) -> [Action] {
+    public mutating func cancel(_ id: Int, why: String, now: Int64) -> [Action] {
         guard state != .closed, let request = remove(id), request.kind == .event else { return [] }
         counters.cancelled += 1
         if request.end != nil {
@@ -174,7 +174,7 @@ package struct LinkCore {
     }
 
     /// Answers a worker's call, or refuses it if the worker cannot take a line as long as that.
-    package mutating func answer(_ id: JSON, _ result: JSON) -> [Action] {
+    public mutating func answer(_ id: JSON, _ result: JSON) -> [Action] {
         let line = LinkMessage.answer(to: id, result)
         guard line.count <= limits.workerLine + 1 else {
             return refuse(
@@ -185,12 +185,12 @@ package struct LinkCore {
     }
 
     /// Refuses a worker's call; `kind` is the stable word.
-    package mutating func refuse(_ id: JSON, code: Int, kind: String, _ message: String, path: String? = nil) -> [Action] {
+    public mutating func refuse(_ id: JSON, code: Int, kind: String, _ message: String, path: String? = nil) -> [Action] {
         reply(LinkMessage.refusal(to: id, code: code, kind: kind, message: message, path: path))
     }
 
     /// Takes no new events from now on; `.drained` follows when those at hand have ended.
-    package mutating func drain() -> [Action] {
+    public mutating func drain() -> [Action] {
         guard state == .ready else { return [] }
         notify(LinkMessage("drain", capacity: 64))
         state = .draining
@@ -198,7 +198,7 @@ package struct LinkCore {
     }
 
     /// The connection ended, or the caller ends it; every request fails.
-    package mutating func close(_ end: LinkEnd) -> [Action] {
+    public mutating func close(_ end: LinkEnd) -> [Action] {
         guard state != .closed else { return [] }
         let isHandshake = state == .initializing
         state = .closed

@@ -1,5 +1,5 @@
 /// Why a connection to a worker is over.
-package enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
+public enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
     /// The worker closed it, or died.
     case ended
     /// The core closed it in order.
@@ -13,7 +13,7 @@ package enum LinkEnd: Error, Sendable, Equatable, CustomStringConvertible {
     case handshake(String)
     case broken(String)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .ended: "the connection ended"
         case .finished: "the connection was closed"

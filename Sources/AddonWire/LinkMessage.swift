@@ -1,14 +1,14 @@
-package import Schema
+public import Schema
 
 /// The part of a line that does not depend on the connection: `{"method":…,"params":…}` and a line feed.
 ///
 /// The link puts the version and the id in front, so that a message can be encoded before its id is known, on any loop.
-package struct LinkMessage: Sendable {
+public struct LinkMessage: Sendable {
     /// An object with the members `method` and `params`, ended by LF.
-    package let bytes: [UInt8]
+    public let bytes: [UInt8]
 
     /// A message whose `params` is the object that `members` writes the members of.
-    package init(_ method: String, capacity: Int = 2048, members: (inout JSONWriter) -> Void = { _ in }) {
+    public init(_ method: String, capacity: Int = 2048, members: (inout JSONWriter) -> Void = { _ in }) {
         var writer = JSONWriter(capacity: capacity)
         writer.beginObject()
         writer.key(encoded: Self.methodKey)
@@ -40,7 +40,7 @@ package struct LinkMessage: Sendable {
     }
 
     /// Appends the line; without an id it is a notification.
-    package func append(id: Int?, to output: inout [UInt8]) {
+    public func append(id: Int?, to output: inout [UInt8]) {
         guard let id else {
             output += Self.version
             output += bytes[1...]

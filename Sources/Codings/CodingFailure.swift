@@ -1,5 +1,5 @@
 /// Why a body could not be decoded or encoded. Except for `.unavailable`, the fault of whoever sent the body.
-package enum CodingFailure: Error, Sendable, Equatable {
+public enum CodingFailure: Error, Sendable, Equatable {
     /// `Content-Encoding` names something that is no coding of `ContentCoding`.
     case unknown(token: String)
 
@@ -24,7 +24,7 @@ package enum CodingFailure: Error, Sendable, Equatable {
 
 extension CodingFailure {
     /// Whether the body was longer than its receiver lets it be, whatever else is in it.
-    package var isExcess: Bool {
+    public var isExcess: Bool {
         switch self {
         case .tooLarge, .bomb: true
         case .unknown, .tooMany, .truncated, .corrupt, .unavailable: false
@@ -33,7 +33,7 @@ extension CodingFailure {
 }
 
 extension CodingFailure: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         switch self {
         case .unknown(let token): "unknown content coding \"\(token)\""
         case .tooMany(let limit): "more than \(limit) content codings"

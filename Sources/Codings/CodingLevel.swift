@@ -1,5 +1,5 @@
 /// How hard an encoder tries.
-package enum CodingLevel: Sendable {
+public enum CodingLevel: Sendable {
     /// Little time: for bodies that are sent once.
     case fast
     /// Little output: for bodies that are kept.

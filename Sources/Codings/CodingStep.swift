@@ -1,5 +1,5 @@
 /// What is to come out behind the input that is at hand. Decoders never hold back what they can tell.
-package enum CodingGoal: Sendable {
+public enum CodingGoal: Sendable {
     /// What the library sees fit: more input follows.
     case more
     /// All that the receiver needs to have the input so far; more follows.

@@ -1,5 +1,5 @@
 /// What takes codings off a body, or puts them on, as far as its caller has room for what comes out.
-package protocol ContentCoder: ~Copyable, SendableMetatype {
+public protocol ContentCoder: ~Copyable, SendableMetatype {
     /// Moves bytes from the front of `input`, which it shortens, through the codings to `output`, and returns how many it wrote.
     ///
     /// Where it leaves room in `output`, which must have some, it has taken all of the input and met the goal; else it wants to be

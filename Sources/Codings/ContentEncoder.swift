@@ -1,9 +1,9 @@
 /// Applies content codings to one body, piece by piece. Not for use by two threads at once.
-package struct ContentEncoder: ContentCoder, ~Copyable {
+public struct ContentEncoder: ContentCoder, ~Copyable {
     private var pipeline: CodingPipeline
 
     /// `codings` in the order they are applied, that is the order of `Content-Encoding`.
-    package init(_ codings: [ContentCoding], level: CodingLevel = .fast) throws(CodingFailure) {
+    public init(_ codings: [ContentCoding], level: CodingLevel = .fast) throws(CodingFailure) {
         guard codings.count(where: { $0 != .identity }) <= ContentCoding.maximumStack else {
             throw .tooMany(limit: ContentCoding.maximumStack)
         }
@@ -14,7 +14,7 @@ package struct ContentEncoder: ContentCoder, ~Copyable {
         pipeline = CodingPipeline(steps, limits: nil, needsEnd: false)
     }
 
-    package mutating func step(
+    public mutating func step(
         _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ goal: CodingGoal
     ) throws(CodingFailure) -> Int {
         try pipeline.step(&input, into: output, goal)
@@ -22,17 +22,17 @@ package struct ContentEncoder: ContentCoder, ~Copyable {
 
     /// Encodes the next piece of the body. Libraries hold input back, so the result is often empty, unless it is to be flushed: then
     /// a receiver can decode all that was given so far.
-    package mutating func encode(_ chunk: [UInt8], flushing: Bool = false) throws(CodingFailure) -> [UInt8] {
+    public mutating func encode(_ chunk: [UInt8], flushing: Bool = false) throws(CodingFailure) -> [UInt8] {
         try pipeline.pass(chunk, flushing ? .flush : .more)
     }
 
     /// Ends the body and returns its last piece. A body of no bytes still becomes valid coded data.
-    package mutating func finish() throws(CodingFailure) -> [UInt8] {
+    public mutating func finish() throws(CodingFailure) -> [UInt8] {
         try pipeline.pass([], .end)
     }
 
     /// Encodes a whole body at once.
-    package static func encode(
+    public static func encode(
         _ bytes: [UInt8], codings: [ContentCoding], level: CodingLevel = .fast
     ) throws(CodingFailure) -> [UInt8] {
         var encoder = try ContentEncoder(codings, level: level)

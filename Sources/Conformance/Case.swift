@@ -1,10 +1,10 @@
 /// A row of the table: one thing that a worker has to do right.
-package struct Case: Sendable {
-    package let name: String
+public struct Case: Sendable {
+    public let name: String
     /// Of the specification.
-    package let section: Int
+    public let section: Int
     /// What is tried, for people.
-    package let doc: String
+    public let doc: String
     /// A process of its own: the case ends it, or needs its beginning.
     let needsFresh: Bool
     /// Returns why the case is not one for this worker, or a remark, or nothing.
@@ -23,23 +23,23 @@ package struct Case: Sendable {
         self.run = run
     }
 
-    package static let table: [Case] =
+    public static let table: [Case] =
         LifeCases.table + LineCases.table + ValueCases.table + RequestCases.table + BodyCases.table
         + StreamCases.table + EndCases.table
 }
 
 /// What came of one case.
-package struct CaseResult: Sendable {
-    package enum Outcome: Sendable, Equatable {
+public struct CaseResult: Sendable {
+    public enum Outcome: Sendable, Equatable {
         case passed(note: String?)
         case failed(CaseFailure)
         /// It says nothing about this worker; with the reason.
         case unused(String)
     }
 
-    package let name: String
+    public let name: String
     /// Of the specification: that of the failure where it is another than the case's.
-    package let section: Int
-    package internal(set) var outcome: Outcome
-    package let milliseconds: Int64
+    public let section: Int
+    public internal(set) var outcome: Outcome
+    public let milliseconds: Int64
 }

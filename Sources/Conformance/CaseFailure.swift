@@ -1,17 +1,17 @@
 /// Why a worker fails a case: what the specification has it do, and what it did.
-package struct CaseFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let expected: String
-    package let found: String
+public struct CaseFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let expected: String
+    public let found: String
     /// The section of the specification, where it is another than the case's.
-    package let section: Int?
+    public let section: Int?
 
-    package init(expected: String, found: String, section: Int? = nil) {
+    public init(expected: String, found: String, section: Int? = nil) {
         self.expected = expected
         self.found = Self.shortened(found)
         self.section = section
     }
 
-    package var description: String { "expected \(expected); found \(found)" }
+    public var description: String { "expected \(expected); found \(found)" }
 
     /// Characters of what came that are shown.
     private static let longest = 300

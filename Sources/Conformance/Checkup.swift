@@ -5,9 +5,9 @@ import ProxyKernel
 import Schema
 
 /// Drives one worker through the cases, each on a process that lives: one that died or hung is started anew. Blocks; one thread's.
-package final class Checkup {
+public final class Checkup {
     /// What the worker is offered, as the core would.
-    package struct Setting {
+    public struct Setting {
         let start: () throws(AddonFailure) -> LoneWorker
         let name: String
         let hooks: [any AnyHook]
@@ -20,7 +20,7 @@ package final class Checkup {
         let isBound: Bool
 
         /// Without `patience` the protocol's own times hold.
-        package init(
+        public init(
             name: String, hooks: [any AnyHook], methods: [String], options: OptionStore, patience: Int64?,
             start: @escaping () throws(AddonFailure) -> LoneWorker
         ) {
@@ -39,12 +39,12 @@ package final class Checkup {
     private var results: [CaseResult] = []
     private var started = 0
     /// What the last process that failed a case had printed.
-    package private(set) var printed = ""
+    public private(set) var printed = ""
 
-    package init(_ setting: Setting) { self.setting = setting }
+    public init(_ setting: Setting) { self.setting = setting }
 
     /// Runs the cases in order, telling of each result that has changed nothing since; the results with what became known later.
-    package func run(_ cases: [Case]) throws(AddonFailure) -> [CaseResult] {
+    public func run(_ cases: [Case]) throws(AddonFailure) -> [CaseResult] {
         // What cannot be started at all is no matter of the protocol.
         current = session(try setting.start())
         for entry in cases {

@@ -5,12 +5,12 @@ import Yams
 /// `config.yaml` in the configuration folder: values of options by their names, of the types that YAML gives them.
 ///
 /// Scalars are read as YAML 1.2's core schema says: `true` is a boolean, `yes` a string.
-package enum ConfigFile {
+public enum ConfigFile {
     /// The names of the file, in the order in which they are read.
-    package static let names = ["config.yaml", "config.yml"]
+    public static let names = ["config.yaml", "config.yml"]
 
     /// What the folder's files say, in their order; a file that is not there says nothing.
-    package static func load(directory: String) throws(OptionFailure) -> [OptionAssignment] {
+    public static func load(directory: String) throws(OptionFailure) -> [OptionAssignment] {
         var assignments: [OptionAssignment] = []
         for name in names {
             let path = "\(directory)/\(name)"
@@ -21,7 +21,7 @@ package enum ConfigFile {
     }
 
     /// The assignments of one file's text; `path` is for messages.
-    package static func parse(_ text: String, path: String) throws(OptionFailure) -> [OptionAssignment] {
+    public static func parse(_ text: String, path: String) throws(OptionFailure) -> [OptionAssignment] {
         let root: Node?
         do {
             root = try Yams.compose(yaml: text)

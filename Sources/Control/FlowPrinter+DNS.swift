@@ -2,7 +2,7 @@ import FlowModel
 
 /// DNS queries and what came of them, as mitmdump prints them.
 extension FlowPrinter {
-    package func lines(of flow: DNSFlow) -> String {
+    public func lines(of flow: DNSFlow) -> String {
         let client = flow.client.value.peername.description
         let question = flow.request.questions.first
         let type = question.map { DNSWords.type($0.type) } ?? "no question"

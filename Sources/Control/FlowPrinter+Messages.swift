@@ -3,16 +3,16 @@ import NIOCore
 
 /// Flows that are made of messages.
 extension FlowPrinter {
-    package var wantsMessages: Bool { detail > 0 }
+    public var wantsMessages: Bool { detail > 0 }
 
-    package func recordMessage(of flow: AnyFlow) {
+    public func recordMessage(of flow: AnyFlow) {
         guard detail > 0, admits(flow) else { return }
         guard case .http(let http) = flow else { return Terminal.write(lines(of: flow)) }
         if let message = http.websocket?.wrappedValue.messages.last { Terminal.write(lines(of: message, in: http)) }
     }
 
     /// A message of a WebSocket, as mitmdump prints it.
-    package func lines(of message: WebSocketMessage, in flow: HTTPFlow) -> String {
+    public func lines(of message: WebSocketMessage, in flow: HTTPFlow) -> String {
         let server = "\(flow.server.value.address?.description ?? flow.request.hostField.string)\(flow.request.path)"
         let arrow = message.isFromClient ? "->" : "<-"
         let kind = message.kind == .text ? "text" : "binary"
@@ -22,7 +22,7 @@ extension FlowPrinter {
     }
 
     /// Any flow that is not of HTTP: its messages and what ended it.
-    package func lines(of flow: AnyFlow) -> String {
+    public func lines(of flow: AnyFlow) -> String {
         let messages: [StreamMessage] =
             switch flow {
             case .tcp(let flow): flow.messages

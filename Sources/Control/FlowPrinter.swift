@@ -3,7 +3,7 @@ import NIOCore
 import ProxyKernel
 
 /// Prints each flow when it has ended, as mitmdump does.
-package struct FlowPrinter: FlowRecorder {
+public struct FlowPrinter: FlowRecorder {
     /// Of a body that is held in a file, in bytes.
     private static let shownOfFile = 1 << 20
 
@@ -12,15 +12,15 @@ package struct FlowPrinter: FlowRecorder {
     let admits: @Sendable (AnyFlow) -> Bool
 
     /// `detail` is 0 to 4, as the option `flow_detail` says. Colours are for terminals.
-    package init(detail: Int, isColoured: Bool, admits: @escaping @Sendable (AnyFlow) -> Bool) {
+    public init(detail: Int, isColoured: Bool, admits: @escaping @Sendable (AnyFlow) -> Bool) {
         self.detail = detail
         self.isColoured = isColoured
         self.admits = admits
     }
 
-    package var wantsContent: Bool { detail >= 3 }
+    public var wantsContent: Bool { detail >= 3 }
 
-    package func record(_ flow: AnyFlow, sizes: BodySizes) {
+    public func record(_ flow: AnyFlow, sizes: BodySizes) {
         guard detail > 0, admits(flow) else { return }
         switch flow {
         case .http(let flow): Terminal.write(lines(of: flow, sizes))
@@ -31,7 +31,7 @@ package struct FlowPrinter: FlowRecorder {
     }
 
     /// Prints a flow that was read from a file.
-    package func record(_ flow: AnyFlow) {
+    public func record(_ flow: AnyFlow) {
         guard case .http(let http) = flow else {
             if detail > 0, admits(flow) { Terminal.write(lines(of: flow)) }
             return
@@ -52,7 +52,7 @@ package struct FlowPrinter: FlowRecorder {
         return "WebSocket closed\(closer): \(code)\(reason), \(socket.kept.count) message\(socket.kept.count == 1 ? "" : "s")"
     }
 
-    package func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
+    public func lines(of flow: HTTPFlow, _ sizes: BodySizes) -> String {
         let client = flow.client.value.peername.description
         let request = flow.request
         let url = Self.safe(request.url)
@@ -111,7 +111,7 @@ package struct FlowPrinter: FlowRecorder {
     }
 
     /// Text of the network with its control characters made visible, so that none of them reaches the terminal.
-    package static func safe(_ text: String) -> String {
+    public static func safe(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
@@ -125,7 +125,7 @@ package struct FlowPrinter: FlowRecorder {
     }
 
     /// "12b", "1.5k", "3.2m": as mitmdump prints sizes.
-    package static func size(_ bytes: Int) -> String {
+    public static func size(_ bytes: Int) -> String {
         if bytes < 1024 { return "\(bytes)b" }
         var value = Double(bytes)
         for unit in ["k", "m", "g"] {

@@ -5,7 +5,7 @@ import ProxyKernel
 import Synchronization
 
 /// Writes each flow that has ended into an archive, for the option `hardump`.
-package final class HARRecorder: FlowRecorder {
+public final class HARRecorder: FlowRecorder {
     private enum State {
         case open(HARFile)
         /// Ended, or given up after a failure.
@@ -16,22 +16,22 @@ package final class HARRecorder: FlowRecorder {
     private let logger: Logger
 
     /// Makes the file, so that a path that cannot be written is known from the beginning.
-    package init(path: String, version: String, logger: Logger) throws(HARFile.Failure) {
+    public init(path: String, version: String, logger: Logger) throws(HARFile.Failure) {
         let file = try HARFile(path, creatorVersion: version)
         state = Mutex(.open(file))
         self.logger = logger
     }
 
-    package var wantsContent: Bool { true }
+    public var wantsContent: Bool { true }
 
     /// Only HTTP has a place in an archive.
-    package func record(_ flow: AnyFlow, sizes: BodySizes) {
+    public func record(_ flow: AnyFlow, sizes: BodySizes) {
         guard case .http(let flow) = flow else { return }
         act { file throws(HARFile.Failure) in try file.add(flow) }
     }
 
     /// Ends the archive; flows that end later are not in it.
-    package func finish() {
+    public func finish() {
         act { file throws(HARFile.Failure) in try file.finish() }
         state.withLock { $0 = .over }
     }

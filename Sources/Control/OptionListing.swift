@@ -1,9 +1,9 @@
 import Schema
 
 /// Options as text for people.
-package enum OptionListing {
+public enum OptionListing {
     /// What `--options` prints: every option as a line of `config.yaml`, its meaning and its type in comments before it.
-    package static func yaml(_ options: [any AnyOption], _ settings: Settings) -> String {
+    public static func yaml(_ options: [any AnyOption], _ settings: Settings) -> String {
         options.sorted { $0.name < $1.name }.map { option in
             let choices = option.choices.isEmpty ? "" : " Valid values: \(option.choices.joined(separator: ", "))."
             let comment = wrapped("\(option.doc)\(choices) Type \(option.typeName); read \(option.reading.text).", to: 110)
@@ -13,7 +13,7 @@ package enum OptionListing {
     }
 
     /// Every option with its type, default and meaning, for `--help`.
-    package static func help(_ options: [any AnyOption]) -> String {
+    public static func help(_ options: [any AnyOption]) -> String {
         options.map { option in
             let choices = option.choices.isEmpty ? "" : " (\(option.choices.joined(separator: "|")))"
             return "  \(option.name): \(option.typeName)\(choices), default '\(option.defaultText)'\n      \(option.doc)"

@@ -3,9 +3,9 @@ import Observability
 import Schema
 
 /// The generated part of `Protocol/`: what the tables of hooks, records and options say, for people and for machines.
-package enum ProtocolPages {
+public enum ProtocolPages {
     /// `--output DIR` writes the pages; the result is the exit status.
-    package static func run(_ arguments: [String], _ tables: Tables) -> Int32 {
+    public static func run(_ arguments: [String], _ tables: Tables) -> Int32 {
         guard arguments.count == 2, arguments[0] == "--output" else {
             Terminal.write("usage: weir protocol-schemas --output DIR\n", to: STDERR_FILENO)
             return 2
@@ -27,13 +27,13 @@ package enum ProtocolPages {
     }
 
     /// What is to be documented.
-    package struct Tables {
-        package let hooks: [any AnyHook]
-        package let options: [any AnyOption]
+    public struct Tables: Sendable {
+        public let hooks: [any AnyHook]
+        public let options: [any AnyOption]
         let calls: [(method: String, params: String, doc: String)]
         let instruments: [Instrument]
 
-        package init(
+        public init(
             hooks: [any AnyHook], options: [any AnyOption], calls: [(method: String, params: String, doc: String)],
             instruments: [Instrument]
         ) {

@@ -1,16 +1,16 @@
 import Glibc
 
 /// Unbuffered writing to the standard streams.
-package enum Terminal {
+public enum Terminal {
     /// Writes all of the text, or as much as the reader of the stream takes before it goes away.
-    package static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+    public static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
         var text = text
         text.withUTF8 { _ = write(UnsafeRawBufferPointer($0), to: descriptor) }
     }
 
     /// Writes all of the bytes; false, with `errno`, if the stream took only some of them.
     @discardableResult
-    package static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
+    public static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
         bytes.withUnsafeBytes { write($0, to: descriptor) }
     }
 

@@ -5,35 +5,35 @@ import Synchronization
 import Systemd
 
 /// Writes the log to standard error, and passes each line to whoever wants the *log* event.
-package struct TerminalLog: LogHandler {
+public struct TerminalLog: LogHandler {
     /// Where lines go besides the terminal.
-    package final class Tap: Sendable {
+    public final class Tap: Sendable {
         private let receiver = Mutex<(@Sendable (LogEntry) -> Void)?>(nil)
-        package init() {}
-        package func connect(_ receive: @escaping @Sendable (LogEntry) -> Void) { receiver.withLock { $0 = receive } }
+        public init() {}
+        public func connect(_ receive: @escaping @Sendable (LogEntry) -> Void) { receiver.withLock { $0 = receive } }
         func pass(_ entry: LogEntry) { receiver.withLock { $0 }?(entry) }
     }
 
-    package var logLevel: Logger.Level
-    package var metadata: Logger.Metadata = [:]
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
     private let isQuiet: Bool
     private let tap: Tap
     private let journal: JournalSocket?
 
     /// `journal` takes the lines in place of the standard error, if that is the journal's anyway.
-    package init(level: Logger.Level, isQuiet: Bool, tap: Tap, journal: JournalSocket? = nil) {
+    public init(level: Logger.Level, isQuiet: Bool, tap: Tap, journal: JournalSocket? = nil) {
         self.journal = journal
         logLevel = level
         self.isQuiet = isQuiet
         self.tap = tap
     }
 
-    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    package func log(event: Logging.LogEvent) {
+    public func log(event: Logging.LogEvent) {
         let now = WallClock.now
         tap.pass(LogEntry(level: Self.word(event.level), message: "\(event.message)", timestamp: now))
         if isQuiet, event.level < .error { return }

@@ -4,11 +4,11 @@ import Schema
 /// A worker that hooks nothing and makes calls, one after another: how the command line speaks with a running core.
 ///
 /// It connects to the core's `--addon-socket` and blocks while it waits, 15 seconds at most for each answer.
-package final class CoreClient {
+public final class CoreClient {
     /// Answers are read up to this length; a longer one ends the connection.
-    package static let longestLine = 512 << 20
+    public static let longestLine = 512 << 20
     /// The code of a refusal that says that there is no such flow.
-    package static let noFlow = -32012
+    public static let noFlow = -32012
     private static let patience = 15
 
     private let socket: LineSocket
@@ -17,7 +17,7 @@ package final class CoreClient {
     private var lastID = 0
 
     /// Connects and does the handshake. `methods` are the calls that will be made; those that are denied fail when they are made.
-    package init(socket path: String, name: String, version: String, methods: [String]) throws(CoreClientFailure) {
+    public init(socket path: String, name: String, version: String, methods: [String]) throws(CoreClientFailure) {
         socket = try LineSocket(path, seconds: Self.patience, longestLine: Self.longestLine)
         let opening = try Self.message(from: socket, reader)
         guard case .call(let id, "initialize", let params) = opening else {
@@ -42,7 +42,7 @@ package final class CoreClient {
     }
 
     /// The result of one call.
-    package func call(_ method: String, _ params: JSON) throws(CoreClientFailure) -> JSON {
+    public func call(_ method: String, _ params: JSON) throws(CoreClientFailure) -> JSON {
         guard granted.contains(method) else {
             throw .denied("the core does not grant '\(method)' to this program: see its option addon_permissions")
         }

@@ -1,5 +1,5 @@
 /// Why a call of a running core gave no result: a sentence for people.
-package enum CoreClientFailure: Error, Sendable, Equatable {
+public enum CoreClientFailure: Error, Sendable, Equatable {
     /// No core can be reached at the socket, or it went away.
     case connection(String)
     /// The core did not grant the permission that the call needs.
@@ -9,7 +9,7 @@ package enum CoreClientFailure: Error, Sendable, Equatable {
 }
 
 extension CoreClientFailure: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         switch self {
         case .connection(let text), .denied(let text), .refused(_, let text): text
         }

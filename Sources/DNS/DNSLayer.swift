@@ -5,20 +5,20 @@ import Schema
 import Synchronization
 
 /// DNS over UDP and TCP: the modes `dns` and `reverse:dns`.
-package final class DNSLayer: Sendable {
+public final class DNSLayer: Sendable {
     /// Whom mode `dns` asks, and what it knows itself.
     private let ownSource: AnswerSource
     private let underWay = Atomic(0)
 
-    package init(nameServers: [Address], hosts: HostsFile?) { ownSource = AnswerSource(servers: nameServers, hosts: hosts) }
+    public init(nameServers: [Address], hosts: HostsFile?) { ownSource = AnswerSource(servers: nameServers, hosts: hosts) }
 
-    package var streams: ProtocolLayer {
+    public var streams: ProtocolLayer {
         ProtocolLayer(
             name: Self.name, claims: { if case .dns = $0 { true } else { false } },
             start: { session, bytes in StreamClient(layer: self).begin(on: session, bytes) })
     }
 
-    package var datagrams: DatagramLayer {
+    public var datagrams: DatagramLayer {
         DatagramLayer(name: nil, claims: Self.serves, remembers: false, start: { _ in DatagramClient(layer: self) })
     }
 

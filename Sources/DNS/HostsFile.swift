@@ -2,7 +2,7 @@ import FlowModel
 import NIOCore
 
 /// The addresses that a hosts file (hosts(5)) gives to names.
-package struct HostsFile: Sendable {
+public struct HostsFile: Sendable {
     private var entries: [String: Entry] = [:]
 
     private struct Entry {
@@ -10,7 +10,7 @@ package struct HostsFile: Sendable {
         var six: [[UInt8]] = []
     }
 
-    package init(_ text: String) {
+    public init(_ text: String) {
         for line in text.split(whereSeparator: \.isNewline) {
             let words = line.prefix { $0 != "#" }.split(whereSeparator: { $0 == " " || $0 == "\t" })
             guard let first = words.first, let address = try? SocketAddress(ipAddress: String(first), port: 0) else { continue }
@@ -33,7 +33,7 @@ package struct HostsFile: Sendable {
 
     /// The answer to a query for the addresses of a name that is in the file; nil for all others. A name that is there with addresses
     /// of the other family only has none of this one.
-    package func answer(to query: DNSMessage) -> DNSMessage? {
+    public func answer(to query: DNSMessage) -> DNSMessage? {
         guard query.operation == 0, query.questions.count == 1, query.questions[0].dnsClass == 1,
             let name = try? DomainName(text: query.questions[0].name), let entry = entries[name.folded.text]
         else { return nil }

@@ -2,7 +2,7 @@ import FlowModel
 import NIOCore
 
 /// Whom mode `dns` asks.
-package enum NameServers {
+public enum NameServers {
     private static let defaultPort = 53
 
     /// `address`, `address:port` or `[address]:port`; names are not allowed, as looking them up needs a name server.
@@ -34,10 +34,10 @@ package enum NameServers {
     }
 
     /// Of the option's texts, which it has checked.
-    package static func of(option texts: [String]) -> [Address] { texts.compactMap(address) }
+    public static func of(option texts: [String]) -> [Address] { texts.compactMap(address) }
 
     /// Of resolv.conf (resolv.conf(5)): the `nameserver` lines.
-    package static func of(resolverConfiguration text: String) -> [Address] {
+    public static func of(resolverConfiguration text: String) -> [Address] {
         text.split(whereSeparator: \.isNewline).compactMap { line in
             let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
             guard words.count >= 2, words[0] == "nameserver", isNumeric(String(words[1])) else { return nil }

@@ -1,14 +1,14 @@
 import FlowModel
 
 /// A text form of one flow, by mitmproxy's names for them.
-package enum ExportFormat: String, Sendable, CaseIterable {
+public enum ExportFormat: String, Sendable, CaseIterable {
     case curl, httpie, raw
     case rawRequest = "raw_request"
     case rawResponse = "raw_response"
 
     /// Why a flow has no such form: a sentence for people.
-    package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        public let description: String
         init(_ description: String) { self.description = description }
 
         static func unkept(_ what: String) -> Failure {
@@ -19,7 +19,7 @@ package enum ExportFormat: String, Sendable, CaseIterable {
     /// The flow in this form; commands have no line feed at their end, since a request may not end with one either.
     ///
     /// `keepsAddress` makes `curl` connect to the address that the flow went to, whatever the name resolves to now.
-    package func bytes(of flow: HTTPFlow, keepsAddress: Bool = false) throws(Failure) -> [UInt8] {
+    public func bytes(of flow: HTTPFlow, keepsAddress: Bool = false) throws(Failure) -> [UInt8] {
         switch self {
         case .curl: return try CurlCommand.text(of: flow, keepsAddress: keepsAddress)
         case .httpie: return try HTTPieCommand.text(of: flow)

@@ -9,25 +9,25 @@ import Schema
 /// Where mitmproxy's values would be wrong they are right here: `headersSize` is the section's size on the wire; a body that is not
 /// text in its charset is base 64, also in `postData`; every request with a body has `postData`; a body that was not kept has
 /// its size and no `text`.
-package struct HAREncoder {
+public struct HAREncoder {
     private var servers = RecentServers()
     private var hasEntries = false
     private let creatorVersion: String
 
-    package init(creatorVersion: String) { self.creatorVersion = creatorVersion }
+    public init(creatorVersion: String) { self.creatorVersion = creatorVersion }
 
     /// What stands before the entries.
-    package var head: [UInt8] {
+    public var head: [UInt8] {
         var writer = JSONWriter(capacity: 128)
         writer.value(["name": "weir", "version": .string(creatorVersion), "comment": ""])
         return Array(#"{"log":{"version":"1.2","creator":"#.utf8) + writer.bytes + Array(#","pages":[],"entries":["#.utf8)
     }
 
     /// What stands behind them.
-    package static let tail = Array("\n]}}\n".utf8)
+    public static let tail = Array("\n]}}\n".utf8)
 
     /// The next entry on a line of its own, with the comma that it needs before it.
-    package mutating func entry(_ flow: HTTPFlow) -> [UInt8] {
+    public mutating func entry(_ flow: HTTPFlow) -> [UInt8] {
         var writer = JSONWriter(capacity: 4096)
         write(flow, to: &writer)
         defer { hasEntries = true }

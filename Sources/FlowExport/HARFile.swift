@@ -7,10 +7,10 @@ import Glibc
 /// `-` is the standard output, which gets the archive as a whole at the end; a path that ends with `.zhar` gets it compressed with
 /// zlib. A path's entries are in the file as they are added, so that of a run that ends without `finish` only the closing brackets are
 /// missing; of a compressed one, the last entries are too.
-package final class HARFile {
+public final class HARFile {
     /// Why the archive cannot be written: a sentence for people that names the path.
-    package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        public let description: String
     }
 
     private let path: String
@@ -19,7 +19,7 @@ package final class HARFile {
     private var deflation: ContentEncoder?
 
     /// Makes the file, or empties one that is there.
-    package init(_ path: String, creatorVersion: String) throws(Failure) {
+    public init(_ path: String, creatorVersion: String) throws(Failure) {
         self.path = path
         encoder = HAREncoder(creatorVersion: creatorVersion)
         if path == "-" {
@@ -42,12 +42,12 @@ package final class HARFile {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Adds the flow; one whose request could not be read is left out, since an archive has nothing to say of it.
-    package func add(_ flow: HTTPFlow) throws(Failure) {
+    public func add(_ flow: HTTPFlow) throws(Failure) {
         if !flow.request.method.isEmpty { try write(encoder.entry(flow)) }
     }
 
     /// Ends the archive. Nothing may be added after it.
-    package func finish() throws(Failure) {
+    public func finish() throws(Failure) {
         try write(HAREncoder.tail)
         if deflation != nil { try put(try coded { () throws(CodingFailure) in try deflation?.finish() ?? [] }) }
         if path == "-" { try copyToStandardOutput() }

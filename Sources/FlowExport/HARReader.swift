@@ -6,7 +6,7 @@ import Glibc
 ///
 /// Memory is bounded by the longest entry, which may have 256 MiB; the file itself is never held. A damaged archive yields its whole
 /// entries before the damage, so also what a crash has cut off.
-package final class HARReader {
+public final class HARReader {
     private let descriptor: Int32
     private let decoder = HARDecoder()
     private var splitter = HARSplitter()
@@ -17,25 +17,25 @@ package final class HARReader {
     /// Entries that were read and not yet asked for, the next one last.
     private var entries: [HARSplitter.Entry] = []
     /// Entries that were left out because their URL is not of HTTP.
-    package private(set) var foreign = 0
+    public private(set) var foreign = 0
 
     /// Bytes that were read already, to see what they are.
     private var beginning: [UInt8]
 
     /// Reads `beginning` and what the descriptor has behind it, and leaves closing it to the caller.
-    package init(beginning: [UInt8] = [], descriptor: Int32) {
+    public init(beginning: [UInt8] = [], descriptor: Int32) {
         self.beginning = beginning
         self.descriptor = descriptor
     }
 
     /// True if a file that begins with these bytes, at least four if it has as many, is taken for an archive.
-    package static func claims(_ beginning: [UInt8]) -> Bool {
+    public static func claims(_ beginning: [UInt8]) -> Bool {
         let text = beginning.starts(with: [0xEF, 0xBB, 0xBF]) ? beginning.dropFirst(3) : beginning[...]
         return text.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "{") || isCompressed(beginning)
     }
 
     /// The next flow; nil behind the last one. After a failure every call throws it again.
-    package func next() throws(HARFailure) -> HTTPFlow? {
+    public func next() throws(HARFailure) -> HTTPFlow? {
         while true {
             if let failure, entries.isEmpty { throw failure }
             guard let entry = entries.popLast() else {

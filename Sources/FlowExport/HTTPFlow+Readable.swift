@@ -3,7 +3,7 @@ import NIOCore
 
 extension HTTPFlow {
     /// The flow as people read it: bodies without the content codings that can be undone.
-    package var readable: HTTPFlow {
+    public var readable: HTTPFlow {
         var flow = self
         flow.request.content = Self.readable(request.content, request.headers)
         if let response { flow.response?.content = Self.readable(response.content, response.headers) }

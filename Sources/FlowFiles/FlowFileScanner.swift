@@ -4,17 +4,17 @@ import Schema
 /// Reads flows from the bytes of a flow file as they come. No I/O; what is held is one flow and one chunk.
 ///
 /// Every whole flow before what is wrong is given out first. After a failure there is no going on.
-package struct FlowFileScanner: Sendable {
+public struct FlowFileScanner: Sendable {
     private var scanner: TNetstringScanner
     private var conversion = Conversion()
 
     /// `size` is how many bytes the file has, if that is known.
-    package init(size: Int? = nil) { scanner = TNetstringScanner(size: size) }
+    public init(size: Int? = nil) { scanner = TNetstringScanner(size: size) }
 
-    package mutating func received(_ bytes: UnsafeRawBufferPointer) { scanner.received(bytes) }
+    public mutating func received(_ bytes: UnsafeRawBufferPointer) { scanner.received(bytes) }
 
     /// The next flow that is whole; nil if that needs more bytes.
-    package mutating func next() throws(FlowFileFailure) -> AnyFlow? {
+    public mutating func next() throws(FlowFileFailure) -> AnyFlow? {
         let offset = scanner.offset
         guard let value = try scanner.next() else { return nil }
         guard let dict = value.dict else {
@@ -36,5 +36,5 @@ package struct FlowFileScanner: Sendable {
     }
 
     /// The file has ended.
-    package func ended() throws(FlowFileFailure) { try scanner.ended() }
+    public func ended() throws(FlowFileFailure) { try scanner.ended() }
 }

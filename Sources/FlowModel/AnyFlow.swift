@@ -2,14 +2,14 @@ import Schema
 
 /// A flow of any type, as files, filters and scripts on saved flows have it. Behind one reference, which those share who take it in when
 /// it has ended.
-package indirect enum AnyFlow: Sendable, Equatable {
+public indirect enum AnyFlow: Sendable, Equatable {
     case http(HTTPFlow)
     case tcp(TCPFlow)
     case udp(UDPFlow)
     case dns(DNSFlow)
 
     /// The flow that `json` is the whole state of, by the type that it names.
-    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> AnyFlow {
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> AnyFlow {
         switch try kind(of: json, at: path()) {
         case .http: .http(try HTTPFlow.restored(from: json, at: path()))
         case .tcp: .tcp(try TCPFlow.restored(from: json, at: path()))
@@ -32,7 +32,7 @@ package indirect enum AnyFlow: Sendable, Equatable {
     }
 
     /// What all types have. Behind a box of its own each time: not for what is done with every flow.
-    package var record: any FlowRecord {
+    public var record: any FlowRecord {
         get {
             switch self {
             case .http(let flow): flow
@@ -44,7 +44,7 @@ package indirect enum AnyFlow: Sendable, Equatable {
         set { self = newValue.any }
     }
 
-    package var kind: FlowKind {
+    public var kind: FlowKind {
         switch self {
         case .http: .http
         case .tcp: .tcp
@@ -53,7 +53,7 @@ package indirect enum AnyFlow: Sendable, Equatable {
         }
     }
 
-    package var id: String {
+    public var id: String {
         switch self {
         case .http(let flow): flow.id
         case .tcp(let flow): flow.id
@@ -62,7 +62,7 @@ package indirect enum AnyFlow: Sendable, Equatable {
         }
     }
 
-    package var isIntercepted: Bool {
+    public var isIntercepted: Bool {
         switch self {
         case .http(let flow): flow.intercepted
         case .tcp(let flow): flow.intercepted
@@ -72,7 +72,7 @@ package indirect enum AnyFlow: Sendable, Equatable {
     }
 
     /// About how many bytes the flow takes, of memory or, by bodies that are held in files, of the disk.
-    package var footprint: Int {
+    public var footprint: Int {
         switch self {
         case .http(let flow): flow.footprint
         case .tcp(let flow): flow.footprint
@@ -82,11 +82,11 @@ package indirect enum AnyFlow: Sendable, Equatable {
     }
 
     /// Leaves out the bodies that are held in files.
-    package mutating func dropFiles() {
+    public mutating func dropFiles() {
         guard case .http(var flow) = self else { return }
         flow.mapContents { $0.withoutFile }
         self = .http(flow)
     }
 
-    package var isKilled: Bool { record.error?.message == FlowError.killedMessage }
+    public var isKilled: Bool { record.error?.message == FlowError.killedMessage }
 }

@@ -1,19 +1,19 @@
 import Schema
 
 /// The client's side of a flow: a connection that the proxy accepted.
-package struct Client: Record, TLSEndpoint {
-    package var id = ""
-    package var peername: Address
-    package var sockname: Address
-    package var transportProtocol = "tcp"
-    package var error: String?
-    package var tls = TLSDetails()
-    package var timestampStart: Double = 0
-    package var timestampEnd: Double?
-    package var mitmcert: ByteString?
-    package var proxyMode = "regular"
+public struct Client: Record, TLSEndpoint {
+    public var id = ""
+    public var peername: Address
+    public var sockname: Address
+    public var transportProtocol = "tcp"
+    public var error: String?
+    public var tls = TLSDetails()
+    public var timestampStart: Double = 0
+    public var timestampEnd: Double?
+    public var mitmcert: ByteString?
+    public var proxyMode = "regular"
 
-    package init(id: String, peername: Address, sockname: Address, proxyMode: String, timestampStart: Double) {
+    public init(id: String, peername: Address, sockname: Address, proxyMode: String, timestampStart: Double) {
         self.id = id
         self.peername = peername
         self.sockname = sockname
@@ -21,11 +21,11 @@ package struct Client: Record, TLSEndpoint {
         self.timestampStart = timestampStart
     }
 
-    package static let name = "Client"
-    package static let doc = "A client's connection to the proxy."
-    package static let blank = Client(
+    public static let name = "Client"
+    public static let doc = "A client's connection to the proxy."
+    public static let blank = Client(
         id: "", peername: .init(host: "", port: 0), sockname: .init(host: "", port: 0), proxyMode: "regular", timestampStart: 0)
-    package static let fields: [Field<Client>] =
+    public static let fields: [Field<Client>] =
         [
             Field("peername", \.peername, .readOnly, "The client's address."),
             Field("sockname", \.sockname, .readOnly, "Our address that the client connected to."),

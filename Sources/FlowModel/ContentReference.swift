@@ -2,7 +2,7 @@ import NIOCore
 import Schema
 
 /// What a worker is shown in the place of a body that does not stand in the event.
-package enum ContentReference: Sendable, Equatable {
+public enum ContentReference: Sendable, Equatable {
     /// The body follows in pieces, as the stream of this number.
     case stream(Int)
     /// The body's first bytes; its size if that is known; whether that is all of it; and the stream that comes of it if more is asked for.

@@ -1,14 +1,14 @@
 /// A DNS message for people and for filters.
 extension DNSMessage {
     /// The questions' names and the records' data, one a line, ended by CRLF but for the last.
-    package var text: String {
+    public var text: String {
         (questions.map(\.name) + (answers + authorities + additionals).map(\.text)).joined(separator: "\r\n")
     }
 }
 
 extension DNSResource {
     /// Addresses, names and texts as people write them; other data in hexadecimal.
-    package var text: String {
+    public var text: String {
         let bytes = data.bytes
         switch type {
         case 1 where bytes.count == 4: return bytes.map { String($0) }.joined(separator: ".")

@@ -1,28 +1,28 @@
 import Schema
 
 /// A DNS message (RFC 1035, 4), its numbers as they stand on the wire.
-package struct DNSMessage: Record {
-    package var timestamp: Double?
-    package var id = 0
-    package var isQuery = true
-    package var operation = 0
-    package var isAuthoritative = false
-    package var isTruncated = false
-    package var recursionIsDesired = false
-    package var recursionIsAvailable = false
-    package var reserved = 0
-    package var responseCode = 0
-    package var questions: [DNSQuestion] = []
-    package var answers: [DNSResource] = []
-    package var authorities: [DNSResource] = []
-    package var additionals: [DNSResource] = []
+public struct DNSMessage: Record {
+    public var timestamp: Double?
+    public var id = 0
+    public var isQuery = true
+    public var operation = 0
+    public var isAuthoritative = false
+    public var isTruncated = false
+    public var recursionIsDesired = false
+    public var recursionIsAvailable = false
+    public var reserved = 0
+    public var responseCode = 0
+    public var questions: [DNSQuestion] = []
+    public var answers: [DNSResource] = []
+    public var authorities: [DNSResource] = []
+    public var additionals: [DNSResource] = []
 
-    package init() {}
+    public init() {}
 
-    package static let name = "DNSMessage"
-    package static let doc = "A DNS message (RFC 1035)."
-    package static let blank = DNSMessage()
-    package static let fields: [Field<DNSMessage>] = [
+    public static let name = "DNSMessage"
+    public static let doc = "A DNS message (RFC 1035)."
+    public static let blank = DNSMessage()
+    public static let fields: [Field<DNSMessage>] = [
         Field("timestamp", \.timestamp, .readOnly, "When it came; seconds since 1970, UTC."),
         Field("id", \.id, refuse: { (0...0xFFFF).contains($0) ? nil : "not 16 bits" }, "The query's identifier."),
         Field("query", \.isQuery, "True for a query, false for an answer."),
@@ -44,17 +44,17 @@ package struct DNSMessage: Record {
 }
 
 /// What a DNS message asks.
-package struct DNSQuestion: Record {
-    package var name = ""
-    package var type = 1
-    package var dnsClass = 1
+public struct DNSQuestion: Record {
+    public var name = ""
+    public var type = 1
+    public var dnsClass = 1
 
-    package init() {}
+    public init() {}
 
-    package static let name = "DNSQuestion"
-    package static let doc = "What a DNS message asks."
-    package static let blank = DNSQuestion()
-    package static let fields: [Field<DNSQuestion>] = [
+    public static let name = "DNSQuestion"
+    public static let doc = "What a DNS message asks."
+    public static let blank = DNSQuestion()
+    public static let fields: [Field<DNSQuestion>] = [
         Field("name", \.name, "The name, without the last dot."),
         Field("type", \.type, refuse: { (0...0xFFFF).contains($0) ? nil : "not 16 bits" }, "The type's number; 1 is A."),
         Field("class_", \.dnsClass, refuse: { (0...0xFFFF).contains($0) ? nil : "not 16 bits" }, "The class's number; 1 is IN."),
@@ -62,19 +62,19 @@ package struct DNSQuestion: Record {
 }
 
 /// A resource record of a DNS message.
-package struct DNSResource: Record {
-    package var name = ""
-    package var type = 1
-    package var dnsClass = 1
-    package var timeToLive = 60
-    package var data: ByteString = ""
+public struct DNSResource: Record {
+    public var name = ""
+    public var type = 1
+    public var dnsClass = 1
+    public var timeToLive = 60
+    public var data: ByteString = ""
 
-    package init() {}
+    public init() {}
 
-    package static let name = "DNSResource"
-    package static let doc = "A resource record of a DNS message."
-    package static let blank = DNSResource()
-    package static let fields: [Field<DNSResource>] = [
+    public static let name = "DNSResource"
+    public static let doc = "A resource record of a DNS message."
+    public static let blank = DNSResource()
+    public static let fields: [Field<DNSResource>] = [
         Field("name", \.name, "The name, without the last dot."),
         Field("type", \.type, refuse: { (0...0xFFFF).contains($0) ? nil : "not 16 bits" }, "The type's number; 1 is A."),
         Field("class_", \.dnsClass, refuse: { (0...0xFFFF).contains($0) ? nil : "not 16 bits" }, "The class's number; 1 is IN."),

@@ -1,8 +1,8 @@
 /// The words for DNS's numbers, as IANA's registry and mitmproxy have them.
-package enum DNSWords {
-    package static func type(_ number: Int) -> String { types[number] ?? "TYPE(\(number))" }
-    package static func operation(_ number: Int) -> String { operations[number] ?? "OPCODE(\(number))" }
-    package static func responseCode(_ number: Int) -> String { codes[number] ?? "RCODE(\(number))" }
+public enum DNSWords {
+    public static func type(_ number: Int) -> String { types[number] ?? "TYPE(\(number))" }
+    public static func operation(_ number: Int) -> String { operations[number] ?? "OPCODE(\(number))" }
+    public static func responseCode(_ number: Int) -> String { codes[number] ?? "RCODE(\(number))" }
 
     private static let operations = [0: "QUERY", 1: "IQUERY", 2: "STATUS", 4: "NOTIFY", 5: "UPDATE", 6: "DSO"]
 

@@ -3,14 +3,14 @@ import Schema
 /// What can be done with a flow's state, whoever holds it.
 extension FlowRecord {
     /// Remembers the state as it is now, for `revert`; does nothing if a state is remembered already.
-    package mutating func keepBackup() {
+    public mutating func keepBackup() {
         if backup == nil { backup = Boxed(wrappedValue: self) }
     }
 
-    package var hasBackup: Bool { backup != nil }
+    public var hasBackup: Bool { backup != nil }
 
     /// Whether something differs from the state that was remembered.
-    package var isModified: Bool {
+    public var isModified: Bool {
         guard let backup else { return false }
         var present = self
         present.backup = nil
@@ -20,7 +20,7 @@ extension FlowRecord {
     /// Takes back what was changed since the state was remembered, and forgets that one.
     ///
     /// Of a live flow, what only the wire can tell stays: its connections, and what came since then.
-    package mutating func revert(isLive: Bool) {
+    public mutating func revert(isLive: Bool) {
         guard let old = backup?.wrappedValue else { return }
         let present = self
         self = old
@@ -34,7 +34,7 @@ extension FlowRecord {
     }
 
     /// The same flow as one of its own: another id, and it never stands still.
-    package func copy() -> Self {
+    public func copy() -> Self {
         var copy = self
         copy.id = Identifier.uuid4()
         copy.intercepted = false
@@ -47,7 +47,7 @@ extension FlowRecord {
     /// `isWhole` says that it is the whole state and no changes of it. Holding a flow is nothing to be taken back. The result are the paths
     /// that were changed, as in an answer.
     @discardableResult
-    package mutating func edit(_ state: JSON, isWhole: Bool) throws(StateRefusal) -> [String] {
+    public mutating func edit(_ state: JSON, isWhole: Bool) throws(StateRefusal) -> [String] {
         let changes =
             isWhole
             ? try Self.changes(from: self, toWhole: state, at: "state")
@@ -58,7 +58,7 @@ extension FlowRecord {
     }
 
     /// About how many bytes of memory the flow takes.
-    package var footprint: Int {
+    public var footprint: Int {
         4096 + trafficFootprint + metadata.json.footprint + comment.utf8.count + (error?.message.utf8.count ?? 0)
             + (backup?.wrappedValue.footprint ?? 0)
     }

@@ -1,7 +1,7 @@
 import Schema
 
 /// The state of a flow of any type: the members that all of them have, and those of its own.
-package protocol FlowRecord: Record {
+public protocol FlowRecord: Record {
     /// What `type` says, and the word that files and filters use.
     static var kind: FlowKind { get }
 
@@ -27,17 +27,17 @@ package protocol FlowRecord: Record {
 }
 
 /// mitmproxy's flow format, whose field names and nesting the state keeps.
-package enum FlowFormat {
-    package static let version = 21
-    package static let versionMember = "version"
-    package static let typeMember = "type"
-    package static let backupMember = "backup"
+public enum FlowFormat {
+    public static let version = 21
+    public static let versionMember = "version"
+    public static let typeMember = "type"
+    public static let backupMember = "backup"
 }
 
 /// Where a type of flow stores the members that all of them have. The key paths are of the type itself, not of the protocol, so that
 /// the rows reach what is stored by its offset.
-package struct FlowPlaces<Flow: FlowRecord> {
-    package typealias Place<Value> = any WritableKeyPath<Flow, Value> & Sendable
+public struct FlowPlaces<Flow: FlowRecord> {
+    public typealias Place<Value> = any WritableKeyPath<Flow, Value> & Sendable
 
     let version: Place<Int>
     let type: Place<String>
@@ -55,7 +55,7 @@ package struct FlowPlaces<Flow: FlowRecord> {
 
     /// The rows, in the order in which mitmproxy's states have them.
     @inline(__always)
-    package var rows: [Field<Flow>] {
+    public var rows: [Field<Flow>] {
         let kind = Flow.kind.rawValue
         return [
             Field(FlowFormat.versionMember, version, .readOnly, words: [FlowFormat.version], "The flow format, 21."),

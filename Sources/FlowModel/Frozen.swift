@@ -5,19 +5,19 @@ import Synchronization
 ///
 /// The two connections of a flow are half of its state and change a few times in their lives; events of all flows on a
 /// connection share one `Frozen` until then. Workers may not change it through a flow.
-package final class Frozen<Value: Record>: Sendable {
-    package let value: Value
+public final class Frozen<Value: Record>: Sendable {
+    public let value: Value
     private let encoded = Mutex<[UInt8]?>(nil)
 
-    package init(_ value: Value) { self.value = value }
+    public init(_ value: Value) { self.value = value }
 }
 
 extension Frozen: WireValue {
-    package static func == (left: Frozen, right: Frozen) -> Bool { left === right || left.value == right.value }
+    public static func == (left: Frozen, right: Frozen) -> Bool { left === right || left.value == right.value }
 
-    package static var shape: Shape { Value.shape }
+    public static var shape: Shape { Value.shape }
 
-    package func write(_ selection: Selection?, to writer: inout JSONWriter) {
+    public func write(_ selection: Selection?, to writer: inout JSONWriter) {
         if let selection { return value.write(selection, to: &writer) }
         let json = encoded.withLock { encoded in
             if let json = encoded { return json }
@@ -30,15 +30,15 @@ extension Frozen: WireValue {
         writer.fragment(json)
     }
 
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Frozen {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Frozen {
         Frozen(try Value.read(json, at: path()))
     }
 
-    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Frozen {
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Frozen {
         Frozen(try Value.restored(from: json, at: path()))
     }
 
-    package static func changes(from old: Frozen, to json: JSON, at path: @autoclosure () -> String, access: Access)
+    public static func changes(from old: Frozen, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Frozen>]
     {
         _ = try Value.changes(from: old.value, to: json, at: path(), access: .readOnly)

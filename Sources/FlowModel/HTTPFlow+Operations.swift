@@ -1,22 +1,22 @@
 import Schema
 
 extension HTTPFlow {
-    package var any: AnyFlow { .http(self) }
+    public var any: AnyFlow { .http(self) }
 
     /// Has the flow changed by what changes flows of any type.
-    package mutating func change(_ change: (inout AnyFlow) -> Void) {
+    public mutating func change(_ change: (inout AnyFlow) -> Void) {
         var flow = AnyFlow.http(self)
         change(&flow)
         if case .http(let flow) = flow { self = flow }
     }
 
-    package mutating func keepTraffic(of present: HTTPFlow) {
+    public mutating func keepTraffic(of present: HTTPFlow) {
         if response == nil { response = present.response }
         websocket = present.websocket
     }
 
     /// The state without the messages of its WebSocket, which count as forgotten, there and in what is remembered of it.
-    package var withoutMessages: HTTPFlow {
+    public var withoutMessages: HTTPFlow {
         guard websocket != nil || backup?.wrappedValue.websocket != nil else { return self }
         var flow = self
         flow.websocket?.wrappedValue.kept.forgetAll()
@@ -25,22 +25,22 @@ extension HTTPFlow {
     }
 
     /// Replaces each body that the state has, those of the backup included.
-    package mutating func mapContents(_ body: (Content) -> Content) {
+    public mutating func mapContents(_ body: (Content) -> Content) {
         request.content = body(request.content)
         if let content = response?.content { response?.content = body(content) }
         backup?.wrappedValue.mapContents(body)
     }
 
     /// Whether a body of it may be held in a file.
-    package var holdsFiles: Bool { request.content.isFile || response?.content.isFile == true || backup != nil }
+    public var holdsFiles: Bool { request.content.isFile || response?.content.isFile == true || backup != nil }
 
-    package var trafficFootprint: Int {
+    public var trafficFootprint: Int {
         let messages = websocket?.wrappedValue.messages ?? []
         return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }
     }
 
     /// The request once more, as if it had not been sent: what came of it is gone, but for the backup. `timestamp_created` stays.
-    package func prepareReplay() -> HTTPFlow {
+    public func prepareReplay() -> HTTPFlow {
         var replay = self
         replay.keepBackup()
         replay.isReplay = "request"

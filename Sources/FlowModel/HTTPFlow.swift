@@ -1,49 +1,48 @@
 import Schema
 
 /// One request and what came of it: the state that addons get and set.
-package struct HTTPFlow: FlowRecord {
-    package static let kind = FlowKind.http
+public struct HTTPFlow: FlowRecord {
+    public static let kind = FlowKind.http
 
-    package var version = FlowFormat.version
-    package var type = kind.rawValue
-    package var id: String
-    package var error: FlowError?
-    package var client: Frozen<Client>
-    package var server: Frozen<Server>
-    package var intercepted = false
-    package var isReplay: String?
-    package var marked = ""
-    package var metadata = Metadata()
-    package var comment = ""
-    package var timestampCreated: Double
-    package var backup: Boxed<HTTPFlow>?
-    @usableFromInline package var boxedRequest = Boxed(wrappedValue: Request())
-    @usableFromInline package var boxedResponse = Boxed<Response?>(wrappedValue: nil)
+    public var version = FlowFormat.version
+    public var type = kind.rawValue
+    public var id: String
+    public var error: FlowError?
+    public var client: Frozen<Client>
+    public var server: Frozen<Server>
+    public var intercepted = false
+    public var isReplay: String?
+    public var marked = ""
+    public var metadata = Metadata()
+    public var comment = ""
+    public var timestampCreated: Double
+    public var backup: Boxed<HTTPFlow>?
+    public var boxedRequest = Boxed(wrappedValue: Request())
+    public var boxedResponse = Boxed<Response?>(wrappedValue: nil)
     /// Nil is one word: most flows have none, and every event goes past it.
-    package var websocket: Boxed<WebSocketData>?
+    public var websocket: Boxed<WebSocketData>?
 
-    // Written out, since what a wrapper makes of them cannot be inlined elsewhere.
-    @inlinable package var request: Request {
+    public var request: Request {
         _read { yield boxedRequest.wrappedValue }
         _modify { yield &boxedRequest.wrappedValue }
     }
 
-    @inlinable package var response: Response? {
+    public var response: Response? {
         _read { yield boxedResponse.wrappedValue }
         _modify { yield &boxedResponse.wrappedValue }
     }
 
-    package init(id: String, client: Frozen<Client>, server: Frozen<Server>, timestampCreated: Double) {
+    public init(id: String, client: Frozen<Client>, server: Frozen<Server>, timestampCreated: Double) {
         self.id = id
         self.client = client
         self.server = server
         self.timestampCreated = timestampCreated
     }
 
-    package static let name = "HTTPFlow"
-    package static let doc = "One request and what came of it."
-    package static let blank = HTTPFlow(id: "", client: Frozen(.blank), server: Frozen(.blank), timestampCreated: 0)
-    package static let fields: [Field<HTTPFlow>] =
+    public static let name = "HTTPFlow"
+    public static let doc = "One request and what came of it."
+    public static let blank = HTTPFlow(id: "", client: Frozen(.blank), server: Frozen(.blank), timestampCreated: 0)
+    public static let fields: [Field<HTTPFlow>] =
         FlowPlaces(
             version: \.version, type: \.type, id: \.id, error: \.error, client: \.client, server: \.server,
             intercepted: \.intercepted, isReplay: \.isReplay, marked: \.marked, metadata: \.metadata, comment: \.comment,

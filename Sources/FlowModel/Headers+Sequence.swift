@@ -1,6 +1,6 @@
 extension Headers: Sequence {
     /// Walks the lines in order.
-    package struct Iterator: IteratorProtocol {
+    public struct Iterator: IteratorProtocol {
         private let headers: Headers
         private var index = 0
 
@@ -8,23 +8,23 @@ extension Headers: Sequence {
             self.headers = headers
         }
 
-        package mutating func next() -> (name: ByteString, value: ByteString)? {
+        public mutating func next() -> (name: ByteString, value: ByteString)? {
             guard index < headers.count else { return nil }
             defer { index += 1 }
             return (headers.name(at: index), headers.value(at: index))
         }
     }
 
-    package func makeIterator() -> Iterator {
+    public func makeIterator() -> Iterator {
         Iterator(self)
     }
 
-    package var underestimatedCount: Int { lines.count }
+    public var underestimatedCount: Int { lines.count }
 }
 
 extension Headers: Hashable {
     /// True when both have the same lines in the same order, octet for octet; the layout of the blocks plays no part.
-    package static func == (left: Headers, right: Headers) -> Bool {
+    public static func == (left: Headers, right: Headers) -> Bool {
         guard left.count == right.count else { return false }
         return left.indices.allSatisfy { index in
             left.block[left.lines[index].name] == right.block[right.lines[index].name]
@@ -32,7 +32,7 @@ extension Headers: Hashable {
         }
     }
 
-    package func hash(into hasher: inout Hasher) {
+    public func hash(into hasher: inout Hasher) {
         hasher.combine(count)
         for index in indices {
             hasher.combine(block[lines[index].name])
@@ -41,15 +41,15 @@ extension Headers: Hashable {
     }
 
     /// The indices that `name(at:)`, `value(at:)` and `withLine(at:)` take.
-    package var indices: Range<Int> { 0..<lines.count }
+    public var indices: Range<Int> { 0..<lines.count }
 }
 
 extension Headers: ExpressibleByDictionaryLiteral, CustomStringConvertible {
-    package init(dictionaryLiteral elements: (String, String)...) {
+    public init(dictionaryLiteral elements: (String, String)...) {
         self.init(elements)
     }
 
-    package var description: String {
+    public var description: String {
         map { "\($0.name): \($0.value)" }.joined(separator: "\n")
     }
 }

@@ -3,7 +3,7 @@ extension Headers {
     /// answers true for one, and says whether it did. The buffer is valid inside the closure only.
     ///
     /// Quoted strings are not understood, so this is for lists of tokens such as `Connection`.
-    package func anyToken(in name: String, _ isWanted: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+    public func anyToken(in name: String, _ isWanted: (UnsafeRawBufferPointer) -> Bool) -> Bool {
         name.withRawUTF8 { wanted in
             var from = 0
             while let index = nextIndex(of: wanted, from: from) {
@@ -15,7 +15,7 @@ extension Headers {
     }
 
     /// The members of such a list in small letters.
-    package func tokens(_ name: String) -> [String] {
+    public func tokens(_ name: String) -> [String] {
         var found: [String] = []
         _ = anyToken(in: name) { member in
             found.append(String(decoding: member.map(\.asciiLowercased), as: UTF8.self))
@@ -25,7 +25,7 @@ extension Headers {
     }
 
     /// True when that list has that member, without regard to ASCII case.
-    package func hasToken(_ token: String, in name: String) -> Bool {
+    public func hasToken(_ token: String, in name: String) -> Bool {
         token.withRawUTF8 { wanted in anyToken(in: name) { $0.equalsIgnoringCase(wanted) } }
     }
 }

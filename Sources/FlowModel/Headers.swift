@@ -4,16 +4,16 @@
 /// many lines it has. Inside the block a line is `name ":" OWS value`, as it came or as it would be sent; what lies between
 /// lines is never read. Names match without regard to ASCII case. There is no index: a lookup asks `names` whether it need look, and
 /// walks the lines then.
-package struct Headers: Sendable {
+public struct Headers: Sendable {
     /// Where one line stands in the block: `nameStart..<nameEnd`, a colon, optional whitespace, `valueStart..<valueEnd`.
-    package struct Line: Sendable {
-        package var nameStart: UInt32
-        package var nameEnd: UInt32
-        package var valueStart: UInt32
-        package var valueEnd: UInt32
+    public struct Line: Sendable {
+        public var nameStart: UInt32
+        public var nameEnd: UInt32
+        public var valueStart: UInt32
+        public var valueEnd: UInt32
 
         /// Positions in the block; the caller answers for the colon and whitespace between name and value.
-        package init(nameStart: Int, nameEnd: Int, valueStart: Int, valueEnd: Int) {
+        public init(nameStart: Int, nameEnd: Int, valueStart: Int, valueEnd: Int) {
             self.nameStart = UInt32(nameStart)
             self.nameEnd = UInt32(nameEnd)
             self.valueStart = UInt32(valueStart)
@@ -34,7 +34,7 @@ package struct Headers: Sendable {
     private(set) var names: NameSet
 
     /// No lines.
-    package init() {
+    public init() {
         block = []
         lines = []
         names = NameSet()
@@ -42,36 +42,36 @@ package struct Headers: Sendable {
 
     /// The lines of a parsed section: `block` must hold CRLF behind each line, `lines` must be in the order of the block, and `names` must
     /// have the name of each.
-    package init(block: [UInt8], lines: [Line], names: NameSet) {
+    public init(block: [UInt8], lines: [Line], names: NameSet) {
         self.block = block
         self.lines = lines
         self.names = names
     }
 
     /// Lines from text, in order, duplicates kept.
-    package init(_ pairs: [(String, String)]) {
+    public init(_ pairs: [(String, String)]) {
         self.init()
         for (name, value) in pairs { append(name: ByteString(name), value: ByteString(value)) }
     }
 
     /// How many lines there are.
-    package var count: Int { lines.count }
+    public var count: Int { lines.count }
 
     /// True when there is not one line.
-    package var isEmpty: Bool { lines.isEmpty }
+    public var isEmpty: Bool { lines.isEmpty }
 
     /// The name of the line at an index below `count`, in its own case.
-    package func name(at index: Int) -> ByteString {
+    public func name(at index: Int) -> ByteString {
         ByteString(block[lines[index].name])
     }
 
     /// The value of the line at an index below `count`, without the whitespace around it.
-    package func value(at index: Int) -> ByteString {
+    public func value(at index: Int) -> ByteString {
         ByteString(block[lines[index].value])
     }
 
     /// Lends name and value of one line without a copy; the buffers are valid inside the closure only.
-    package func withLine<R>(
+    public func withLine<R>(
         at index: Int, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> R
     ) rethrows -> R {
         let line = lines[index]
@@ -83,7 +83,7 @@ package struct Headers: Sendable {
     /// Lends the section as it is sent, in runs of whole lines with CRLF between them and none behind the last of a run.
     ///
     /// Lines that stand untouched behind each other form one run, so an unchanged head is a single run, spacing included.
-    package func withWireRuns(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    public func withWireRuns(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         try block.withUnsafeBytes { octets in
             var index = 0
             while index < lines.count {
@@ -97,38 +97,38 @@ package struct Headers: Sendable {
     }
 
     /// How many octets the section has as it is sent, with CRLF behind each line.
-    package var wireLength: Int {
+    public var wireLength: Int {
         lines.withUnsafeBufferPointer { $0.reduce(0) { $0 + Int($1.valueEnd &- $1.nameStart) + 2 } }
     }
 
     /// Makes room for what will be appended.
-    package mutating func reserve(lines count: Int, bytes: Int) {
+    public mutating func reserve(lines count: Int, bytes: Int) {
         lines.reserveCapacity(lines.count + count)
         block.reserveCapacity(block.count + bytes)
     }
 
     /// Adds a line at the end. The caller answers for name and value being fit for the wire: see `isName` and `isValue`.
-    package mutating func append(name: ByteString, value: ByteString) {
+    public mutating func append(name: ByteString, value: ByteString) {
         lines.append(write(name: name.bytes, value: value.bytes))
     }
 
     /// Adds a line at the end from lent octets.
-    package mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         lines.append(write(name: name, value: value))
     }
 
     /// The value of the first line of that name.
-    package func first(_ name: String) -> ByteString? {
+    public func first(_ name: String) -> ByteString? {
         name.withRawUTF8 { wanted in nextIndex(of: wanted, from: 0).map(value(at:)) }
     }
 
     /// The index of the first line of that name at or behind `start`; to be asked again with the index after, for the next one.
-    package func index(of name: String, from start: Int = 0) -> Int? {
+    public func index(of name: String, from start: Int = 0) -> Int? {
         name.withRawUTF8 { nextIndex(of: $0, from: start) }
     }
 
     /// The values of all lines of that name, in order.
-    package func values(_ name: String) -> [ByteString] {
+    public func values(_ name: String) -> [ByteString] {
         var found: [ByteString] = []
         name.withRawUTF8 { wanted in
             var from = 0
@@ -141,15 +141,15 @@ package struct Headers: Sendable {
     }
 
     /// True when at least one line has that name.
-    package func contains(_ name: String) -> Bool {
+    public func contains(_ name: String) -> Bool {
         name.withRawUTF8 { nextIndex(of: $0, from: 0) != nil }
     }
 
     /// False when surely no line has one of those names.
-    package func mayContain(_ names: NameSet) -> Bool { !self.names.isDisjoint(with: names) }
+    public func mayContain(_ names: NameSet) -> Bool { !self.names.isDisjoint(with: names) }
 
     /// Gives the name exactly one line: the first keeps its place and its name's case, further ones go; without one, it is added.
-    package mutating func set(_ name: String, _ value: ByteString) {
+    public mutating func set(_ name: String, _ value: ByteString) {
         guard let index = name.withRawUTF8({ nextIndex(of: $0, from: 0) }) else {
             append(name: ByteString(name), value: value)
             return
@@ -159,7 +159,7 @@ package struct Headers: Sendable {
     }
 
     /// Replaces the value of the line at an index below `count`; its name and place stay.
-    package mutating func replaceValue(at index: Int, with value: ByteString) {
+    public mutating func replaceValue(at index: Int, with value: ByteString) {
         let isThere = withLine(at: index) { _, old in value.bytes.withUnsafeBytes { old.elementsEqual($0) } }
         guard !isThere else { return }
         if value.bytes.count <= lines[index].value.count {
@@ -175,12 +175,12 @@ package struct Headers: Sendable {
     }
 
     /// Removes all lines of that name.
-    package mutating func remove(_ name: String) {
+    public mutating func remove(_ name: String) {
         remove(name, from: 0)
     }
 
     /// Removes all lines for which the closure answers true; the buffers are valid inside the closure only.
-    package mutating func removeAll(where condemned: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool) {
+    public mutating func removeAll(where condemned: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool) {
         block.withUnsafeBytes { octets in
             lines.removeAll {
                 condemned(UnsafeRawBufferPointer(rebasing: octets[$0.name]), UnsafeRawBufferPointer(rebasing: octets[$0.value]))
@@ -189,16 +189,16 @@ package struct Headers: Sendable {
     }
 
     /// True when the octets may stand as a field name: a token of at least one character.
-    package static func isName(_ name: ByteString) -> Bool { name.bytes.withUnsafeBytes { isName($0) } }
+    public static func isName(_ name: ByteString) -> Bool { name.bytes.withUnsafeBytes { isName($0) } }
 
-    package static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
+    public static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
         !name.isEmpty && name.allSatisfy(\.isTokenCharacter)
     }
 
     /// True when the octets may stand as a field value: no control character but HTAB, no whitespace at either end.
-    package static func isValue(_ value: ByteString) -> Bool { value.bytes.withUnsafeBytes { isValue($0) } }
+    public static func isValue(_ value: ByteString) -> Bool { value.bytes.withUnsafeBytes { isValue($0) } }
 
-    package static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
+    public static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
         guard let first = value.first, let last = value.last else { return true }
         return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.allSatisfy(\.isFieldValueCharacter)
     }

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// Makes the identifiers of flows and connections.
-package enum Identifier {
+public enum Identifier {
     private static let hyphen = UInt8(ascii: "-")
 
     /// Random words of the kernel, fetched many at a time: a system call a flow would be dear.
@@ -19,13 +19,13 @@ package enum Identifier {
     }
 
     /// A random UUID (RFC 9562, version 4) as text.
-    package static func uuid4() -> String {
+    public static func uuid4() -> String {
         let (first, second) = randomPair()
         return text(first, second, version: 4)
     }
 
     /// The UUID (version 8) of something that has none: the same for the same octets and number, and not made against malice.
-    package static func hashed(_ octets: [UInt8], _ number: Int) -> String {
+    public static func hashed(_ octets: [UInt8], _ number: Int) -> String {
         // FNV-1a, twice from different beginnings.
         var (first, second): (UInt64, UInt64) = (0xCBF2_9CE4_8422_2325, 0x8422_2325_CBF2_9CE4 ^ UInt64(bitPattern: Int64(number)))
         for octet in octets {

@@ -1,5 +1,5 @@
 /// A message of which a flow keeps as many as its bounds allow.
-package protocol KeptMessage: Sendable {
+public protocol KeptMessage: Sendable {
     var content: ByteString { get }
 }
 
@@ -9,7 +9,7 @@ extension WebSocketMessage: KeptMessage {}
 /// The newest messages of a flow, within bounds. The newest of all is kept whatever its size, unless nothing is.
 ///
 /// A message is known by its number: how many came before it, kept or not.
-package struct KeptMessages<Message: KeptMessage>: Sendable {
+public struct KeptMessages<Message: KeptMessage>: Sendable {
     private let maximumCount: Int
     /// Of contents.
     private let maximumBytes: Int
@@ -18,23 +18,23 @@ package struct KeptMessages<Message: KeptMessage>: Sendable {
     private var head = 0
     private var bytes = 0
     /// How many messages there were.
-    package private(set) var count = 0
+    public private(set) var count = 0
 
     /// Without bounds all are kept.
-    package init(maximumCount: Int = .max, maximumBytes: Int = .max) {
+    public init(maximumCount: Int = .max, maximumBytes: Int = .max) {
         self.maximumCount = maximumCount
         self.maximumBytes = maximumBytes
     }
 
     /// Oldest first.
-    package var all: [Message] { Array(held[head...]) }
+    public var all: [Message] { Array(held[head...]) }
 
     /// The number of the oldest that is kept.
-    package var first: Int { count - (held.count - head) }
+    public var first: Int { count - (held.count - head) }
 
     /// Takes a message in, or only counts it; the result is its number.
     @discardableResult
-    package mutating func append(_ message: Message?) -> Int {
+    public mutating func append(_ message: Message?) -> Int {
         if let message, maximumCount > 0 {
             held.append(message)
             bytes += message.content.bytes.count
@@ -48,7 +48,7 @@ package struct KeptMessages<Message: KeptMessage>: Sendable {
     }
 
     /// Nil if the message is not kept. A new value takes an old one's place, if that is kept still.
-    package subscript(number: Int) -> Message? {
+    public subscript(number: Int) -> Message? {
         get { place(of: number).map { held[$0] } }
         set {
             guard let newValue, let place = place(of: number) else { return }
@@ -59,7 +59,7 @@ package struct KeptMessages<Message: KeptMessage>: Sendable {
     }
 
     /// Puts others in the place of those that are kept; their last is the newest.
-    package mutating func replace(with messages: [Message]) {
+    public mutating func replace(with messages: [Message]) {
         forgetAll()
         held = messages
         bytes = messages.reduce(0) { $0 + $1.content.bytes.count }
@@ -72,7 +72,7 @@ package struct KeptMessages<Message: KeptMessage>: Sendable {
     }
 
     /// Keeps none of those that there were.
-    package mutating func forgetAll() {
+    public mutating func forgetAll() {
         held = []
         head = 0
         bytes = 0

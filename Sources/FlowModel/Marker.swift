@@ -1,10 +1,10 @@
 /// What a flow may be marked with: nothing, one character, or the name of an emoji between colons, such as `:red_circle:`.
-package enum Marker {
+public enum Marker {
     /// What marks a flow if nothing is said.
-    package static let standard = ":default:"
+    public static let standard = ":default:"
 
     /// Why a text is no marker; nil if it is one.
-    package static func refusal(_ text: String) -> String? {
+    public static func refusal(_ text: String) -> String? {
         if text.isEmpty { return nil }
         if text.count == 1 {
             let isControl = text.unicodeScalars.contains { $0.properties.generalCategory == .control }

@@ -1,7 +1,7 @@
 import Schema
 
 /// What carries the messages of a `TransportFlow`. The types have no values: they tell the flows of one from those of another.
-package protocol MessageTransport: Sendable {
+public protocol MessageTransport: Sendable {
     static var kind: FlowKind { get }
     static var flowName: String { get }
     static var flowDoc: String { get }
@@ -10,21 +10,21 @@ package protocol MessageTransport: Sendable {
     static func any(_ flow: TransportFlow<Self>) -> AnyFlow
 }
 
-package enum TCP: MessageTransport {
-    package static let kind = FlowKind.tcp
-    package static let flowName = "TCPFlow"
-    package static let flowDoc = "A TCP connection through the proxy."
-    package static let flowFields = TransportFlow<TCP>.rows
-    package static func any(_ flow: TransportFlow<TCP>) -> AnyFlow { .tcp(flow) }
+public enum TCP: MessageTransport {
+    public static let kind = FlowKind.tcp
+    public static let flowName = "TCPFlow"
+    public static let flowDoc = "A TCP connection through the proxy."
+    public static let flowFields = TransportFlow<TCP>.rows
+    public static func any(_ flow: TransportFlow<TCP>) -> AnyFlow { .tcp(flow) }
 }
 
-package enum UDP: MessageTransport {
-    package static let kind = FlowKind.udp
-    package static let flowName = "UDPFlow"
-    package static let flowDoc = "The datagrams between two addresses."
-    package static let flowFields = TransportFlow<UDP>.rows
-    package static func any(_ flow: TransportFlow<UDP>) -> AnyFlow { .udp(flow) }
+public enum UDP: MessageTransport {
+    public static let kind = FlowKind.udp
+    public static let flowName = "UDPFlow"
+    public static let flowDoc = "The datagrams between two addresses."
+    public static let flowFields = TransportFlow<UDP>.rows
+    public static func any(_ flow: TransportFlow<UDP>) -> AnyFlow { .udp(flow) }
 }
 
-package typealias TCPFlow = TransportFlow<TCP>
-package typealias UDPFlow = TransportFlow<UDP>
+public typealias TCPFlow = TransportFlow<TCP>
+public typealias UDPFlow = TransportFlow<UDP>

@@ -1,15 +1,14 @@
 /// A set of field names, summed up in one word: a name that it lacks is surely not in it, one that it has may be another's.
 ///
 /// A section of field lines keeps the set of its names, so that most questions are answered without a look at a line.
-package struct NameSet: Sendable {
+public struct NameSet: Sendable {
     private var bits: UInt64
 
     /// No name.
-    package init() { bits = 0 }
+    public init() { bits = 0 }
 
     /// One name, in whatever case.
-    @inlinable
-    package init(_ name: UnsafeRawBufferPointer) {
+    public init(_ name: UnsafeRawBufferPointer) {
         guard let first = name.first, let last = name.last else {
             self.init(bit: 0)
             return
@@ -19,16 +18,16 @@ package struct NameSet: Sendable {
         self.init(bit: (name.count &* 30 &+ Int(first | 0x20) &* 24 &+ Int(last | 0x20) &* 50) &>> 2 & 63)
     }
 
-    @usableFromInline init(bit: Int) { bits = 1 &<< UInt64(bit) }
+    init(bit: Int) { bits = 1 &<< UInt64(bit) }
 
     /// These names, in whatever case.
-    package init(_ names: String...) {
+    public init(_ names: String...) {
         self.init()
         for name in names { name.withRawUTF8 { insert(NameSet($0)) } }
     }
 
-    package mutating func insert(_ other: NameSet) { bits |= other.bits }
+    public mutating func insert(_ other: NameSet) { bits |= other.bits }
 
     /// True when no name is in both.
-    package func isDisjoint(with other: NameSet) -> Bool { bits & other.bits == 0 }
+    public func isDisjoint(with other: NameSet) -> Bool { bits & other.bits == 0 }
 }

@@ -2,7 +2,7 @@ extension Request {
     /// The URL for people: host and port as the Host field names them, which may be another name than the one sent to.
     ///
     /// A Host field without a port means the scheme's own, whatever port the request goes to. Of CONNECT it is the authority.
-    package var prettyURL: String {
+    public var prettyURL: String {
         if method.isExactly("CONNECT") { return authority.isEmpty ? url : authority.string }
         guard let field = hostHeader?.string, !field.isEmpty else { return url }
         var pretty = self
@@ -16,7 +16,7 @@ extension Request {
 
     /// Sends the request to another URL: scheme, host, port and path, and with them the Host field and the target's authority
     /// where there were any. False, and nothing changed, if it is not an absolute `http` or `https` URL of visible ASCII.
-    package mutating func move(to url: String) -> Bool {
+    public mutating func move(to url: String) -> Bool {
         guard url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }), let colon = url.firstIndex(of: ":") else { return false }
         let scheme = url[..<colon].lowercased()
         guard scheme == "http" || scheme == "https", url[colon...].hasPrefix("://") else { return false }
@@ -35,14 +35,14 @@ extension Request {
     }
 
     /// What the request says of its host: the Host field, or in HTTP/2 the authority.
-    package var hostHeader: ByteString? {
+    public var hostHeader: ByteString? {
         headers.first("Host") ?? (isHTTP2 && !authority.bytes.isEmpty ? authority : nil)
     }
 
-    package var isHTTP2: Bool { httpVersion.isExactly("HTTP/2.0") }
+    public var isHTTP2: Bool { httpVersion.isExactly("HTTP/2.0") }
 
     /// The Host field that names this request's host and port.
-    package var hostField: ByteString {
+    public var hostField: ByteString {
         var field = ByteString()
         // Brackets, a colon and five digits.
         field.bytes.reserveCapacity(host.utf8.count + 8)
@@ -56,10 +56,10 @@ extension Request {
         return field
     }
 
-    package var defaultPort: Int { scheme.isExactly("https") ? 443 : 80 }
+    public var defaultPort: Int { scheme.isExactly("https") ? 443 : 80 }
 
     /// Host, without brackets, and port of `host[:port]`; nil if it is neither a name nor an address.
-    package static func authority(_ text: String) -> (host: String, port: Int?)? {
+    public static func authority(_ text: String) -> (host: String, port: Int?)? {
         var host = Substring(text)
         var port: Int?
         let tail = host.lastIndex(of: "]").map { host[$0...] } ?? host

@@ -1,32 +1,32 @@
 import Schema
 
 /// A request as addons see it.
-package struct Request: Record {
-    package var httpVersion = ByteString.http11
-    package var headers = Headers()
-    package var content: Content = .missing
-    package var trailers: Headers?
-    package var timestampStart: Double = 0
-    package var timestampEnd: Double?
-    package var host = ""
-    package var port = 0
-    package var method = ByteString.get
-    package var scheme = ByteString.http
-    package var authority = ByteString()
-    package var path = ByteString.slash
+public struct Request: Record {
+    public var httpVersion = ByteString.http11
+    public var headers = Headers()
+    public var content: Content = .missing
+    public var trailers: Headers?
+    public var timestampStart: Double = 0
+    public var timestampEnd: Double?
+    public var host = ""
+    public var port = 0
+    public var method = ByteString.get
+    public var scheme = ByteString.http
+    public var authority = ByteString()
+    public var path = ByteString.slash
     /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
-    package var isStreamed = false
+    public var isStreamed = false
     /// The Host field stays as it is wherever the request goes. No part of the state.
-    package var keepsHost = false
+    public var keepsHost = false
     /// The way to the server. No part of the state: `server_conn.via` tells how it went.
-    package var via = UpstreamChoice.asMode
+    public var via = UpstreamChoice.asMode
 
-    package init() {}
+    public init() {}
 
-    package static let name = "Request"
-    package static let doc = "An HTTP request."
-    package static let blank = Request()
-    package static let fields: [Field<Request>] = [
+    public static let name = "Request"
+    public static let doc = "An HTTP request."
+    public static let blank = Request()
+    public static let fields: [Field<Request>] = [
         Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`."),
         Field("headers", \.headers, "The header section, in order, with duplicates; framing fields are the proxy's."),
         Field("content", \.content, "The body, with its content codings."),
@@ -62,14 +62,14 @@ package struct Request: Record {
     private static let isTargetOctet: @Sendable (UInt8) -> Bool = { $0 > 0x20 && $0 != 0x7F }
 
     /// The host as the Host field has it, without a port; `host` if there is none.
-    package var prettyHost: String {
+    public var prettyHost: String {
         guard let field = hostHeader?.string, !field.isEmpty else { return host }
         let end = field.hasPrefix("[") ? field.lastIndex(of: "]") : field.lastIndex(of: ":")
         return field[..<(end ?? field.endIndex)].filter { $0 != "[" && $0 != "]" }
     }
 
     /// `scheme://host[:port]path`, the port left out if it is the scheme's own.
-    package var url: String {
+    public var url: String {
         if method.isExactly("CONNECT") { return Address(host: host, port: port).description }
         let isDefault = port == (scheme.isExactly("https") ? 443 : 80)
         let bracketed = host.contains(":") ? "[\(host)]" : host

@@ -1,24 +1,24 @@
 import Schema
 
 /// A response as addons see it.
-package struct Response: Record {
-    package var httpVersion = ByteString.http11
-    package var headers = Headers()
-    package var content: Content = .bytes(.init())
-    package var trailers: Headers?
-    package var timestampStart: Double = 0
-    package var timestampEnd: Double?
-    package var statusCode = 200
-    package var reason = ByteString()
+public struct Response: Record {
+    public var httpVersion = ByteString.http11
+    public var headers = Headers()
+    public var content: Content = .bytes(.init())
+    public var trailers: Headers?
+    public var timestampStart: Double = 0
+    public var timestampEnd: Double?
+    public var statusCode = 200
+    public var reason = ByteString()
     /// The body goes as it comes and is never held. No part of the state, as in mitmproxy.
-    package var isStreamed = false
+    public var isStreamed = false
 
-    package init() {}
+    public init() {}
 
-    package static let name = "Response"
-    package static let doc = "An HTTP response. A worker that makes one needs no member but `status_code`."
-    package static let blank = Response()
-    package static let fields: [Field<Response>] = [
+    public static let name = "Response"
+    public static let doc = "An HTTP response. A worker that makes one needs no member but `status_code`."
+    public static let blank = Response()
+    public static let fields: [Field<Response>] = [
         Field("http_version", \.httpVersion, .readOnly, "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`."),
         Field("headers", \.headers, "The header section, in order, with duplicates; framing fields are the proxy's."),
         Field("content", \.content, "The body, with its content codings."),

@@ -1,28 +1,28 @@
 import Schema
 
 /// The server's side of a flow: a connection that the proxy made, or is about to make.
-package struct Server: Record, TLSEndpoint {
-    package var id = ""
-    package var peername: Address?
-    package var sockname: Address?
-    package var transportProtocol = "tcp"
-    package var error: String?
-    package var tls = TLSDetails()
-    package var timestampStart: Double?
-    package var timestampEnd: Double?
-    package var address: Address?
-    package var timestampTCPSetup: Double?
-    package var via: ServerVia?
+public struct Server: Record, TLSEndpoint {
+    public var id = ""
+    public var peername: Address?
+    public var sockname: Address?
+    public var transportProtocol = "tcp"
+    public var error: String?
+    public var tls = TLSDetails()
+    public var timestampStart: Double?
+    public var timestampEnd: Double?
+    public var address: Address?
+    public var timestampTCPSetup: Double?
+    public var via: ServerVia?
 
-    package init(id: String, address: Address?) {
+    public init(id: String, address: Address?) {
         self.id = id
         self.address = address
     }
 
-    package static let name = "Server"
-    package static let doc = "The proxy's connection to a server. Not connected while `timestamp_start` is null."
-    package static let blank = Server(id: "", address: nil)
-    package static let fields: [Field<Server>] =
+    public static let name = "Server"
+    public static let doc = "The proxy's connection to a server. Not connected while `timestamp_start` is null."
+    public static let blank = Server(id: "", address: nil)
+    public static let fields: [Field<Server>] =
         [
             Field("peername", \.peername, .readOnly, "The server's resolved address."),
             Field("sockname", \.sockname, .readOnly, "Our address towards the server."),

@@ -1,27 +1,27 @@
 import Schema
 
 /// The proxy by which a server is reached: `[scheme, [host, port]]`.
-package struct ServerVia: Sendable, Hashable, WireValue {
-    package var scheme: String
-    package var address: Address
+public struct ServerVia: Sendable, Hashable, WireValue {
+    public var scheme: String
+    public var address: Address
 
-    package init(scheme: String, address: Address) {
+    public init(scheme: String, address: Address) {
         self.scheme = scheme
         self.address = address
     }
 
     private static let schemes: Set = ["http", "https", "http3", "tls", "dtls", "tcp", "udp", "dns", "quic"]
 
-    package static var shape: Shape { .tuple([String.shape, Address.shape]) }
+    public static var shape: Shape { .tuple([String.shape, Address.shape]) }
 
-    package func write(_: Selection?, to writer: inout JSONWriter) {
+    public func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         writer.string(scheme)
         address.write(to: &writer)
         writer.endArray()
     }
 
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> ServerVia {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> ServerVia {
         guard let parts = json.array, parts.count == 2 else { throw .expected("[scheme, [host, port]]", at: path(), found: json) }
         let scheme = try String.read(parts[0], at: "\(path())[0]")
         guard schemes.contains(scheme) else {

@@ -1,14 +1,14 @@
 import Schema
 
 /// One piece of a TCP connection, or one datagram: `[from_client, content, timestamp]`.
-package struct StreamMessage: Sendable, Equatable {
-    package var isFromClient: Bool
+public struct StreamMessage: Sendable, Equatable {
+    public var isFromClient: Bool
     /// Empty content is not passed on.
-    package var content: ByteString
+    public var content: ByteString
     /// Seconds since 1970, UTC.
-    package var timestamp: Double
+    public var timestamp: Double
 
-    package init(isFromClient: Bool, content: ByteString, timestamp: Double) {
+    public init(isFromClient: Bool, content: ByteString, timestamp: Double) {
         self.isFromClient = isFromClient
         self.content = content
         self.timestamp = timestamp
@@ -16,20 +16,20 @@ package struct StreamMessage: Sendable, Equatable {
 
     /// What an answer makes of the message that its event carried: another content, and no more of it is the peer's to say. Without
     /// a message in the answer it is not passed on.
-    package func answered(_ messages: [StreamMessage]) -> StreamMessage {
+    public func answered(_ messages: [StreamMessage]) -> StreamMessage {
         var message = self
         message.content = messages.last?.content ?? ""
         return message
     }
 
     /// About how many bytes of memory it takes.
-    package var footprint: Int { 64 + content.bytes.count }
+    public var footprint: Int { 64 + content.bytes.count }
 }
 
 extension StreamMessage: WireValue {
-    package static var shape: Shape { .tuple([Bool.shape, ByteString.shape, Double.shape]) }
+    public static var shape: Shape { .tuple([Bool.shape, ByteString.shape, Double.shape]) }
 
-    package func write(_: Selection?, to writer: inout JSONWriter) {
+    public func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         isFromClient.write(to: &writer)
         content.write(to: &writer)
@@ -37,7 +37,7 @@ extension StreamMessage: WireValue {
         writer.endArray()
     }
 
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> StreamMessage {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> StreamMessage {
         guard let parts = json.array, parts.count == 3 else {
             throw .expected("[from_client, content, timestamp]", at: path(), found: json)
         }

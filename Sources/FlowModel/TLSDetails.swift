@@ -1,28 +1,28 @@
 import Schema
 
 /// What a connection's record says of TLS; its rows stand among those of the connection.
-package struct TLSDetails: Sendable, Equatable {
+public struct TLSDetails: Sendable, Equatable {
     /// TLS is wanted on this connection, whether or not the handshake is done.
-    package var isUsed = false
+    public var isUsed = false
     /// PEM, leaf first.
-    package var certificateList: [ByteString] = []
+    public var certificateList: [ByteString] = []
     /// What was negotiated; empty if TLS is up and nothing was.
-    package var alpn: ByteString?
-    package var alpnOffers: [ByteString] = []
-    package var cipher: String?
-    package var cipherList: [String] = []
-    package var version: String?
-    package var sni: String?
-    package var timestampSetup: Double?
+    public var alpn: ByteString?
+    public var alpnOffers: [ByteString] = []
+    public var cipher: String?
+    public var cipherList: [String] = []
+    public var version: String?
+    public var sni: String?
+    public var timestampSetup: Double?
 
-    package init() {}
+    public init() {}
 
     /// The versions by OpenSSL's names, and QUIC's by mitmproxy's.
     private static let versions: [String?] = [
         "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", "DTLSv0.9", "DTLSv1", "DTLSv1.2", "QUICv1",
     ]
 
-    package static func rows<Root: TLSEndpoint>() -> [Field<Root>] {
+    public static func rows<Root: TLSEndpoint>() -> [Field<Root>] {
         [
             Field("tls", \.tls.isUsed, .readOnly, "Whether TLS is used, or to be used."),
             Field("certificate_list", \.tls.certificateList, .readOnly, "The peer's certificates as PEM, leaf first."),
@@ -37,6 +37,6 @@ package struct TLSDetails: Sendable, Equatable {
 }
 
 /// A record that has the rows of `TLSDetails` among its own.
-package protocol TLSEndpoint: Record {
+public protocol TLSEndpoint: Record {
     var tls: TLSDetails { get set }
 }

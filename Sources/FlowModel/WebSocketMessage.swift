@@ -1,22 +1,22 @@
 import Schema
 
 /// One whole message of a WebSocket: `[opcode, from_client, content, timestamp, dropped, injected]`.
-package struct WebSocketMessage: Sendable, Equatable {
+public struct WebSocketMessage: Sendable, Equatable {
     /// RFC 6455, 5.2.
-    package enum Kind: Int, Sendable { case text = 1, binary = 2 }
+    public enum Kind: Int, Sendable { case text = 1, binary = 2 }
 
-    package var kind: Kind
-    package var isFromClient: Bool
+    public var kind: Kind
+    public var isFromClient: Bool
     /// Of a text message, its UTF-8.
-    package var content: ByteString
+    public var content: ByteString
     /// Seconds since 1970, UTC.
-    package var timestamp: Double
+    public var timestamp: Double
     /// Not passed on.
-    package var isDropped = false
+    public var isDropped = false
     /// Made by an addon, not by a peer.
-    package var isInjected = false
+    public var isInjected = false
 
-    package init(_ kind: Kind, isFromClient: Bool, content: ByteString, timestamp: Double) {
+    public init(_ kind: Kind, isFromClient: Bool, content: ByteString, timestamp: Double) {
         self.kind = kind
         self.isFromClient = isFromClient
         self.content = content
@@ -25,11 +25,11 @@ package struct WebSocketMessage: Sendable, Equatable {
 }
 
 extension WebSocketMessage: WireValue {
-    package static var shape: Shape {
+    public static var shape: Shape {
         .tuple([Int.shape, Bool.shape, ByteString.shape, Double.shape, Bool.shape, Bool.shape])
     }
 
-    package func write(_: Selection?, to writer: inout JSONWriter) {
+    public func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         kind.rawValue.write(to: &writer)
         isFromClient.write(to: &writer)
@@ -40,7 +40,7 @@ extension WebSocketMessage: WireValue {
         writer.endArray()
     }
 
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> WebSocketMessage {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> WebSocketMessage {
         let message = try restored(from: json, at: path())
         guard message.kind == .binary || message.content.utf8 != nil else {
             throw StateRefusal(.badState, at: "\(path())[2]", "a text message is UTF-8 (RFC 6455, 5.6)")
@@ -48,7 +48,7 @@ extension WebSocketMessage: WireValue {
         return message
     }
 
-    package static func restored(
+    public static func restored(
         from json: JSON, at path: @autoclosure () -> String
     ) throws(StateRefusal) -> WebSocketMessage {
         guard let parts = json.array, parts.count == 6 else {

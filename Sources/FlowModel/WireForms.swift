@@ -2,9 +2,9 @@ import NIOCore
 import Schema
 
 extension ByteString: WireValue {
-    package static var shape: Shape { .byteString }
-    package func write(_: Selection?, to writer: inout JSONWriter) { writer.byteString(bytes) }
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> ByteString {
+    public static var shape: Shape { .byteString }
+    public func write(_: Selection?, to writer: inout JSONWriter) { writer.byteString(bytes) }
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> ByteString {
         ByteString(try octets(json, at: path()))
     }
 
@@ -20,7 +20,7 @@ extension ByteString: WireValue {
     }
 
     /// The octets of a JSON string or of `{"b64": "…"}`.
-    package static func octets(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [UInt8] {
+    public static func octets(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> [UInt8] {
         switch json {
         case .string(let text): return Array(text.utf8)
         case .object(let object):
@@ -36,9 +36,9 @@ extension ByteString: WireValue {
 }
 
 extension Headers: WireValue {
-    package static var shape: Shape { .headers }
+    public static var shape: Shape { .headers }
 
-    package func write(_: Selection?, to writer: inout JSONWriter) {
+    public func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         for index in 0..<count {
             withLine(at: index) { name, value in writer.pair(name, value) }
@@ -46,11 +46,11 @@ extension Headers: WireValue {
         writer.endArray()
     }
 
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
         try read(json, at: path(), isForWire: true)
     }
 
-    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
         try read(json, at: path(), isForWire: false)
     }
 
@@ -98,7 +98,7 @@ extension Headers: WireValue {
 }
 
 /// A body as a flow's state shows it: the octets as they stand on the wire, still with their content codings.
-package enum Content: Sendable, Equatable {
+public enum Content: Sendable, Equatable {
     /// There is none: null.
     case missing
     case bytes(ByteBuffer)
@@ -110,12 +110,12 @@ package enum Content: Sendable, Equatable {
     case reference(ContentReference)
 
     /// Bytes at hand; nil if there are none in memory.
-    package var buffer: ByteBuffer? { if case .bytes(let buffer) = self { buffer } else { nil } }
-    package var isFile: Bool { if case .file = self { true } else { false } }
-    package var isOmitted: Bool { if case .omitted = self { true } else { false } }
+    public var buffer: ByteBuffer? { if case .bytes(let buffer) = self { buffer } else { nil } }
+    public var isFile: Bool { if case .file = self { true } else { false } }
+    public var isOmitted: Bool { if case .omitted = self { true } else { false } }
 
     /// In bytes; nil if there is no body, or nobody knows.
-    package var size: Int? {
+    public var size: Int? {
         switch self {
         case .missing: nil
         case .bytes(let buffer): buffer.readableBytes
@@ -126,7 +126,7 @@ package enum Content: Sendable, Equatable {
     }
 
     /// Whether it is held, in memory or in a file, and has bytes.
-    package var isHeld: Bool {
+    public var isHeld: Bool {
         switch self {
         case .bytes(let buffer): buffer.readableBytes > 0
         case .file: true
@@ -135,13 +135,13 @@ package enum Content: Sendable, Equatable {
     }
 
     /// The same with a body that is held in a file left out.
-    package var withoutFile: Content { if case .file(let file) = self { .omitted(file.size) } else { self } }
+    public var withoutFile: Content { if case .file(let file) = self { .omitted(file.size) } else { self } }
 }
 
 extension Content: WireValue {
-    package static var shape: Shape { .content }
+    public static var shape: Shape { .content }
 
-    package func write(_: Selection?, to writer: inout JSONWriter) {
+    public func write(_: Selection?, to writer: inout JSONWriter) {
         switch self {
         case .missing: writer.null()
         case .bytes(let buffer): buffer.withUnsafeReadableBytes { writer.byteString($0) }
@@ -156,7 +156,7 @@ extension Content: WireValue {
         }
     }
 
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
         switch json {
         case .null: return .missing
         case .string(let text): return .bytes(ByteBuffer(string: text))
@@ -165,13 +165,13 @@ extension Content: WireValue {
     }
 
     /// A body that was not kept stays so: of a state that is restored, `{"omitted": …}` says what `write` said.
-    package static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
+    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Content {
         guard let object = json.object, let size = object["omitted"] else { return try read(json, at: path()) }
         return .omitted(try Int?.read(size, at: "\(path()).omitted"))
     }
 
     /// `{"omitted": …}` in an answer means unchanged, whatever its size says, and so does a reference.
-    package static func changes(from old: Content, to json: JSON, at path: @autoclosure () -> String, access: Access)
+    public static func changes(from old: Content, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Content>]
     {
         if json["omitted"] != nil || ContentReference.keys.contains(where: { json[$0] != nil }) { return [] }
@@ -183,25 +183,25 @@ extension Content: WireValue {
 }
 
 /// A host and a port: `["example.org", 443]`.
-package struct Address: Sendable, Hashable, WireValue, CustomStringConvertible {
-    package var host: String
-    package var port: Int
+public struct Address: Sendable, Hashable, WireValue, CustomStringConvertible {
+    public var host: String
+    public var port: Int
 
-    package init(host: String, port: Int) {
+    public init(host: String, port: Int) {
         self.host = host
         self.port = port
     }
 
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    package static var shape: Shape { .tuple([.string, .integer]) }
-    package func write(_: Selection?, to writer: inout JSONWriter) {
+    public static var shape: Shape { .tuple([.string, .integer]) }
+    public func write(_: Selection?, to writer: inout JSONWriter) {
         writer.beginArray()
         writer.string(host)
         writer.int(port)
         writer.endArray()
     }
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Address {
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Address {
         guard let parts = json.array, parts.count >= 2, let host = parts[0].string, let port = parts[1].int,
             (0...65535).contains(port)
         else { throw .expected("[host, port]", at: path(), found: json) }
@@ -210,27 +210,27 @@ package struct Address: Sendable, Hashable, WireValue, CustomStringConvertible {
 }
 
 /// A JSON object of the addons' own, kept with the flow; at most 16 KiB as JSON.
-package struct Metadata: Sendable, Equatable, WireValue {
-    package static let maximumBytes = 16 * 1024
-    package private(set) var json: JSON = [:]
+public struct Metadata: Sendable, Equatable, WireValue {
+    public static let maximumBytes = 16 * 1024
+    public private(set) var json: JSON = [:]
 
-    package init() {}
+    public init() {}
 
     /// Gives one member a value, as the proxy itself does.
-    package mutating func set(_ key: String, _ value: JSON) {
+    public mutating func set(_ key: String, _ value: JSON) {
         json = json.merging(.object(JSONObject(dictionaryLiteral: (key, value))))
     }
 
-    package static var shape: Shape { .object }
-    package func write(_: Selection?, to writer: inout JSONWriter) { writer.value(json) }
-    package static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Metadata {
+    public static var shape: Shape { .object }
+    public func write(_: Selection?, to writer: inout JSONWriter) { writer.value(json) }
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Metadata {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
         var metadata = Metadata()
         metadata.json = json
         return metadata
     }
     /// An object is merged (RFC 7396), so that two addons may each keep members of their own; that of a whole state replaces.
-    package static func changes(from old: Metadata, to json: JSON, at path: @autoclosure () -> String, access: Access)
+    public static func changes(from old: Metadata, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Metadata>]
     {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }

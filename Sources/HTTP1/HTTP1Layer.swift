@@ -3,8 +3,8 @@ import NIOCore
 import ProxyKernel
 
 /// HTTP/1.0 and HTTP/1.1, on both sides.
-package enum HTTP1Layer {
-    package static func registration(_ parts: HTTPParts) -> ProtocolLayer {
+public enum HTTP1Layer {
+    public static func registration(_ parts: HTTPParts) -> ProtocolLayer {
         ProtocolLayer(
             name: "http",
             claims: { if case .http = $0 { true } else { false } },
@@ -16,5 +16,5 @@ package enum HTTP1Layer {
     }
 
     /// Starts an exchange on a server's connection that speaks HTTP/1.
-    package static let makeServerStream: ServerStreamFactory = { server, session in ServerHTTP1Stream(server, session) }
+    public static let makeServerStream: ServerStreamFactory = { server, session in ServerHTTP1Stream(server, session) }
 }

@@ -6,7 +6,7 @@ import Schema
 
 extension HTTP1Layer {
     /// CONNECT to an upstream proxy, with *http_connect_upstream* before it.
-    package static let openTunnel: TunnelOpener = { (server, address, session, waiter) throws(ProxyFailure) in
+    public static let openTunnel: TunnelOpener = { (server, address, session, waiter) throws(ProxyFailure) in
         var flow = HTTPFlow(
             id: Identifier.uuid4(), client: session.frozenClientRecord, server: server.frozenRecord,
             timestampCreated: WallClock.now)

@@ -4,8 +4,8 @@ import NIOCore
 import ProxyKernel
 
 /// HTTP/2, on both sides.
-package enum HTTP2Layer {
-    package static func registration(_ parts: HTTPParts) -> ProtocolLayer {
+public enum HTTP2Layer {
+    public static func registration(_ parts: HTTPParts) -> ProtocolLayer {
         ProtocolLayer(
             name: "http",
             claims: { if case .http2 = $0 { true } else { false } },
@@ -18,15 +18,15 @@ package enum HTTP2Layer {
     }
 
     /// Makes HTTP/2 of a server's connection.
-    package static let multiplex: MultiplexerFactory = { server, session in ServerHTTP2Connection(server, session) }
+    public static let multiplex: MultiplexerFactory = { server, session in ServerHTTP2Connection(server, session) }
 
     /// Starts an exchange on a server's connection that speaks HTTP/2; nil if it does not.
-    package static func makeServerStream(_ server: ServerConnection, _ session: isolated Session) -> (any ServerStream)? {
+    public static func makeServerStream(_ server: ServerConnection, _ session: isolated Session) -> (any ServerStream)? {
         (server.multiplexer as? ServerHTTP2Connection).map { ServerHTTP2Stream($0, session) }
     }
 
     /// Goes on in HTTP/2 behind a request in HTTP/1 that asked for it, which becomes the first stream (RFC 7540 3.2).
-    package static func makeUpgrade(_ parts: HTTPParts) -> CleartextUpgrade {
+    public static func makeUpgrade(_ parts: HTTPParts) -> CleartextUpgrade {
         { request, settings, early, session in
             let connection = ClientHTTP2Connection(session, parts)
             guard connection.engine.upgrade(settings: settings, isHead: request.method == "HEAD") else { return false }

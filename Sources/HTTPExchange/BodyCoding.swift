@@ -2,14 +2,14 @@ import Codings
 import NIOCore
 
 /// A whole body on its way through a coder, as far as it got. For one thread at a time.
-package final class BodyCoding<Coder: ContentCoder & ~Copyable>: @unchecked Sendable {
+public final class BodyCoding<Coder: ContentCoder & ~Copyable>: @unchecked Sendable {
     private static var outputSize: Int { 64 * 1024 }
     private static var inputSize: Int { 128 * 1024 }
 
     private var coder: Coder
     private var rest: ByteBuffer
     /// What came out.
-    package private(set) var result = ByteBuffer()
+    public private(set) var result = ByteBuffer()
 
     init(_ coder: consuming Coder, of body: ByteBuffer) {
         self.coder = coder
@@ -17,7 +17,7 @@ package final class BodyCoding<Coder: ContentCoder & ~Copyable>: @unchecked Send
     }
 
     /// Goes on to the end, or until about so many bytes went in or came out; returns whether that was the end.
-    package func advance(_ amount: Int) throws(CodingFailure) -> Bool {
+    public func advance(_ amount: Int) throws(CodingFailure) -> Bool {
         var left = amount
         while left > 0 {
             let offered = min(rest.readableBytes, Self.inputSize)

@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// A replayed flow keeps its id and `timestamp_created`, and takes the ended one's place among the flows. `replay` may be called from any
 /// thread; all else is confined to `loop`.
-package final class ClientReplay: FlowReplays, @unchecked Sendable {
+public final class ClientReplay: FlowReplays, @unchecked Sendable {
     private let loop: any EventLoop
     private let executor: LoopExecutor
     private let services: Services
@@ -21,7 +21,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
     private var isStopping = false
     private var idle: [EventLoopPromise<Void>] = []
 
-    package init(loop: any EventLoop, services: Services, hooks: any HookPort, parts: HTTPParts) {
+    public init(loop: any EventLoop, services: Services, hooks: any HookPort, parts: HTTPParts) {
         self.loop = loop
         executor = LoopExecutor(loop)
         self.services = services
@@ -31,7 +31,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         self.concurrency = concurrency < 1 ? .max : concurrency
     }
 
-    package func replay(_ flow: HTTPFlow) throws(ReplayRefusal) {
+    public func replay(_ flow: HTTPFlow) throws(ReplayRefusal) {
         if let reason = Self.obstacle(flow) { throw ReplayRefusal(reason) }
         count.withLock { $0 += 1 }
         loop.execute {
@@ -41,10 +41,10 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
         }
     }
 
-    package var waiting: Int { count.withLock { $0 } }
+    public var waiting: Int { count.withLock { $0 } }
 
     /// Succeeds when nothing is queued or under way.
-    package func whenIdle() -> EventLoopFuture<Void> {
+    public func whenIdle() -> EventLoopFuture<Void> {
         loop.flatSubmit {
             let promise = self.loop.makePromise(of: Void.self)
             if self.isIdle { promise.succeed() } else { self.idle.append(promise) }
@@ -53,7 +53,7 @@ package final class ClientReplay: FlowReplays, @unchecked Sendable {
     }
 
     /// Forgets what is queued, and ends what is under way.
-    package func stop() -> EventLoopFuture<Void> {
+    public func stop() -> EventLoopFuture<Void> {
         loop.flatSubmit {
             self.isStopping = true
             self.queue = []

@@ -11,7 +11,7 @@ extension ClientStream {
     }
 
     /// A response of our own that says what went wrong, after which the connection closes.
-    package func sendError(_ failure: ProxyFailure) {
+    public func sendError(_ failure: ProxyFailure) {
         var response = Response()
         response.statusCode = failure.status
         response.reason = ByteString(StatusText.of(failure.status))

@@ -4,15 +4,15 @@ import NIOCore
 import ProxyKernel
 
 /// Takes the content codings off a body as it passes.
-package typealias DecodingStage = CodingStage<ContentDecoder>
+public typealias DecodingStage = CodingStage<ContentDecoder>
 /// Puts content codings on a body as it passes. What came in goes out with its piece, so that events arrive as they are sent.
-package typealias EncodingStage = CodingStage<ContentEncoder>
+public typealias EncodingStage = CodingStage<ContentEncoder>
 
 /// Sends a body through a coder, in turns that leave the loop to others. Confined to the loop.
 ///
 /// It keeps what came last until its receiver has taken all that it makes of that, in pieces of 64 KiB: what little data unpacks to
 /// never stands in memory.
-package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
+public final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
     private struct End {
         let trailers: Headers?
     }
@@ -35,11 +35,11 @@ package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
     private var isHeldBack = false
     private var isMoving = false
     private var isScheduled = false
-    package weak var feeding: (any BodySource)?
-    package private(set) lazy var output = BodyPipe { [weak self] reads in self?.setReading(reads) }
+    public weak var feeding: (any BodySource)?
+    public private(set) lazy var output = BodyPipe { [weak self] reads in self?.setReading(reads) }
 
     /// `explain` says whose fault it is when the body cannot be coded.
-    package init(_ coder: consuming Coder, on loop: any EventLoop, explain: @escaping (CodingFailure) -> ProxyFailure) {
+    public init(_ coder: consuming Coder, on loop: any EventLoop, explain: @escaping (CodingFailure) -> ProxyFailure) {
         self.coder = coder
         self.loop = loop
         self.explain = explain
@@ -50,23 +50,23 @@ package final class CodingStage<Coder: ContentCoder & ~Copyable>: BodyStage {
     // MARK: The producer
 
     /// A body that has failed is taken to its end, and dropped.
-    package var takesBody: Bool { output.isComplete || isSettled && !isHeldBack }
+    public var takesBody: Bool { output.isComplete || isSettled && !isHeldBack }
 
-    package func body(_ bytes: ByteBuffer) {
+    public func body(_ bytes: ByteBuffer) {
         guard !output.isComplete, end == nil, bytes.readableBytes > 0 else { return }
         if waiting.readableBytes == 0 { waiting = bytes } else { waiting.writeImmutableBuffer(bytes) }
         isSettled = false
         move()
     }
 
-    package func bodyEnded(trailers: Headers?) {
+    public func bodyEnded(trailers: Headers?) {
         guard !output.isComplete, end == nil else { return }
         end = End(trailers: trailers)
         isSettled = false
         move()
     }
 
-    package func bodyFailed(_ failure: ProxyFailure) { close { $0.failed(failure) } }
+    public func bodyFailed(_ failure: ProxyFailure) { close { $0.failed(failure) } }
 
     // MARK: The receiver
 

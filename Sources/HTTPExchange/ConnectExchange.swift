@@ -6,19 +6,19 @@ import Schema
 /// A CONNECT request: granted, it turns the client's connection into a tunnel that is inspected anew. Confined to its session's loop.
 ///
 /// It can be named and killed while it lasts, and is not kept afterwards: what matters goes through the tunnel.
-package final class ConnectExchange: @unchecked Sendable {
-    package private(set) var flow: HTTPFlow
-    package let loop: any EventLoop
+public final class ConnectExchange: @unchecked Sendable {
+    public private(set) var flow: HTTPFlow
+    public let loop: any EventLoop
     private let client: any ClientStream
-    package let waiter = Waiter()
+    public let waiter = Waiter()
 
-    package init(flow: HTTPFlow, loop: any EventLoop, client: any ClientStream) {
+    public init(flow: HTTPFlow, loop: any EventLoop, client: any ClientStream) {
         self.flow = flow
         self.loop = loop
         self.client = client
     }
 
-    package func run(on session: isolated Session) async {
+    public func run(on session: isolated Session) async {
         session.services.flows.add(self, id: flow.id)
         defer { session.services.flows.remove(flow.id) }
         do throws(ProxyFailure) {
@@ -76,10 +76,10 @@ package final class ConnectExchange: @unchecked Sendable {
 }
 
 extension ConnectExchange: TrackedFlow {
-    package var isLive: Bool { true }
-    package var isKillable: Bool { waiter.ended == nil && flow.error == nil }
-    package var anyFlow: AnyFlow { .http(flow) }
-    package func edit(_ change: (inout AnyFlow) -> Void) {
+    public var isLive: Bool { true }
+    public var isKillable: Bool { waiter.ended == nil && flow.error == nil }
+    public var anyFlow: AnyFlow { .http(flow) }
+    public func edit(_ change: (inout AnyFlow) -> Void) {
         flow.change(change)
         guard flow.error?.message == FlowError.killedMessage else { return }
         flow.error = nil
@@ -87,10 +87,10 @@ extension ConnectExchange: TrackedFlow {
     }
 
     /// It never stands still.
-    package func resume() -> Bool { false }
-    package func whenResumed() -> EventLoopFuture<Void> { loop.makeSucceededVoidFuture() }
+    public func resume() -> Bool { false }
+    public func whenResumed() -> EventLoopFuture<Void> { loop.makeSucceededVoidFuture() }
 
-    package func kill() -> Bool {
+    public func kill() -> Bool {
         guard isKillable else { return false }
         waiter.end(.killed("the flow was killed"))
         return true

@@ -13,21 +13,21 @@ extension Exchange: TrackedFlow {
     }
 
     /// Stands still until the flow is resumed or killed, its client leaves, or the time for it is over. `waiter` is of the story that does.
-    package func hold(as waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
+    public func hold(as waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
         session.log(.info, "\(flow.client.value.peername): \(flow.request.method) \(flow.request.url) is intercepted")
         let seconds = session.services.settings[ProxyOptions.table.interceptTimeout]
         try await standstill.stand(seconds: seconds, as: waiter)
         flow.intercepted = false
     }
 
-    package var isLive: Bool { true }
-    package var isKillable: Bool { waiter.ended == nil && flow.error == nil }
+    public var isLive: Bool { true }
+    public var isKillable: Bool { waiter.ended == nil && flow.error == nil }
 
-    package func whenResumed() -> EventLoopFuture<Void> { standstill.whenResumed() }
+    public func whenResumed() -> EventLoopFuture<Void> { standstill.whenResumed() }
 
-    package var anyFlow: AnyFlow { .http(flow) }
+    public var anyFlow: AnyFlow { .http(flow) }
 
-    package func edit(_ change: (inout AnyFlow) -> Void) {
+    public func edit(_ change: (inout AnyFlow) -> Void) {
         flow.change(change)
         if flow.error?.message == FlowError.killedMessage {
             flow.error = nil
@@ -37,14 +37,14 @@ extension Exchange: TrackedFlow {
         }
     }
 
-    package func resume() -> Bool { standstill.resume() }
+    public func resume() -> Bool { standstill.resume() }
 
-    package func inject(_ message: Injection) throws(InjectionRefusal) {
+    public func inject(_ message: Injection) throws(InjectionRefusal) {
         guard let injector else { throw InjectionRefusal("the flow is no open WebSocket") }
         try injector(message)
     }
 
-    package func kill() -> Bool {
+    public func kill() -> Bool {
         guard isKillable else { return false }
         waiter.end(.killed("the flow was killed"))
         return true

@@ -7,10 +7,10 @@ import Schema
 /// One request and what comes of it, from its head to its record. Confined to its session's loop.
 ///
 /// `run` is the story. The flow is paused exactly while it is suspended, in `waiter`'s one wait.
-package final class Exchange: @unchecked Sendable {
+public final class Exchange: @unchecked Sendable {
     /// Shared with the events that carry it.
     private var state: Boxed<HTTPFlow>
-    package let loop: any EventLoop
+    public let loop: any EventLoop
     let client: any ClientStream
     let requestBody: BodyPipe
     let requestLength: BodyLength
@@ -19,16 +19,16 @@ package final class Exchange: @unchecked Sendable {
     /// Whether the flow keeps its bodies, whoever wants them.
     let keepsContent: Bool
     let parts: HTTPParts
-    package let waiter = Waiter()
+    public let waiter = Waiter()
     private(set) lazy var standstill = Standstill(on: loop)
     let bodies: FlowBodies
     /// Takes messages of addons, while the protocol that followed HTTP has messages.
-    package var injector: ((Injection) throws(InjectionRefusal) -> Void)?
+    public var injector: ((Injection) throws(InjectionRefusal) -> Void)?
     /// The request's body on its way from a file.
     private var heldRequest: BodyPipe?
     private(set) var upstream: (server: ServerConnection, stream: any ServerStream)?
 
-    package init(
+    public init(
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
         asksUpgrade: Bool, keepsContent: Bool = false, store: BodyStore, parts: HTTPParts
     ) {
@@ -43,14 +43,14 @@ package final class Exchange: @unchecked Sendable {
         self.parts = parts
     }
 
-    package var flow: HTTPFlow {
+    public var flow: HTTPFlow {
         _read { yield state.wrappedValue }
         _modify { yield &state.wrappedValue }
     }
 
     private static let noState = Boxed(wrappedValue: HTTPFlow.blank)
 
-    package func run(on session: isolated Session) async {
+    public func run(on session: isolated Session) async {
         session.services.flows.add(self, id: flow.id)
         session.services.meters.exchangeBegan()
         do throws(ProxyFailure) {
@@ -79,7 +79,7 @@ package final class Exchange: @unchecked Sendable {
     }
 
     /// The client has left: whatever this waits for will not be needed.
-    package func clientLeft(_ failure: ProxyFailure = .clientGone) {
+    public func clientLeft(_ failure: ProxyFailure = .clientGone) {
         // Workers hear why before the servers' connections, which end as well, say something else.
         bodies.end()
         waiter.end(failure)

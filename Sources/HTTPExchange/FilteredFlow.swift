@@ -2,54 +2,54 @@ import FlowModel
 import Schema
 
 /// A flow as filter expressions ask for it.
-package struct FilteredFlow: FilterSubject {
+public struct FilteredFlow: FilterSubject {
     /// In bytes.
     private static let searchedOfFile = 16 << 20
 
     private let flow: AnyFlow
 
-    package init(_ flow: HTTPFlow) { self.flow = .http(flow) }
-    package init(_ flow: AnyFlow) { self.flow = flow }
+    public init(_ flow: HTTPFlow) { self.flow = .http(flow) }
+    public init(_ flow: AnyFlow) { self.flow = flow }
 
     private var http: HTTPFlow? { if case .http(let flow) = flow { flow } else { nil } }
     private var dns: DNSFlow? { if case .dns(let flow) = flow { flow } else { nil } }
 
-    package var filterKind: FlowKind { flow.kind }
-    package var hasRequest: Bool { filterKind == .http || filterKind == .dns }
-    package var hasResponse: Bool { http?.response != nil || dns?.response != nil }
-    package var hasError: Bool { flow.record.error != nil }
-    package var hasWebSocket: Bool { http?.websocket != nil }
-    package var marked: String { flow.record.marked }
-    package var isReplay: String? { flow.record.isReplay }
-    package var method: [UInt8]? { http?.request.method.bytes }
+    public var filterKind: FlowKind { flow.kind }
+    public var hasRequest: Bool { filterKind == .http || filterKind == .dns }
+    public var hasResponse: Bool { http?.response != nil || dns?.response != nil }
+    public var hasError: Bool { flow.record.error != nil }
+    public var hasWebSocket: Bool { http?.websocket != nil }
+    public var marked: String { flow.record.marked }
+    public var isReplay: String? { flow.record.isReplay }
+    public var method: [UInt8]? { http?.request.method.bytes }
 
-    package var url: String? {
+    public var url: String? {
         guard let http else { return dns?.request.questions.first?.name }
         return http.request.prettyURL
     }
 
-    package var hosts: [String] {
+    public var hosts: [String] {
         guard let http else { return [] }
         return [http.request.host] + values("host", http.request.headers).map { ByteString($0).string }
     }
 
-    package var statusCode: Int? { http?.response?.statusCode }
-    package var requestHeaderBlock: [UInt8]? { http.map { block($0.request.headers) } }
-    package var responseHeaderBlock: [UInt8]? { http?.response.map { block($0.headers) } }
-    package var requestContentType: [UInt8]? { http.flatMap { joined("content-type", $0.request.headers) } }
-    package var responseContentType: [UInt8]? { http?.response.flatMap { joined("content-type", $0.headers) } }
+    public var statusCode: Int? { http?.response?.statusCode }
+    public var requestHeaderBlock: [UInt8]? { http.map { block($0.request.headers) } }
+    public var responseHeaderBlock: [UInt8]? { http?.response.map { block($0.headers) } }
+    public var requestContentType: [UInt8]? { http.flatMap { joined("content-type", $0.request.headers) } }
+    public var responseContentType: [UInt8]? { http?.response.flatMap { joined("content-type", $0.headers) } }
 
-    package var requestContent: [UInt8]? {
+    public var requestContent: [UInt8]? {
         if let dns { return Array(dns.request.text.utf8) }
         return http.flatMap { content($0.request.content, $0.request.headers) }
     }
 
-    package var responseContent: [UInt8]? {
+    public var responseContent: [UInt8]? {
         if let response = dns?.response { return Array(response.text.utf8) }
         return http?.response.flatMap { content($0.content, $0.headers) }
     }
 
-    package var messages: [FilterMessage] {
+    public var messages: [FilterMessage] {
         switch flow {
         case .http(let flow):
             flow.websocket?.wrappedValue.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
@@ -60,11 +60,11 @@ package struct FilteredFlow: FilterSubject {
         }
     }
 
-    package var clientAddress: String? { flow.record.client.value.peername.description }
-    package var serverAddress: String? { flow.record.server.value.address?.description }
-    package var comment: String { flow.record.comment }
+    public var clientAddress: String? { flow.record.client.value.peername.description }
+    public var serverAddress: String? { flow.record.server.value.address?.description }
+    public var comment: String { flow.record.comment }
 
-    package var metadataText: String {
+    public var metadataText: String {
         (flow.record.metadata.json.object?.members ?? []).map { member in
             "\(member.key): \(member.value.string ?? String(decoding: member.value.encoded, as: UTF8.self))"
         }.joined(separator: "\n")

@@ -17,7 +17,7 @@ extension Headers {
     ]
 
     /// Removes what may not stand in a trailer section.
-    package mutating func removeForbiddenTrailers() {
+    public mutating func removeForbiddenTrailers() {
         for name in Self.forbiddenInTrailers where contains(name) { remove(name) }
     }
 }

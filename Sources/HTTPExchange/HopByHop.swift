@@ -5,7 +5,7 @@ import FlowModel
 /// Taken out are: every field that Connection names; Connection; Keep-Alive; Proxy-Connection; TE, of which `trailers` stays; and
 /// Upgrade unless the switch is relayed. Transfer-Encoding belongs to `OutgoingFraming`. Proxy-Authenticate and
 /// Proxy-Authorization stay, since whoever authenticates clients must see them first.
-package enum HopByHop {
+public enum HopByHop {
     /// What Connection may not take out, whatever it says: without these fields the message would mean something else to the next
     /// recipient than it meant here.
     private static let protected: Set<String> = [
@@ -19,7 +19,7 @@ package enum HopByHop {
     private static let own = NameSet("connection", "keep-alive", "proxy-connection", "te", "upgrade")
 
     /// Takes the fields out. With `relayingUpgrade` the Upgrade lines stay and Connection names them again.
-    package static func strip(_ headers: inout Headers, relayingUpgrade: Bool = false) {
+    public static func strip(_ headers: inout Headers, relayingUpgrade: Bool = false) {
         guard headers.mayContain(own) else { return }
         let takesTrailers = headers.hasToken("trailers", in: "TE")
         let upgrades = relayingUpgrade && headers.contains("Upgrade")

@@ -2,18 +2,18 @@ import FlowModel
 import ProxyKernel
 
 /// A request that could not be read: the client is told why, with *requestheaders* and *error* as the events.
-package final class RefusedExchange {
+public final class RefusedExchange {
     private var flow: HTTPFlow
     private let client: any ClientStream
     private let failure: ProxyFailure
 
-    package init(flow: HTTPFlow, client: any ClientStream, failure: ProxyFailure) {
+    public init(flow: HTTPFlow, client: any ClientStream, failure: ProxyFailure) {
         self.flow = flow
         self.client = client
         self.failure = failure
     }
 
-    package func run(on session: isolated Session) async {
+    public func run(on session: isolated Session) async {
         session.services.meters.exchangeBegan()
         flow.error = FlowError(failure.note, at: WallClock.now)
         flow.request.method = ""

@@ -4,7 +4,7 @@ import Schema
 
 extension Request {
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
-    package mutating func nameServer(on session: isolated Session) {
+    public mutating func nameServer(on session: isolated Session) {
         guard session.isReverse, !session.services.present.keepsHostHeader else { return }
         let name = hostField
         // HTTP/2 has the authority, and a Host field only if the client insists.

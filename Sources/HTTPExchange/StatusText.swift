@@ -1,6 +1,6 @@
 /// Reason phrases (RFC 9110 15), where the proxy answers itself, and where HTTP/2 has none.
-package enum StatusText {
-    package static func of(_ status: Int) -> String {
+public enum StatusText {
+    public static func of(_ status: Int) -> String {
         switch status {
         case 200: "OK"
         case 201: "Created"

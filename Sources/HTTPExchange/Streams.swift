@@ -3,7 +3,7 @@ import NIOCore
 import ProxyKernel
 
 /// The client's side of one exchange, of whatever HTTP version. Confined to the session's loop.
-package protocol ClientStream: BodySink {
+public protocol ClientStream: BodySink {
     /// Tells the client to send the body that it announced with `Expect: 100-continue`; nothing if it did not.
     func continueIfExpected()
     /// The client waits for a 100 before it sends its body.
@@ -24,21 +24,21 @@ package protocol ClientStream: BodySink {
 }
 
 extension ClientStream {
-    package var priority: StreamPriority? { nil }
-    package var whenReprioritized: ((StreamPriority) -> Void)? {
+    public var priority: StreamPriority? { nil }
+    public var whenReprioritized: ((StreamPriority) -> Void)? {
         get { nil }
         set {}
     }
 }
 
 /// How urgent a stream of HTTP/2 is beside its siblings (RFC 7540 5.3): 1 to 256.
-package struct StreamPriority: Sendable {
-    package let weight: Int
-    package init(weight: Int) { self.weight = weight }
+public struct StreamPriority: Sendable {
+    public let weight: Int
+    public init(weight: Int) { self.weight = weight }
 }
 
 /// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
-package protocol ServerStream: BodySink {
+public protocol ServerStream: BodySink {
     func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure)
     /// The response's head, once it is there.
     var head: Pending<Response> { get }
@@ -58,8 +58,8 @@ package protocol ServerStream: BodySink {
 }
 
 extension ServerStream {
-    package func prioritize(_ priority: StreamPriority) {}
+    public func prioritize(_ priority: StreamPriority) {}
 }
 
 /// Starts an exchange on a connection to a server.
-package typealias ServerStreamFactory = @Sendable (ServerConnection, isolated Session) -> any ServerStream
+public typealias ServerStreamFactory = @Sendable (ServerConnection, isolated Session) -> any ServerStream

@@ -2,18 +2,18 @@ import FlowModel
 import ProxyKernel
 
 /// A protocol that may take the place of HTTP after a 101, on both sides.
-package struct UpgradeLayer: Sendable {
-    package let name: String
+public struct UpgradeLayer: Sendable {
+    public let name: String
     /// Whether the exchange's request and response lead to it.
-    package let claims: @Sendable (HTTPFlow) -> Bool
+    public let claims: @Sendable (HTTPFlow) -> Bool
     /// Changes a request as it goes to the server, so that what follows can be followed by us.
-    package let prepare: @Sendable (inout Request, isolated Session) -> Void
+    public let prepare: @Sendable (inout Request, isolated Session) -> Void
     /// Notes in a flow that is claimed what follows, for its *response*.
-    package let announce: @Sendable (inout HTTPFlow, isolated Session) -> Void
+    public let announce: @Sendable (inout HTTPFlow, isolated Session) -> Void
     /// Speaks it until its end. `Exchange.flow` may be changed meanwhile; the flow is recorded afterwards.
-    package let run: @Sendable (Exchange, Upgrade, isolated Session) async -> Void
+    public let run: @Sendable (Exchange, Upgrade, isolated Session) async -> Void
 
-    package init(
+    public init(
         name: String, claims: @escaping @Sendable (HTTPFlow) -> Bool,
         prepare: @escaping @Sendable (inout Request, isolated Session) -> Void = { _, _ in },
         announce: @escaping @Sendable (inout HTTPFlow, isolated Session) -> Void = { _, _ in },
@@ -28,7 +28,7 @@ package struct UpgradeLayer: Sendable {
 }
 
 /// Both sides of an exchange that has left HTTP.
-package struct Upgrade {
-    package let client: TunnelEnd
-    package let server: TunnelEnd
+public struct Upgrade {
+    public let client: TunnelEnd
+    public let server: TunnelEnd
 }

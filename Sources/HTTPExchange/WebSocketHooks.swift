@@ -3,20 +3,20 @@ import ProxyKernel
 import Schema
 
 /// Carries an HTTP flow that has become a WebSocket, with the newest message or, at its start and end, with all that are kept.
-package struct WebSocketEvent: HookPayload {
-    @Boxed package var http: HTTPFlow
-    package var messagesBefore: Int
+public struct WebSocketEvent: HookPayload {
+    @Boxed public var http: HTTPFlow
+    public var messagesBefore: Int
     private let isOfMessage: Bool
 
     /// The flow with all messages that it keeps.
-    package init(_ flow: HTTPFlow) {
+    public init(_ flow: HTTPFlow) {
         _http = Boxed(wrappedValue: flow)
         messagesBefore = flow.websocket?.wrappedValue.kept.first ?? 0
         isOfMessage = false
     }
 
     /// The flow with one message and none of the `before` that came earlier, so that an event costs the same however long it has lasted.
-    package init(_ flow: HTTPFlow, newest message: WebSocketMessage, before: Int) {
+    public init(_ flow: HTTPFlow, newest message: WebSocketMessage, before: Int) {
         var flow = flow
         var socket = WebSocketData()
         if let whole = flow.websocket {
@@ -30,7 +30,7 @@ package struct WebSocketEvent: HookPayload {
     }
 
     /// What the event's listeners have made of its message: the last of the list, whose type and origin stay. An empty list drops it.
-    package func decided(_ message: WebSocketMessage) -> WebSocketMessage {
+    public func decided(_ message: WebSocketMessage) -> WebSocketMessage {
         var decided = message
         guard let answer = http.websocket?.wrappedValue.messages.last else {
             decided.isDropped = true
@@ -42,21 +42,21 @@ package struct WebSocketEvent: HookPayload {
         return decided
     }
 
-    package var flow: HTTPFlow? {
+    public var flow: HTTPFlow? {
         get { http }
         set { if let newValue { http = newValue } }
     }
 
-    package mutating func leaveOutMessages() {
+    public mutating func leaveOutMessages() {
         guard !isOfMessage, let socket = http.websocket?.wrappedValue else { return }
         messagesBefore = socket.kept.count
         http.websocket?.wrappedValue.kept.forgetAll()
     }
 
-    package static let name = "WebSocketEvent"
-    package static let doc = "Carries an HTTP flow that has become a WebSocket."
-    package static let blank = WebSocketEvent(.blank)
-    package static let fields: [Field<WebSocketEvent>] = [
+    public static let name = "WebSocketEvent"
+    public static let doc = "Carries an HTTP flow that has become a WebSocket."
+    public static let blank = WebSocketEvent(.blank)
+    public static let fields: [Field<WebSocketEvent>] = [
         Field("flow", \._http, "The flow's state."),
         Field(
             "messages_before", \.messagesBefore, .readOnly, "How many messages came before those in `flow.websocket.messages`."),
@@ -73,24 +73,24 @@ extension WebSocketData {
 }
 
 /// The events of the WebSocket that an HTTP flow becomes.
-package struct WebSocketHooks: HookTable {
-    package let handshake = Hook<FlowEvent>(
+public struct WebSocketHooks: HookTable {
+    public let handshake = Hook<FlowEvent>(
         "websocket_handshake",
         "The request asks for a WebSocket. Comes before *request*; like there, everything of the request may be changed.")
-    package let start = Hook<WebSocketEvent>(
+    public let start = Hook<WebSocketEvent>(
         "websocket_start", "The flow became a WebSocket, after its *response*. No message is passed on before the answer.")
-    package let message = Hook<WebSocketEvent>(
+    public let message = Hook<WebSocketEvent>(
         "websocket_message",
         "A message came: the only one in `websocket.messages`, whose content may be changed, or which may be dropped; its type stays."
     )
-    package let error = Hook<WebSocketEvent>(
+    public let error = Hook<WebSocketEvent>(
         "websocket_error",
         "The WebSocket ended before its time; `error` says why. *websocket_end* follows.")
-    package let end = Hook<WebSocketEvent>(
+    public let end = Hook<WebSocketEvent>(
         "websocket_end",
         "The WebSocket is closed; `close_code` and `closed_by_client` say how. The messages that are kept are left out unless `content` was asked for."
     )
 
-    package init() {}
-    package static let table = WebSocketHooks()
+    public init() {}
+    public static let table = WebSocketHooks()
 }

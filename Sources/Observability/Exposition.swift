@@ -1,11 +1,11 @@
 /// The text forms in which Prometheus reads measurements.
-package enum Exposition: Sendable {
+public enum Exposition: Sendable {
     /// Version 0.0.4.
     case text
     /// OpenMetrics 1.0.0.
     case openMetrics
 
-    package var mediaType: String {
+    public var mediaType: String {
         switch self {
         case .text: "text/plain; version=0.0.4; charset=utf-8"
         case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -13,7 +13,7 @@ package enum Exposition: Sendable {
     }
 
     /// Families in the order of their names; a family without samples is left out.
-    package func write(_ families: [MetricFamily]) -> [UInt8] {
+    public func write(_ families: [MetricFamily]) -> [UInt8] {
         var lines = Lines(isOpen: self == .openMetrics)
         for family in families.sorted(by: { $0.instrument.name < $1.instrument.name }) where !family.samples.isEmpty {
             lines.add(family)

@@ -1,6 +1,6 @@
 /// A family of measurements: a row of an `InstrumentTable`, which the exposition and the documents share.
-package struct Instrument: Sendable {
-    package enum Kind: String, Sendable {
+public struct Instrument: Sendable {
+    public enum Kind: String, Sendable {
         /// Only rises. The formats add `_total` to its name.
         case counter
         case gauge
@@ -11,15 +11,15 @@ package struct Instrument: Sendable {
     }
 
     /// Without what the formats add.
-    package let name: String
-    package let kind: Kind
+    public let name: String
+    public let kind: Kind
     /// Names of the labels, in the order in which their values are given.
-    package let labels: [String]
-    package let doc: String
+    public let labels: [String]
+    public let doc: String
 
-    package init(_ kind: Kind, _ name: String, _ doc: String) { self.init(kind, name, [], doc) }
+    public init(_ kind: Kind, _ name: String, _ doc: String) { self.init(kind, name, [], doc) }
 
-    package init(_ kind: Kind, _ name: String, _ labels: [String], _ doc: String) {
+    public init(_ kind: Kind, _ name: String, _ labels: [String], _ doc: String) {
         self.kind = kind
         self.name = name
         self.labels = labels
@@ -27,7 +27,7 @@ package struct Instrument: Sendable {
     }
 
     /// The name of its samples in the text format; a histogram's have more behind it.
-    package var sampleName: String {
+    public var sampleName: String {
         switch kind {
         case .counter: name + "_total"
         case .info: name + "_info"
@@ -37,9 +37,9 @@ package struct Instrument: Sendable {
 }
 
 /// A struct whose stored properties are instruments.
-package protocol InstrumentTable: Sendable {}
+public protocol InstrumentTable: Sendable {}
 
 extension InstrumentTable {
     /// The table's instruments in declared order.
-    package var instruments: [Instrument] { Mirror(reflecting: self).children.compactMap { $0.value as? Instrument } }
+    public var instruments: [Instrument] { Mirror(reflecting: self).children.compactMap { $0.value as? Instrument } }
 }

@@ -1,37 +1,37 @@
 /// A family of measurements with their values at one moment.
-package struct MetricFamily: Sendable {
-    package enum Value: Sendable, Equatable {
+public struct MetricFamily: Sendable {
+    public enum Value: Sendable, Equatable {
         case number(Double)
         case distribution(Distribution)
     }
 
-    package struct Sample: Sendable {
+    public struct Sample: Sendable {
         /// Names and values; the names are unlike each other.
-        package let labels: [(name: String, value: String)]
-        package let value: Value
+        public let labels: [(name: String, value: String)]
+        public let value: Value
 
-        package init(_ labels: [(name: String, value: String)], _ value: Value) {
+        public init(_ labels: [(name: String, value: String)], _ value: Value) {
             self.labels = labels
             self.value = value
         }
     }
 
-    package let instrument: Instrument
-    package var samples: [Sample]
+    public let instrument: Instrument
+    public var samples: [Sample]
 
-    package init(_ instrument: Instrument, _ samples: [Sample]) {
+    public init(_ instrument: Instrument, _ samples: [Sample]) {
         self.instrument = instrument
         self.samples = samples
     }
 }
 
 /// The rules of Prometheus for names.
-package enum MetricName {
+public enum MetricName {
     /// Letters, digits, `_` and `:`, not with a digit first; whatever else stands there becomes `_`.
-    package static func metric(_ text: String) -> String { name(text, allowsColon: true) }
+    public static func metric(_ text: String) -> String { name(text, allowsColon: true) }
 
     /// As a metric's, without `:`. Those with `__` before them are the server's own.
-    package static func label(_ text: String) -> String {
+    public static func label(_ text: String) -> String {
         let name = name(text, allowsColon: false)
         return name.hasPrefix("__") ? "x" + name : name
     }

@@ -4,7 +4,7 @@ import Synchronization
 /// Everything that is measured in the process: makes the instruments of swift-metrics, and reads them. From any thread.
 ///
 /// Instruments of one name and the same labels are one. A handle is to be made once and kept: making it takes a lock, using it does not.
-package final class MetricRegistry: Sendable {
+public final class MetricRegistry: Sendable {
     fileprivate enum Cell: Sendable {
         case counter(CounterCell)
         case gauge(GaugeCell)
@@ -27,10 +27,10 @@ package final class MetricRegistry: Sendable {
 
     private let families = Mutex<[String: Family]>([:])
 
-    package init() {}
+    public init() {}
 
     /// Takes in what a table says of its instruments; before their handles are made.
-    package func declare(_ table: any InstrumentTable) {
+    public func declare(_ table: any InstrumentTable) {
         families.withLock { families in
             for instrument in table.instruments where families[instrument.name] == nil {
                 families[instrument.name] = Family(instrument: instrument)
@@ -40,24 +40,24 @@ package final class MetricRegistry: Sendable {
 
     // MARK: Handles
 
-    package func counter(_ instrument: Instrument, _ values: String...) -> Counter {
+    public func counter(_ instrument: Instrument, _ values: String...) -> Counter {
         Counter(label: instrument.name, dimensions: Self.labels(instrument, values), factory: self)
     }
 
-    package func gauge(_ instrument: Instrument, _ values: String...) -> Meter {
+    public func gauge(_ instrument: Instrument, _ values: String...) -> Meter {
         Meter(label: instrument.name, dimensions: Self.labels(instrument, values), factory: self)
     }
 
-    package func timer(_ instrument: Instrument, _ values: String...) -> Timer {
+    public func timer(_ instrument: Instrument, _ values: String...) -> Timer {
         Timer(label: instrument.name, dimensions: Self.labels(instrument, values), factory: self)
     }
 
     /// Sets what somebody else has counted: a number that is looked at when it is asked for.
-    package func record(_ instrument: Instrument, _ values: String..., is number: Double) {
+    public func record(_ instrument: Instrument, _ values: String..., is number: Double) {
         record(instrument, values, is: number)
     }
 
-    package func record(_ instrument: Instrument, _ values: [String], is number: Double) {
+    public func record(_ instrument: Instrument, _ values: [String], is number: Double) {
         let cell = cell(instrument, values, instrument.labels) { .gauge(GaugeCell()) }
         if case .gauge(let gauge) = cell { gauge.set(number) }
     }
@@ -69,7 +69,7 @@ package final class MetricRegistry: Sendable {
     // MARK: Reading
 
     /// Every family with its values.
-    package var snapshot: [MetricFamily] {
+    public var snapshot: [MetricFamily] {
         families.withLock { families in
             families.values.map { family in
                 MetricFamily(
@@ -82,12 +82,12 @@ package final class MetricRegistry: Sendable {
     }
 
     /// The value of one instrument; nil if nobody has made it.
-    package func value(_ instrument: Instrument, _ values: String...) -> MetricFamily.Value? {
+    public func value(_ instrument: Instrument, _ values: String...) -> MetricFamily.Value? {
         families.withLock { $0[instrument.name]?.cells[values]?.value }
     }
 
     /// The distributions of a histogram's samples whose first label has that value, together.
-    package func distribution(_ instrument: Instrument, first value: String) -> Distribution {
+    public func distribution(_ instrument: Instrument, first value: String) -> Distribution {
         families.withLock { families in
             var sum = Distribution()
             for (values, cell) in families[instrument.name]?.cells ?? [:] where values.first == value {
@@ -98,7 +98,7 @@ package final class MetricRegistry: Sendable {
     }
 
     /// The sum of a family's samples whose labels begin with those values.
-    package func sum(_ instrument: Instrument, _ values: String...) -> Int {
+    public func sum(_ instrument: Instrument, _ values: String...) -> Int {
         families.withLock { families in
             var sum = 0.0
             for (found, cell) in families[instrument.name]?.cells ?? [:] where found.starts(with: values) {
@@ -109,7 +109,7 @@ package final class MetricRegistry: Sendable {
     }
 
     /// Takes out every sample that has the label with that value: what it tells of is gone. Its handles go on without being read.
-    package func forget(_ label: String, _ value: String) {
+    public func forget(_ label: String, _ value: String) {
         families.withLock { families in
             for (name, family) in families {
                 guard let index = family.instrument.labels.firstIndex(of: label) else { continue }
@@ -139,17 +139,17 @@ package final class MetricRegistry: Sendable {
 }
 
 extension MetricRegistry: MetricsFactory {
-    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         if case .counter(let cell) = cell(.counter, label, dimensions, { .counter(CounterCell()) }) { return cell }
         return CounterCell()
     }
 
-    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         if case .gauge(let cell) = cell(.gauge, label, dimensions, { .gauge(GaugeCell()) }) { return cell }
         return GaugeCell()
     }
 
-    package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+    public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         if aggregate {
             if case .histogram(let cell) = cell(.histogram, label, dimensions, { .histogram(HistogramCell()) }) { return cell }
             return HistogramCell()
@@ -158,7 +158,7 @@ extension MetricRegistry: MetricsFactory {
         return GaugeCell()
     }
 
-    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         if case .histogram(let cell) = cell(.histogram, label, dimensions, { .histogram(HistogramCell()) }) { return cell }
         return HistogramCell()
     }
@@ -169,8 +169,8 @@ extension MetricRegistry: MetricsFactory {
     }
 
     // A handle's end is not its samples' end: see `forget`.
-    package func destroyCounter(_: any CounterHandler) {}
-    package func destroyMeter(_: any MeterHandler) {}
-    package func destroyRecorder(_: any RecorderHandler) {}
-    package func destroyTimer(_: any TimerHandler) {}
+    public func destroyCounter(_: any CounterHandler) {}
+    public func destroyMeter(_: any MeterHandler) {}
+    public func destroyRecorder(_: any RecorderHandler) {}
+    public func destroyTimer(_: any TimerHandler) {}
 }

@@ -3,7 +3,7 @@ import NIOCore
 
 extension Channel {
     /// Keeps the channel's socket from programs that are started; NIO opens sockets without the flag. On the channel's loop.
-    package func closeOnExec() {
+    public func closeOnExec() {
         _ = try? pipeline.syncOperations.withUnsafeTransportIfAvailable { (number: NIOBSDSocket.Handle) in
             fcntl(number, F_SETFD, FD_CLOEXEC)
         }

@@ -3,9 +3,9 @@ import Glibc
 import Schema
 
 /// Which clients may connect, by their addresses: `block_global` and `block_private`. Loopback addresses always may.
-package struct ClientAdmission: Sendable {
+public struct ClientAdmission: Sendable {
     /// What an address is to the registries of special-purpose addresses (IANA, RFC 6890).
-    package enum Kind: Sendable {
+    public enum Kind: Sendable {
         case loopback, local, global
         /// Neither: shared address space (RFC 6598), and what is no address at all.
         case other
@@ -14,13 +14,13 @@ package struct ClientAdmission: Sendable {
     private let blocksGlobal: Bool
     private let blocksPrivate: Bool
 
-    package init(_ settings: Settings) {
+    public init(_ settings: Settings) {
         blocksGlobal = settings[ProxyOptions.table.blockGlobal]
         blocksPrivate = settings[ProxyOptions.table.blockPrivate]
     }
 
     /// Why the client may not connect; nil if it may.
-    package func refusal(of host: String) -> String? {
+    public func refusal(of host: String) -> String? {
         guard blocksGlobal || blocksPrivate else { return nil }
         switch Self.kind(of: host) {
         case .local where blocksPrivate: return "the client at \(host) is refused: option block_private is set"
@@ -30,7 +30,7 @@ package struct ClientAdmission: Sendable {
     }
 
     /// Of a numeric address, which may have a zone behind `%`.
-    package static func kind(of host: String) -> Kind {
+    public static func kind(of host: String) -> Kind {
         let host = String(host.prefix { $0 != "%" })
         var four = in_addr()
         if inet_pton(AF_INET, host, &four) == 1 { return kind(withUnsafeBytes(of: four) { Array($0) }) }

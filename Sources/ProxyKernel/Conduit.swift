@@ -1,7 +1,7 @@
 import NIOCore
 
 /// One end of a byte stream that runs both ways: a connection, or one stream of a connection. Confined to its session's loop.
-package protocol Conduit: AnyObject {
+public protocol Conduit: AnyObject {
     /// Who takes what comes.
     var consumer: (any ByteConsumer)? { get set }
     var isOpen: Bool { get }
@@ -26,26 +26,26 @@ package protocol Conduit: AnyObject {
 }
 
 extension Conduit {
-    package var isBroken: Bool { false }
+    public var isBroken: Bool { false }
 }
 
 /// Somebody who writes to a peer when it is about to send, so that much can go in one piece.
-package protocol Outbox: AnyObject {
+public protocol Outbox: AnyObject {
     func fill()
 }
 
 /// A consumer that can tell its peer to begin nothing more.
-package protocol DrainingConsumer: ByteConsumer {
+public protocol DrainingConsumer: ByteConsumer {
     func drain()
 }
 
 /// What HTTP leaves behind on one side when another protocol takes its place.
-package struct TunnelEnd {
-    package let conduit: any Conduit
+public struct TunnelEnd {
+    public let conduit: any Conduit
     /// What was read already of the protocol that follows.
-    package let early: ByteBuffer
+    public let early: ByteBuffer
 
-    package init(_ conduit: any Conduit, early: ByteBuffer = ByteBuffer()) {
+    public init(_ conduit: any Conduit, early: ByteBuffer = ByteBuffer()) {
         self.conduit = conduit
         self.early = early
     }
@@ -54,7 +54,7 @@ package struct TunnelEnd {
 /// Who takes the bytes of a conduit: a protocol's handler, a sniffer, one end of a relay.
 ///
 /// Called on the session's loop only. A consumer may be replaced in any of these calls.
-package protocol ByteConsumer: AnyObject {
+public protocol ByteConsumer: AnyObject {
     func received(_ bytes: ByteBuffer, on session: isolated Session)
     /// The other side will send no more; it may still read.
     func inputClosed(on session: isolated Session)

@@ -2,9 +2,9 @@ import NIOCore
 import TLSEngine
 
 /// Decides what the first bytes of a connection are. It consumes nothing, so the decision needs no undoing.
-package struct Detection: Sendable {
+public struct Detection: Sendable {
     /// What the bytes are.
-    package enum Verdict: Sendable {
+    public enum Verdict: Sendable {
         case needMore
         case tls(ClientHello)
         case http
@@ -26,7 +26,7 @@ package struct Detection: Sendable {
     }
 
     /// What may be there besides TLS.
-    package enum Admission: Sendable {
+    public enum Admission: Sendable {
         /// HTTP alone, whose parser will say what is wrong with anything else.
         case http
         /// HTTP, and anything else is relayed.
@@ -39,13 +39,13 @@ package struct Detection: Sendable {
         case dns
     }
 
-    package let admits: Admission
+    public let admits: Admission
     /// Bytes after which a ClientHello or a request line must be recognisable.
     private static let maximumBytes = 64 * 1024
 
-    package init(admits: Admission) { self.admits = admits }
+    public init(admits: Admission) { self.admits = admits }
 
-    package func verdict(on bytes: ByteBuffer, inputIsClosed: Bool = false) -> Verdict {
+    public func verdict(on bytes: ByteBuffer, inputIsClosed: Bool = false) -> Verdict {
         guard bytes.readableBytes > 0 else { return .needMore }
         switch admits {
         case .socks: return .socks

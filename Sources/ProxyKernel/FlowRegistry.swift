@@ -3,7 +3,7 @@ import NIOCore
 import Synchronization
 
 /// All flows that can be named: those that live, and of those that have ended as many as the bounds allow. From any thread.
-package final class FlowRegistry: Sendable {
+public final class FlowRegistry: Sendable {
     private struct State {
         var flows: [FlowKey: any TrackedFlow] = [:]
         var finished = Bounded()
@@ -25,29 +25,29 @@ package final class FlowRegistry: Sendable {
     /// Called when the first flow had to go.
     private let whenFull: @Sendable () -> Void
 
-    package init(maximumCount: Int, maximumBytes: Int, whenFull: @escaping @Sendable () -> Void = {}) {
+    public init(maximumCount: Int, maximumBytes: Int, whenFull: @escaping @Sendable () -> Void = {}) {
         self.maximumCount = maximumCount
         self.maximumBytes = maximumBytes
         self.whenFull = whenFull
         place.registry = self
     }
 
-    package func add(_ flow: any TrackedFlow, id: String) { state.withLock { $0.flows[FlowKey(id)] = flow } }
+    public func add(_ flow: any TrackedFlow, id: String) { state.withLock { $0.flows[FlowKey(id)] = flow } }
 
     /// Forgets a live flow that is not to be kept.
-    package func remove(_ id: String) { _ = state.withLock { $0.flows.removeValue(forKey: FlowKey(id)) } }
+    public func remove(_ id: String) { _ = state.withLock { $0.flows.removeValue(forKey: FlowKey(id)) } }
 
-    package func find(_ id: String) -> (any TrackedFlow)? { state.withLock { $0.flows[FlowKey(id)] } }
+    public func find(_ id: String) -> (any TrackedFlow)? { state.withLock { $0.flows[FlowKey(id)] } }
 
-    package var all: [any TrackedFlow] { state.withLock { Array($0.flows.values) } }
+    public var all: [any TrackedFlow] { state.withLock { Array($0.flows.values) } }
 
     /// The ids of the flows of one loop that have not ended. On that loop.
-    package func living(on loop: any EventLoop) -> [String] {
+    public func living(on loop: any EventLoop) -> [String] {
         all.filter { $0.loop === loop && $0.isLive }.map(\.anyFlow.id)
     }
 
     /// How many flows there are, the bytes that the ended ones take, and how many ended ones had to go.
-    package var sizes: (live: Int, ended: Int, bytes: Int, evicted: Int) {
+    public var sizes: (live: Int, ended: Int, bytes: Int, evicted: Int) {
         state.withLock { state in
             let finished = state.finished
             return (max(0, state.flows.count - finished.count), finished.count, finished.bytes, finished.evicted)
@@ -55,12 +55,12 @@ package final class FlowRegistry: Sendable {
     }
 
     /// How many ended flows had to go.
-    package var evicted: Int { state.withLock { $0.finished.evicted } }
+    public var evicted: Int { state.withLock { $0.finished.evicted } }
 
     /// Takes in a flow that has ended, in the place of the live one of that id. The oldest ended ones go when there are too many.
     ///
     /// A body in a file that alone would drive out all other flows is not kept.
-    package func finish(_ flow: AnyFlow, on loop: any EventLoop) {
+    public func finish(_ flow: AnyFlow, on loop: any EventLoop) {
         var flow = flow
         var size = flow.footprint
         if size > maximumBytes {

@@ -1,7 +1,7 @@
 import FlowModel
 
 /// Sends requests of ended flows once more. From any thread.
-package protocol FlowReplays: Sendable {
+public protocol FlowReplays: Sendable {
     /// Queues the flow's request, or says why it cannot be sent.
     func replay(_ flow: HTTPFlow) throws(ReplayRefusal)
     /// Requests that wait for those before them.
@@ -9,7 +9,7 @@ package protocol FlowReplays: Sendable {
 }
 
 /// Why a flow's request cannot be sent once more: a sentence for people.
-package struct ReplayRefusal: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
+public struct ReplayRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
 }

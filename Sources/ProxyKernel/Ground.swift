@@ -1,30 +1,30 @@
 import FlowModel
 
 /// What a session knows of where it stands: how the client reached us and where its messages go.
-package struct Ground: Sendable {
-    package var mode: ModeSpec
+public struct Ground: Sendable {
+    public var mode: ModeSpec
     /// The proxy by which all servers are reached, if there is one.
-    package var via: ServerVia?
+    public var via: ServerVia?
     /// Where everything goes: the reverse mode's server, or the one that the client chose for a tunnel. Nil if each request names its own.
-    package var target: Address?
+    public var target: Address?
     /// Whether the server is spoken to over TLS, if `target` is set.
-    package var targetUsesTLS = false
+    public var targetUsesTLS = false
     /// Inside a tunnel to a server of the client's choice.
-    package var isTunnel = false
+    public var isTunnel = false
     /// What may be spoken, inside TLS or not.
-    package var admits = Detection.Admission.http
+    public var admits = Detection.Admission.http
     /// The client speaks TLS to us.
-    package var clientUsesTLS = false
+    public var clientUsesTLS = false
     /// Whether the server is spoken to in HTTP/2 though there is no TLS in which to agree on it.
-    package var cleartextHTTP2 = CleartextHTTP2.no
+    public var cleartextHTTP2 = CleartextHTTP2.no
     /// The server name that the client asked for in TLS.
-    package var serverName: String?
+    public var serverName: String?
     /// The connection made before any request, if any.
-    package var eagerServer: ServerKey?
+    public var eagerServer: ServerKey?
     /// Why the connection that should have been made before any request could not be.
-    package var eagerFailure: ProxyFailure?
+    public var eagerFailure: ProxyFailure?
 
-    package init(mode: ModeSpec) {
+    public init(mode: ModeSpec) {
         self.mode = mode
         switch mode.kind {
         case .reverse(let scheme, let server):
@@ -41,13 +41,13 @@ package struct Ground: Sendable {
     }
 
     /// Clients take us for one server, and do not know that there is a proxy.
-    package var isReverse: Bool { if case .reverse = mode.kind { true } else { false } }
+    public var isReverse: Bool { if case .reverse = mode.kind { true } else { false } }
 
     /// Whether the server is known, and connected to, before the client has said anything.
     var knowsServer: Bool { isReverse && admits == .raw || mode.kind == .transparent }
 
     /// How a server is reached: by asking the upstream proxy for each URL, or else through a tunnel there; straight without one.
-    package func route(_ choice: UpstreamChoice = .asMode, asks: Bool = false) -> Route {
+    public func route(_ choice: UpstreamChoice = .asMode, asks: Bool = false) -> Route {
         let proxy: ServerVia? =
             switch choice {
             case .asMode: via
@@ -58,7 +58,7 @@ package struct Ground: Sendable {
     }
 
     /// From here on the client speaks to a server of its choice; `eager` is the connection that was made to it already.
-    package mutating func enterTunnel(to target: Address, eager: ServerKey?) {
+    public mutating func enterTunnel(to target: Address, eager: ServerKey?) {
         self.target = target
         isTunnel = true
         admits = .any
@@ -75,13 +75,13 @@ package struct Ground: Sendable {
 /// What every request asks of its session's ground, without a copy of it.
 extension Session {
     /// Where everything goes, if that does not depend on the request, and whether over TLS.
-    package var fixedTarget: (address: Address, usesTLS: Bool)? { ground.target.map { ($0, ground.targetUsesTLS) } }
-    package var isReverse: Bool { ground.isReverse }
-    package var clientUsesTLS: Bool { ground.clientUsesTLS }
+    public var fixedTarget: (address: Address, usesTLS: Bool)? { ground.target.map { ($0, ground.targetUsesTLS) } }
+    public var isReverse: Bool { ground.isReverse }
+    public var clientUsesTLS: Bool { ground.clientUsesTLS }
 }
 
 /// Whether a server is spoken to in HTTP/2 without TLS.
-package enum CleartextHTTP2: Sendable {
+public enum CleartextHTTP2: Sendable {
     case no
     /// The operator says that it speaks it.
     case yes
@@ -90,15 +90,15 @@ package enum CleartextHTTP2: Sendable {
 }
 
 /// What makes two connections to servers interchangeable.
-package struct ServerKey: Sendable, Hashable {
-    package var address: Address
-    package var tls: Bool
-    package var serverName: String?
+public struct ServerKey: Sendable, Hashable {
+    public var address: Address
+    public var tls: Bool
+    public var serverName: String?
     /// HTTP/2 by prior knowledge.
-    package var http2 = false
-    package var route: Route
+    public var http2 = false
+    public var route: Route
 
-    package init(address: Address, tls: Bool, serverName: String?, route: Route = .direct) {
+    public init(address: Address, tls: Bool, serverName: String?, route: Route = .direct) {
         self.address = address
         self.tls = tls
         self.serverName = serverName
@@ -107,14 +107,14 @@ package struct ServerKey: Sendable, Hashable {
 }
 
 /// The way to a server.
-package enum Route: Sendable, Hashable {
+public enum Route: Sendable, Hashable {
     case direct
     /// An HTTP proxy is asked for the URL of each request.
     case asked(ServerVia)
     /// An HTTP proxy passes bytes on.
     case tunnel(ServerVia)
 
-    package var via: ServerVia? {
+    public var via: ServerVia? {
         switch self {
         case .direct: nil
         case .asked(let via), .tunnel(let via): via

@@ -3,7 +3,7 @@ import NIOCore
 import Schema
 
 /// A payload that hooks carry to workers.
-package protocol HookPayload: Record {
+public protocol HookPayload: Record {
     /// The HTTP flow that it carries, if any: whose contents are shown or left out.
     var flow: HTTPFlow? { get set }
     /// The flow of any type that it carries, if any: what filters look at.
@@ -17,50 +17,50 @@ package protocol HookPayload: Record {
 }
 
 extension HookPayload {
-    package var flow: HTTPFlow? {
+    public var flow: HTTPFlow? {
         get { nil }
         set {}
     }
-    package var bodies: FlowBodies? { nil }
-    package var anyClient: Client? { anyFlow?.record.client.value }
-    package var clientID: String? { anyClient?.id }
-    package var anyFlow: AnyFlow? { flow.map { .http($0) } }
-    package mutating func leaveOutMessages() {}
+    public var bodies: FlowBodies? { nil }
+    public var anyClient: Client? { anyFlow?.record.client.value }
+    public var clientID: String? { anyClient?.id }
+    public var anyFlow: AnyFlow? { flow.map { .http($0) } }
+    public mutating func leaveOutMessages() {}
 }
 
 /// What came of firing a hook: validated changes, to be applied by the caller to the live value.
-package struct HookOutcome<Payload: HookPayload>: Sendable {
-    package var changes: [Change<Payload>] = []
+public struct HookOutcome<Payload: HookPayload>: Sendable {
+    public var changes: [Change<Payload>] = []
     /// Set if a worker asked to kill the flow, or failed under the policy `kill`. The changes are not to be applied then.
-    package var failure: ProxyFailure?
+    public var failure: ProxyFailure?
     /// What stays of the flow in spite of a failure, such as a note of why it was ended.
-    package var remains: [Change<Payload>] = []
+    public var remains: [Change<Payload>] = []
 
-    package init(changes: [Change<Payload>] = [], failure: ProxyFailure? = nil) {
+    public init(changes: [Change<Payload>] = [], failure: ProxyFailure? = nil) {
         self.changes = changes
         self.failure = failure
     }
 
     /// Applies the changes, or throws the failure.
-    package func apply(to payload: inout Payload) throws(ProxyFailure) {
+    public func apply(to payload: inout Payload) throws(ProxyFailure) {
         if let failure { throw failure }
         for change in changes { change.apply(&payload) }
     }
 }
 
 /// What listeners need of a flow's bodies before a hook fires, the greater need last.
-package enum ContentNeed: Int, Comparable, Sendable {
+public enum ContentNeed: Int, Comparable, Sendable {
     case nothing
     /// All of it; those that do would rather have it as a file.
     case file
     /// All of it.
     case bytes
 
-    package static func < (left: ContentNeed, right: ContentNeed) -> Bool { left.rawValue < right.rawValue }
+    public static func < (left: ContentNeed, right: ContentNeed) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// How the core speaks to whoever listens to its hooks. One port an event loop; confined to it.
-package protocol HookPort: AnyObject, Sendable {
+public protocol HookPort: AnyObject, Sendable {
     /// Whether anybody listens to the hook at all: one table look-up.
     func hasListeners(_ hook: any AnyHook) -> Bool
     /// What the listeners whose filters admit the flow need of its bodies before the hook fires.
@@ -77,7 +77,7 @@ package protocol HookPort: AnyObject, Sendable {
 
 extension HookPort {
     /// Fires the hook if anybody listens, and applies what came of it.
-    package func run<Payload: HookPayload>(
+    public func run<Payload: HookPayload>(
         _ hook: Hook<Payload>, _ payload: inout Payload, waiter: Waiter?, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) {
         guard hasListeners(hook) else { return }

@@ -7,13 +7,13 @@ import Schema
 ///
 /// A pattern is searched in `host:port` of every name that is known of a server: the address as asked for and as resolved, the
 /// name in a ClientHello, and the Host field of a request that is not inside TLS.
-package struct HostSelection: Sendable {
+public struct HostSelection: Sendable {
     private let allowed: [RegularExpression]
     private let ignored: [RegularExpression]
     private let raw: [RegularExpression]
 
     /// Nil if no host is named.
-    package init?(_ settings: Settings) throws(OptionFailure) {
+    public init?(_ settings: Settings) throws(OptionFailure) {
         allowed = try Self.patterns(ProxyOptions.table.allowHosts, settings)
         ignored = try Self.patterns(ProxyOptions.table.ignoreHosts, settings)
         raw = try Self.patterns(ProxyOptions.table.tcpHosts, settings)

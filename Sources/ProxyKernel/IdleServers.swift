@@ -4,7 +4,7 @@ import Schema
 import TLSEngine
 
 /// Connections to servers that clients have left behind and that may carry the requests of others. One an event loop; confined to it.
-package final class IdleServers {
+public final class IdleServers {
     private var kept: [KeptServer] = []
     private var check: Scheduled<Void>?
 

@@ -1,12 +1,12 @@
 import FlowModel
 
 /// Which flows stand still until somebody lets them go on.
-package struct Interception: Sendable {
-    package let admits: @Sendable (AnyFlow) -> Bool
+public struct Interception: Sendable {
+    public let admits: @Sendable (AnyFlow) -> Bool
     /// Whether `admits` looks at bodies.
-    package let needsContent: Bool
+    public let needsContent: Bool
 
-    package init(needsContent: Bool, admits: @escaping @Sendable (AnyFlow) -> Bool) {
+    public init(needsContent: Bool, admits: @escaping @Sendable (AnyFlow) -> Bool) {
         self.needsContent = needsContent
         self.admits = admits
     }

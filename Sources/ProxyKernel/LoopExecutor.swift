@@ -4,8 +4,8 @@ import NIOCore
 ///
 /// What becomes ready while the loop handles its sockets waits for the turn behind that: then all stories go on, one after the
 /// other, and what they wrote leaves in one write a connection.
-package final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
-    package let loop: any EventLoop
+public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    public let loop: any EventLoop
     /// What sessions of this loop leave to each other.
     let idleServers = IdleServers()
     private var jobs: [UnownedJob] = []
@@ -15,16 +15,16 @@ package final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Senda
     private var sparePeers: [Peer] = []
     private var turnIsDue = false
 
-    package init(_ loop: any EventLoop) { self.loop = loop }
+    public init(_ loop: any EventLoop) { self.loop = loop }
 
-    package func enqueue(_ job: consuming ExecutorJob) {
+    public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         guard loop.inEventLoop else { return loop.execute { self.add(job) } }
         add(job)
     }
 
-    package func isIsolatingCurrentContext() -> Bool? { loop.inEventLoop }
-    package func checkIsolated() { loop.preconditionInEventLoop() }
+    public func isIsolatingCurrentContext() -> Bool? { loop.inEventLoop }
+    public func checkIsolated() { loop.preconditionInEventLoop() }
 
     private func add(_ job: UnownedJob) {
         jobs.append(job)

@@ -1,5 +1,5 @@
 /// A protocol that carries many exchanges at a time on one connection to a server. Confined to its session's loop.
-package protocol Multiplexer: ByteConsumer {
+public protocol Multiplexer: ByteConsumer {
     /// Whether another exchange may begin now.
     var hasRoom: Bool { get }
     /// Whether the server takes WebSockets in its streams (RFC 8441).
@@ -9,7 +9,7 @@ package protocol Multiplexer: ByteConsumer {
 }
 
 /// Makes the multiplexer of a connection on which HTTP/2 was agreed, and makes it the connection's consumer.
-package typealias MultiplexerFactory = @Sendable (ServerConnection, isolated Session) -> any Multiplexer
+public typealias MultiplexerFactory = @Sendable (ServerConnection, isolated Session) -> any Multiplexer
 
 /// A connection that is being made and may carry more exchanges than the one that it is made for. Confined to its session's loop.
 final class ConnectionAttempt {

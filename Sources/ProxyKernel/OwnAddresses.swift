@@ -2,17 +2,17 @@ import FlowModel
 import Synchronization
 
 /// The addresses that this proxy listens on.
-package final class OwnAddresses: Sendable {
+public final class OwnAddresses: Sendable {
     private let addresses = Mutex<[(address: Address, transport: Transport)]>([])
 
-    package init() {}
+    public init() {}
 
-    package func add(_ address: Address, _ transport: Transport = .tcp) {
+    public func add(_ address: Address, _ transport: Transport = .tcp) {
         addresses.withLock { $0.append((address, transport)) }
     }
 
     /// Whether what is sent to `target` would come back to us. Names other than localhost are not resolved.
-    package func contain(_ target: Address, _ transport: Transport = .tcp) -> Bool {
+    public func contain(_ target: Address, _ transport: Transport = .tcp) -> Bool {
         let host = target.host.lowercased()
         let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
         return addresses.withLock { own in

@@ -2,18 +2,18 @@ import Glibc
 import NIOCore
 
 /// One end of the proxy: the client's connection or one to a server. Confined to its session's loop.
-package final class Peer: Conduit {
+public final class Peer: Conduit {
     /// Nil for the client of a request that is replayed: nobody is there.
     let channel: (any Channel)?
-    package var consumer: (any ByteConsumer)?
-    package private(set) var isOpen: Bool
-    package private(set) var inputIsClosed = false
-    package private(set) var isBroken = false
+    public var consumer: (any ByteConsumer)?
+    public private(set) var isOpen: Bool
+    public private(set) var inputIsClosed = false
+    public private(set) var isBroken = false
     private let executor: LoopExecutor
     /// How long a closed connection stays for what it has not taken yet.
     private static let closePatience = TimeAmount.seconds(30)
     /// Who has more to send than is queued here, asked right before sending.
-    package weak var outbox: (any Outbox)?
+    public weak var outbox: (any Outbox)?
     private var isUnsent = false
     /// Small pieces of this turn, which go to the channel as one: a piece costs it more than its copy costs here.
     private var gathered: ByteBuffer?
@@ -56,11 +56,11 @@ package final class Peer: Conduit {
         try channel.pipeline.syncOperations.addHandler(inner, position: .before(handler))
     }
 
-    package var isWritable: Bool { channel?.isWritable ?? true }
+    public var isWritable: Bool { channel?.isWritable ?? true }
 
-    package func buffer(capacity: Int) -> ByteBuffer { (channel?.allocator ?? ByteBufferAllocator()).buffer(capacity: capacity) }
+    public func buffer(capacity: Int) -> ByteBuffer { (channel?.allocator ?? ByteBufferAllocator()).buffer(capacity: capacity) }
 
-    package func write(_ bytes: ByteBuffer) {
+    public func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }
         meters?.sent.increment(by: Int64(bytes.readableBytes))
         gather(bytes)
@@ -88,7 +88,7 @@ package final class Peer: Conduit {
     }
 
     /// Has all that waits sent at the end of the loop's turn.
-    package func sendSoon() {
+    public func sendSoon() {
         guard isOpen, !isUnsent else { return }
         isUnsent = true
         executor.sendLater(self)
@@ -108,13 +108,13 @@ package final class Peer: Conduit {
         channel?.pipeline.syncOperations.flush()
     }
 
-    package func setReading(_ reads: Bool) {
+    public func setReading(_ reads: Bool) {
         guard isOpen, isPaused == reads else { return }
         isPaused = !reads
         try? channel?.syncOptions?.setOption(.autoRead, value: reads)
     }
 
-    package func close() {
+    public func close() {
         guard isOpen, let channel else { return }
         outbox?.fill()
         guard isOpen else { return }
@@ -129,14 +129,14 @@ package final class Peer: Conduit {
     }
 
     /// A reset rather than an orderly end.
-    package func abort() {
+    public func abort() {
         guard isOpen else { return }
         isOpen = false
         _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         channel?.close(mode: .all, promise: nil)
     }
 
-    package func closeOutput() {
+    public func closeOutput() {
         guard isOpen, let channel else { return }
         flush()
         guard let sent = whenSent() else { return channel.close(mode: .output, promise: nil) }

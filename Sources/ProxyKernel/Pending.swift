@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Something that a suspended function waits for and that can be ended from outside.
-package protocol AnyPending: AnyObject {
+public protocol AnyPending: AnyObject {
     /// Ends the wait with a failure; does nothing if it has ended.
     func fail(_ failure: ProxyFailure)
 }
@@ -10,23 +10,22 @@ package protocol AnyPending: AnyObject {
 ///
 /// It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
 /// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
-package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
-    package let loop: any EventLoop
-    @usableFromInline var result: Result<Value, ProxyFailure>?
+public final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
+    public let loop: any EventLoop
+    var result: Result<Value, ProxyFailure>?
     /// Set while `wait` is suspended. Unchecked, because it is resumed where it is taken out, and nowhere else.
-    @usableFromInline var continuation: UnsafeContinuation<Void, Never>?
+    var continuation: UnsafeContinuation<Void, Never>?
 
-    @inlinable package init(on loop: any EventLoop) { self.loop = loop }
+    public init(on loop: any EventLoop) { self.loop = loop }
 
     /// True until a value or a failure has come.
-    @inlinable package var isOpen: Bool { result == nil }
+    public var isOpen: Bool { result == nil }
 
-    @inlinable package func resume(_ value: Value) { end(.success(value)) }
-    @inlinable package func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
+    public func resume(_ value: Value) { end(.success(value)) }
+    public func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
 
     /// Suspends until the value is there. Call once.
-    @inlinable
-    package func wait(as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) -> Value {
+    public func wait(as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) -> Value {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }
@@ -40,7 +39,6 @@ package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
         return try result.get()
     }
 
-    @inlinable
     func end(_ new: Result<Value, ProxyFailure>) {
         guard loop.inEventLoop else { return loop.execute { self.end(new) } }
         guard result == nil else { return }
@@ -52,22 +50,22 @@ package final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
 /// A linear story, such as an exchange, that waits for one thing at a time and can be ended while it waits.
 ///
 /// Confined to its event loop.
-package final class Waiter: @unchecked Sendable {
-    @usableFromInline var waiting: (any AnyPending)?
+public final class Waiter: @unchecked Sendable {
+    var waiting: (any AnyPending)?
     /// Why no further wait may begin; set by `end`.
-    package private(set) var ended: ProxyFailure?
+    public private(set) var ended: ProxyFailure?
 
-    package init() {}
+    public init() {}
 
     /// Ends the present wait and refuses all later ones. The first reason stays.
-    package func end(_ failure: ProxyFailure) {
+    public func end(_ failure: ProxyFailure) {
         if ended == nil { ended = failure }
         waiting?.fail(failure)
     }
 
     /// Ends the present wait alone.
-    package func interrupt(_ failure: ProxyFailure) { waiting?.fail(failure) }
+    public func interrupt(_ failure: ProxyFailure) { waiting?.fail(failure) }
 
     /// Lets waits begin again, for the part of a story that follows its end, such as the *error* event.
-    package func reopen() { ended = nil }
+    public func reopen() { ended = nil }
 }

@@ -6,7 +6,7 @@ import TLSEngine
 ///
 /// A host is counted up by rejections in a row. When its time is over it is tried again, and one rejection more is enough. Any number of
 /// hosts may be asked about; of those with rejections the ones that were not asked about for longest are forgotten first.
-package final class PinnedHosts: Sendable {
+public final class PinnedHosts: Sendable {
     private struct Record {
         var rejections = 0
         /// Passed through until then.
@@ -15,10 +15,10 @@ package final class PinnedHosts: Sendable {
 
     private let records: Mutex<RecentlyUsed<String, Record>>
 
-    package init(capacity: Int = 4096) { records = Mutex(RecentlyUsed(capacity: capacity)) }
+    public init(capacity: Int = 4096) { records = Mutex(RecentlyUsed(capacity: capacity)) }
 
     /// Whether the host is passed through now.
-    package func passes(_ host: String, at now: NIODeadline = .now()) -> Bool {
+    public func passes(_ host: String, at now: NIODeadline = .now()) -> Bool {
         records.withLock { records in
             guard let end = records[host]?.end else { return false }
             return now < end
@@ -26,7 +26,7 @@ package final class PinnedHosts: Sendable {
     }
 
     /// A client has rejected our certificate. True if the host is passed through from now on, for `time`: it was the `limit`th in a row.
-    package func rejected(_ host: String, limit: Int, time: TimeAmount, at now: NIODeadline = .now()) -> Bool {
+    public func rejected(_ host: String, limit: Int, time: TimeAmount, at now: NIODeadline = .now()) -> Bool {
         records.withLock { records in
             var record = records[host] ?? Record()
             record.rejections = min(record.rejections + 1, limit)
@@ -37,7 +37,7 @@ package final class PinnedHosts: Sendable {
     }
 
     /// A client has accepted our certificate.
-    package func accepted(_ host: String) { records.withLock { $0[host] = nil } }
+    public func accepted(_ host: String) { records.withLock { $0[host] = nil } }
 
-    package var count: Int { records.withLock { $0.count } }
+    public var count: Int { records.withLock { $0.count } }
 }

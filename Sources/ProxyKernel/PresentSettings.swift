@@ -1,20 +1,20 @@
 import Schema
 
 /// The settings at one moment, with those looked up that every request asks for. A change makes a new one.
-package final class PresentSettings: Sendable {
-    package let settings: Settings
+public final class PresentSettings: Sendable {
+    public let settings: Settings
     /// Nil if no flow is intercepted by a filter.
-    package let interception: Interception?
-    package let bodies: BodyStore
-    package let http2: Bool
-    package let http2Priority: Bool
-    package let keepsHostHeader: Bool
+    public let interception: Interception?
+    public let bodies: BodyStore
+    public let http2: Bool
+    public let http2Priority: Bool
+    public let keepsHostHeader: Bool
     /// Clients leave connections to servers to each other.
-    package let sharesServers: Bool
-    package let storesContent: Bool
-    package let storesStreamedBodies: Bool
+    public let sharesServers: Bool
+    public let storesContent: Bool
+    public let storesStreamedBodies: Bool
     /// Bytes above which a body goes as it comes; all of them may be held if nil.
-    package let streamedAbove: Int?
+    public let streamedAbove: Int?
 
     init(_ settings: Settings, _ interception: Interception?) {
         let options = ProxyOptions.table

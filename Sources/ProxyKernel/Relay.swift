@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Passes bytes between two conduits untouched, each side's reading held up by the other's writing. Half-closes pass too.
-package final class Relay: ByteConsumer {
+public final class Relay: ByteConsumer {
     private let from: any Conduit
     private let to: any Conduit
 
@@ -11,7 +11,7 @@ package final class Relay: ByteConsumer {
     }
 
     /// Joins two conduits both ways; what was read already goes first.
-    package static func join(_ clientEnd: TunnelEnd, _ serverEnd: TunnelEnd) {
+    public static func join(_ clientEnd: TunnelEnd, _ serverEnd: TunnelEnd) {
         let (client, server) = (clientEnd.conduit, serverEnd.conduit)
         client.consumer = Relay(from: client, to: server)
         server.consumer = Relay(from: server, to: client)
@@ -23,14 +23,14 @@ package final class Relay: ByteConsumer {
         server.setReading(true)
     }
 
-    package func received(_ bytes: ByteBuffer, on session: isolated Session) {
+    public func received(_ bytes: ByteBuffer, on session: isolated Session) {
         to.write(bytes)
         if !to.isWritable { from.setReading(false) }
     }
 
-    package func becameWritable(on session: isolated Session) { to.setReading(true) }
+    public func becameWritable(on session: isolated Session) { to.setReading(true) }
 
-    package func inputClosed(on session: isolated Session) {
+    public func inputClosed(on session: isolated Session) {
         to.closeOutput()
         if to.inputIsClosed {
             to.close()
@@ -38,12 +38,12 @@ package final class Relay: ByteConsumer {
         }
     }
 
-    package func closed(on session: isolated Session) { to.close() }
+    public func closed(on session: isolated Session) { to.close() }
 }
 
 extension Session {
     /// Relays the client to the ground's target, connecting first if need be.
-    package func relay(_ held: ByteBuffer) {
+    public func relay(_ held: ByteBuffer) {
         let holder = Holder(client, held)
         client.consumer = holder
         tell { [self] in await relay(holder) }
@@ -61,7 +61,7 @@ extension Session {
     }
 
     /// The connection on which the ground's target is spoken to: the one that was made ahead, or a new one.
-    package func connectToTarget(waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+    public func connectToTarget(waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
         guard let target = ground.target else {
             throw ProxyFailure(.connect, fault: .client, "nobody said which server is meant")
         }
@@ -74,5 +74,5 @@ extension Session {
     }
 
     /// What the server has said before its client, for whoever passes it on.
-    package func takeSpokenFirst() -> ByteBuffer { spokenFirst.take() ?? ByteBuffer() }
+    public func takeSpokenFirst() -> ByteBuffer { spokenFirst.take() ?? ByteBuffer() }
 }

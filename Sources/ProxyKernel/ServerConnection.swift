@@ -2,28 +2,28 @@ import FlowModel
 import TLSEngine
 
 /// A connection to a server that belongs to one client's session. Confined to the session's loop.
-package final class ServerConnection {
-    package let peer: Peer
+public final class ServerConnection {
+    public let peer: Peer
     /// The key under which the session knows the peer.
     let peerKey: Int
-    package var key: ServerKey
-    package var record: Server { didSet { frozen = nil } }
+    public var key: ServerKey
+    public var record: Server { didSet { frozen = nil } }
     private var frozen: Frozen<Server>?
     /// The leaf that the server showed.
     var upstreamCertificate: Certificate?
     /// True once a whole exchange has gone through it.
-    package var wasUsed = false
-    package var isIdle = false
+    public var wasUsed = false
+    public var isIdle = false
     /// Another client's before, and not used by this one yet: it may be about to end.
-    package internal(set) var cameFromOthers = false
+    public internal(set) var cameFromOthers = false
     /// It stands for somebody who has authenticated on it, for all that follows: no other client may have it.
-    package var isPersonal = false
+    public var isPersonal = false
     /// Whoever uses it closes it, also when the client has left before.
-    package var outlivesClient = false
+    public var outlivesClient = false
     /// Who takes what comes while no exchange uses it.
     private(set) lazy var watcher = IdleServer(self)
     /// Carries many exchanges at a time, if the server speaks such a protocol.
-    package internal(set) var multiplexer: (any Multiplexer)?
+    public internal(set) var multiplexer: (any Multiplexer)?
 
     init(peer: Peer, peerKey: Int, key: ServerKey, record: Server) {
         self.peer = peer
@@ -39,10 +39,10 @@ package final class ServerConnection {
     }
 
     /// For people: the server, and the proxy by which it is reached.
-    package var name: String { "server \(key.address)" + (key.route.via.map { " by upstream proxy \($0.address)" } ?? "") }
+    public var name: String { "server \(key.address)" + (key.route.via.map { " by upstream proxy \($0.address)" } ?? "") }
 
     /// The record as flows share it.
-    package var frozenRecord: Frozen<Server> {
+    public var frozenRecord: Frozen<Server> {
         if let frozen { return frozen }
         let new = Frozen(record)
         frozen = new

@@ -5,7 +5,7 @@ extension Session {
     ///
     /// Who comes while one is being made that may be shared waits for it instead of making another.
     /// One that was another client's serves only who can be sent again, should it turn out to be dead: `isRepeatable`.
-    package func acquire(_ key: ServerKey, forUpgrade: Bool, onlyNew: Bool, isRepeatable: Bool, waiter: Waiter)
+    public func acquire(_ key: ServerKey, forUpgrade: Bool, onlyNew: Bool, isRepeatable: Bool, waiter: Waiter)
         async throws(ProxyFailure) -> ServerConnection
     {
         let alpnOffers = key.tls ? alpnOffers(forUpgrade: forUpgrade) : []

@@ -33,7 +33,7 @@ extension Session {
     }
 
     /// Connects to a tunnel's server before the client says what it wants there; nil if servers are connected to later.
-    package func dialAhead(_ target: Address, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection? {
+    public func dialAhead(_ target: Address, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection? {
         guard isEager else { return nil }
         let server = try await dial(
             ServerKey(address: target, tls: false, serverName: nil, route: ground.route()), waiter: waiter)
@@ -42,7 +42,7 @@ extension Session {
     }
 
     /// From here on the client speaks to a server of its choice, and what it says is inspected anew; `early` it has said already.
-    package func enterTunnel(to target: Address, eager: ServerConnection?, early: ByteBuffer) {
+    public func enterTunnel(to target: Address, eager: ServerConnection?, early: ByteBuffer) {
         ground.enterTunnel(to: target, eager: eager?.key)
         let sniffer = Sniffer(admits: ground.admits)
         client.consumer = sniffer

@@ -5,7 +5,7 @@ import TLSEngine
 
 extension Session {
     /// The life of a ClientHello: decide, know the server's certificate if that is wanted, then answer with one of our own.
-    package func intercept(_ hello: ClientHello, _ held: ByteBuffer) async {
+    public func intercept(_ hello: ClientHello, _ held: ByteBuffer) async {
         ground.serverName = hello.serverName
         clientRecord.tls.isUsed = true
         clientRecord.tls.sni = hello.serverName
@@ -31,7 +31,7 @@ extension Session {
     }
 
     /// Whether servers are connected to before a request needs them.
-    package var isEager: Bool {
+    public var isEager: Bool {
         let table = ProxyOptions.table
         return services.settings[table.connectionStrategy] == "eager" && services.settings[table.upstreamCert]
     }

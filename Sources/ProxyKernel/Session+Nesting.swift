@@ -7,7 +7,7 @@ extension Session {
     /// Makes a session for a tunnel that runs within a stream of this connection, and the conduit that leads to its client's side.
     ///
     /// The two are joined by a pair of sockets: what runs in a tunnel, TLS above all, needs a connection of its own.
-    package func nest(waiter: Waiter) async throws(ProxyFailure) -> (inner: Session, conduit: any Conduit) {
+    public func nest(waiter: Waiter) async throws(ProxyFailure) -> (inner: Session, conduit: any Conduit) {
         var ends: [CInt] = [-1, -1]
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {

@@ -7,7 +7,7 @@ import TLSEngine
 
 extension Session {
     /// The target's record before there is a connection, or the eager connection's own.
-    package var targetRecord: Frozen<Server> {
+    public var targetRecord: Frozen<Server> {
         if let key = ground.eagerServer, let server = servers.first(where: { $0.key == key }) { return server.frozenRecord }
         if let unconnected, unconnected.value.address == ground.target { return unconnected }
         var record = Server(id: Identifier.uuid4(), address: ground.target)
@@ -21,7 +21,7 @@ extension Session {
     ///
     /// Only a relay can use one whose server says no more.
     /// What was another client's is only for requests that can be sent again.
-    package func reuse(
+    public func reuse(
         _ key: ServerKey, forUpgrade: Bool = false, evenHalfClosed: Bool = false, isRepeatable: @autoclosure () -> Bool = true
     ) -> ServerConnection? {
         for server in servers where server.hasRoom(forUpgrade: forUpgrade) && server.peer.isOpen && server.key == key {
@@ -33,7 +33,7 @@ extension Session {
     }
 
     /// Keeps a connection for the next exchange.
-    package func release(_ server: ServerConnection) {
+    public func release(_ server: ServerConnection) {
         server.wasUsed = true
         server.cameFromOthers = false
         server.isIdle = true
@@ -42,7 +42,7 @@ extension Session {
     }
 
     /// Makes a new connection, with its events, and TLS on it if the key says so.
-    package func connect(_ key: ServerKey, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure)
+    public func connect(_ key: ServerKey, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure)
         -> ServerConnection
     {
         let server: ServerConnection
@@ -81,7 +81,7 @@ extension Session {
     }
 
     /// Makes the TCP connection.
-    package func dial(_ key: ServerKey, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
+    public func dial(_ key: ServerKey, waiter: Waiter) async throws(ProxyFailure) -> ServerConnection {
         var record = Server(id: Identifier.uuid4(), address: key.address)
         record.tls.isUsed = key.tls
         record.tls.sni = key.serverName
@@ -173,7 +173,7 @@ extension Session {
     }
 
     /// Speaks TLS on a connection that speaks none yet.
-    package func startTLS(on server: ServerConnection, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure) {
+    public func startTLS(on server: ServerConnection, alpnOffers: [ByteString], waiter: Waiter) async throws(ProxyFailure) {
         server.key.tls = true
         server.record.tls.isUsed = true
         server.record.tls.sni = server.key.serverName

@@ -4,7 +4,7 @@ import NIOCore
 /// Servers' connections that go from one client's session to another's.
 extension Session {
     /// Whether they may: the operator wants it, and no addon follows connections to servers, each of which has one client to it.
-    package var sharesServers: Bool {
+    public var sharesServers: Bool {
         guard services.present.sharesServers else { return false }
         let connection = ConnectionHooks.table, tls = TLSHooks.table
         let isFollowed =

@@ -4,7 +4,7 @@ import Schema
 import TLSEngine
 
 /// Asks an upstream proxy to pass bytes on to the address, and waits for its consent. What it sent behind that is the server's.
-package typealias TunnelOpener =
+public typealias TunnelOpener =
     @Sendable (ServerConnection, Address, isolated Session, Waiter) async throws(ProxyFailure) -> ByteBuffer
 
 /// The way through an upstream proxy.

@@ -6,28 +6,28 @@ import Schema
 /// One client connection and all that is done for it. Pinned to the connection's event loop.
 ///
 /// Handlers enter it synchronously; stories (`tell`) run on the same loop, so that nothing here is ever concurrent.
-package actor Session {
-    package nonisolated let loop: any EventLoop
-    package nonisolated let services: Services
-    package nonisolated let hooks: any HookPort
+public actor Session {
+    public nonisolated let loop: any EventLoop
+    public nonisolated let services: Services
+    public nonisolated let hooks: any HookPort
     nonisolated let executor: LoopExecutor
-    package nonisolated let unownedExecutor: UnownedSerialExecutor
+    public nonisolated let unownedExecutor: UnownedSerialExecutor
 
-    package let client: Peer
-    package var ground: Ground
-    package var clientRecord: Client { didSet { frozenClient = nil } }
+    public let client: Peer
+    public var ground: Ground
+    public var clientRecord: Client { didSet { frozenClient = nil } }
     private var frozenClient: Frozen<Client>?
     /// Waits of the session's own stories, such as the TLS handshake.
-    package let waiter = Waiter()
+    public let waiter = Waiter()
 
     private static let clientKey = 0
     private var peers: [Int: Peer] = [:]
     private var nextPeerKey = 1
-    package var servers: [ServerConnection] = []
+    public var servers: [ServerConnection] = []
     /// The record of flows that have no server yet.
     var unconnected: Frozen<Server>?
     /// What the server of a tunnel said before its client said anything.
-    package var spokenFirst: ByteBuffer?
+    public var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()
     private var idleness: Scheduled<Void>?
     private var isEnded = false
@@ -38,14 +38,14 @@ package actor Session {
     /// Servers that turned out to speak no protocol that can be shared.
     var unshared: Set<ServerKey> = []
     /// Why we have closed the client's connection ourselves, if we have and it is not in the course of a protocol.
-    package private(set) var ownEnd: ProxyFailure?
+    public private(set) var ownEnd: ProxyFailure?
     /// Exchanges that are not over.
-    package var openExchanges = 0
+    public var openExchanges = 0
     /// No further exchange may begin: the program ends.
-    package private(set) var isDraining = false
+    public private(set) var isDraining = false
 
     /// Makes the session of an accepted channel, on its loop, and puts its handler at the end of the pipeline.
-    package static func accept(
+    public static func accept(
         _ channel: any Channel, mode: ModeSpec, services: Services, hooks: any HookPort, executor: LoopExecutor
     ) throws {
         let record = Client(
@@ -79,7 +79,7 @@ package actor Session {
 
     /// Makes a session without a client, for a request that is replayed: `record` is of the client that sent it once. Nothing comes from
     /// its client, which counts as closed; `endReplay` ends it.
-    package init(
+    public init(
         replayingFor record: Client, ground: Ground, services: Services, hooks: any HookPort, executor: LoopExecutor
     ) {
         self.init(nil, record: record, ground: ground, services: services, hooks: hooks, executor: executor)
@@ -100,7 +100,7 @@ package actor Session {
         unownedExecutor = executor.asUnownedSerialExecutor()
     }
 
-    package var frozenClientRecord: Frozen<Client> {
+    public var frozenClientRecord: Frozen<Client> {
         if let frozenClient { return frozenClient }
         let new = Frozen(clientRecord)
         frozenClient = new
@@ -108,14 +108,14 @@ package actor Session {
     }
 
     /// A log line that names the client.
-    package nonisolated func log(_ level: Logger.Level, _ text: @autoclosure () -> String) {
+    public nonisolated func log(_ level: Logger.Level, _ text: @autoclosure () -> String) {
         services.logger.log(level: level, "\(text())")
     }
 
     // MARK: Stories
 
     /// Starts a linear story on this loop. The last statement of a callback: the story runs at once until its first wait.
-    package func tell(@_inheritActorContext _ story: sending @escaping @isolated(any) () async -> Void) {
+    public func tell(@_inheritActorContext _ story: sending @escaping @isolated(any) () async -> Void) {
         Task.immediate(executorPreference: executor, operation: story)
     }
 
@@ -236,7 +236,7 @@ package actor Session {
     }
 
     /// Closes the connections that a replayed request has left behind.
-    package func endReplay() {
+    public func endReplay() {
         isEnded = true
         leaveServers()
         for server in servers { server.peer.close() }
@@ -304,7 +304,7 @@ package actor Session {
 
 extension Address {
     /// The numeric address of a socket.
-    package init(_ address: SocketAddress?) {
+    public init(_ address: SocketAddress?) {
         self.init(host: address?.ipAddress ?? "", port: address?.port ?? 0)
     }
 }

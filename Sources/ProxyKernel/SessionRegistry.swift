@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 
 /// All sessions that are open, for the end of the program.
-package final class SessionRegistry: Sendable {
+public final class SessionRegistry: Sendable {
     private struct State {
         var sessions: [ObjectIdentifier: Session] = [:]
         /// Set when no further session is to live long.
@@ -11,7 +11,7 @@ package final class SessionRegistry: Sendable {
 
     private let state = Mutex(State())
 
-    package init() {}
+    public init() {}
 
     func add(_ session: Session) {
         let silence = state.withLock { state in
@@ -24,17 +24,17 @@ package final class SessionRegistry: Sendable {
 
     func remove(_ session: Session) { _ = state.withLock { $0.sessions.removeValue(forKey: ObjectIdentifier(session)) } }
 
-    package var count: Int { state.withLock { $0.sessions.count } }
+    public var count: Int { state.withLock { $0.sessions.count } }
     private var all: [Session] { state.withLock { Array($0.sessions.values) } }
 
     /// Has every session end when its present exchanges are over and nothing has passed for `silence`; so with those that come.
-    package func drain(silence: TimeAmount) {
+    public func drain(silence: TimeAmount) {
         state.withLock { $0.silence = silence }
         for session in all { session.loop.execute { session.assumeIsolated { $0.drain(silence: silence) } } }
     }
 
     /// Closes all sessions now.
-    package func close() {
+    public func close() {
         for session in all { session.loop.execute { session.assumeIsolated { $0.end(.stopping) } } }
     }
 }

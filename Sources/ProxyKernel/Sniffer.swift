@@ -4,7 +4,7 @@ import Schema
 import TLSEngine
 
 /// Collects a client's first bytes until it is known what they are, then hands them to the layer that claims them.
-package final class Sniffer: ByteConsumer {
+public final class Sniffer: ByteConsumer {
     private let detection: Detection
     /// How long a client may take to begin TLS where its server speaks first inside TLS.
     private static let patience = TimeAmount.milliseconds(250)
@@ -13,33 +13,33 @@ package final class Sniffer: ByteConsumer {
     private var isDecided = false
     private var clientIsDone = false
 
-    package init(admits: Detection.Admission) { detection = Detection(admits: admits) }
+    public init(admits: Detection.Admission) { detection = Detection(admits: admits) }
 
     /// Allows the decision: what must come before the first byte is interpreted has come.
-    package func arm(on session: isolated Session) {
+    public func arm(on session: isolated Session) {
         isArmed = true
         decide(on: session)
         if session.spokenFirst != nil { serverSpoke(on: session) }
     }
 
-    package func received(_ bytes: ByteBuffer, on session: isolated Session) {
+    public func received(_ bytes: ByteBuffer, on session: isolated Session) {
         if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
         // While a hook is asked, no more than this is read ahead.
         if held.readableBytes > 256 * 1024 { session.client.setReading(false) }
         decide(on: session)
     }
 
-    package func inputClosed(on session: isolated Session) {
+    public func inputClosed(on session: isolated Session) {
         clientIsDone = true
         if held.readableBytes == 0 { return session.client.close() }
         decide(on: session)
     }
 
-    package func becameWritable(on session: isolated Session) {}
-    package func closed(on session: isolated Session) { isDecided = true }
+    public func becameWritable(on session: isolated Session) {}
+    public func closed(on session: isolated Session) { isDecided = true }
 
     /// The server has spoken first: no protocol that clients begin.
-    package func serverSpoke(on session: isolated Session) {
+    public func serverSpoke(on session: isolated Session) {
         guard isArmed, !isDecided, detection.admits != .http, admitsRaw(session, isNamed(.raw, on: session) ?? false) else {
             return
         }

@@ -1,15 +1,15 @@
 import Glibc
 
 /// The path of a Unix-domain socket at which the proxy is to listen.
-package enum SocketFile {
+public enum SocketFile {
     /// Why none can be opened there: a sentence for people that begins with the path.
-    package struct Failure: Error, Sendable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Sendable, CustomStringConvertible {
+        public let description: String
         init(_ description: String) { self.description = description }
     }
 
     /// Refuses folders where others could put their own socket in our place, and sockets that are in use.
-    package static func clear(_ path: String) throws(Failure) {
+    public static func clear(_ path: String) throws(Failure) {
         guard !path.isEmpty, path.utf8.count < 108 else {
             throw Failure("'\(path)': a socket's path has 1 to 107 bytes")
         }

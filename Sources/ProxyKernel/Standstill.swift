@@ -1,16 +1,16 @@
 import NIOCore
 
 /// Where the stories of one flow stand still until it is resumed. Confined to its loop.
-package final class Standstill {
+public final class Standstill {
     private let loop: any EventLoop
     private var standing: [Pending<Void>] = []
     /// Who asked to be told when all go on.
     private var asking: [EventLoopPromise<Void>] = []
 
-    package init(on loop: any EventLoop) { self.loop = loop }
+    public init(on loop: any EventLoop) { self.loop = loop }
 
     /// Stands until the flow is resumed, `waiter` is ended, or `seconds` are over; 0 is for ever.
-    package func stand(
+    public func stand(
         seconds: Double, as waiter: Waiter, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) {
         let pending = Pending<Void>(on: loop)
@@ -32,14 +32,14 @@ package final class Standstill {
     }
 
     /// Lets all go on; false if none stood.
-    package func resume() -> Bool {
+    public func resume() -> Bool {
         let open = standing.filter(\.isOpen)
         for pending in open { pending.resume(()) }
         return !open.isEmpty
     }
 
     /// Succeeds when none stands, at once or later.
-    package func whenResumed() -> EventLoopFuture<Void> {
+    public func whenResumed() -> EventLoopFuture<Void> {
         guard !standing.isEmpty else { return loop.makeSucceededVoidFuture() }
         let promise = loop.makePromise(of: Void.self)
         asking.append(promise)

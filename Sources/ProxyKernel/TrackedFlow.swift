@@ -3,7 +3,7 @@ import NIOCore
 import Schema
 
 /// A flow as those see it who act upon it from outside. Confined to `loop`.
-package protocol TrackedFlow: AnyObject, Sendable {
+public protocol TrackedFlow: AnyObject, Sendable {
     var loop: any EventLoop { get }
     var anyFlow: AnyFlow { get }
     /// Whether it has not ended.
@@ -23,19 +23,19 @@ package protocol TrackedFlow: AnyObject, Sendable {
 }
 
 extension TrackedFlow {
-    package func inject(_ message: Injection) throws(InjectionRefusal) {
+    public func inject(_ message: Injection) throws(InjectionRefusal) {
         throw InjectionRefusal("the flow is no open WebSocket or TCP connection")
     }
 }
 
 /// A message that no peer has sent.
-package struct Injection: Sendable {
-    package var toClient: Bool
-    package var content: ByteString
+public struct Injection: Sendable {
+    public var toClient: Bool
+    public var content: ByteString
     /// Of a WebSocket: text rather than binary.
-    package var isText: Bool
+    public var isText: Bool
 
-    package init(toClient: Bool, content: ByteString, isText: Bool) {
+    public init(toClient: Bool, content: ByteString, isText: Bool) {
         self.toClient = toClient
         self.content = content
         self.isText = isText
@@ -43,29 +43,29 @@ package struct Injection: Sendable {
 }
 
 /// Why a message cannot be injected: a sentence for people.
-package struct InjectionRefusal: Error, Sendable, CustomStringConvertible {
-    package enum Kind: Sendable {
+public struct InjectionRefusal: Error, Sendable, CustomStringConvertible {
+    public enum Kind: Sendable {
         /// The flow is not in a state for that.
         case conflict
         case badContent, tooLarge, overloaded
     }
 
-    package let kind: Kind
-    package let description: String
+    public let kind: Kind
+    public let description: String
 
-    package init(_ description: String) { self.init(.conflict, description) }
+    public init(_ description: String) { self.init(.conflict, description) }
 
-    package init(_ kind: Kind, _ description: String) {
+    public init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description
     }
 }
 
 /// A flow that has ended: a state that can be read, edited and copied.
-package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
-    package let loop: any EventLoop
+public final class FinishedFlow: TrackedFlow, @unchecked Sendable {
+    public let loop: any EventLoop
     let key: FlowKey
-    package private(set) var anyFlow: AnyFlow
+    public private(set) var anyFlow: AnyFlow
     /// Its share of the registry's bytes, under the registry's lock; nil once it has gone from there.
     var accountedSize: Int?
     private let place: RegistryPlace
@@ -78,10 +78,10 @@ package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
         release()
     }
 
-    package var isLive: Bool { false }
-    package var isKillable: Bool { false }
+    public var isLive: Bool { false }
+    public var isKillable: Bool { false }
 
-    package func edit(_ change: (inout AnyFlow) -> Void) {
+    public func edit(_ change: (inout AnyFlow) -> Void) {
         change(&anyFlow)
         release()
         place.registry?.resized(self, to: anyFlow.footprint)
@@ -92,7 +92,7 @@ package final class FinishedFlow: TrackedFlow, @unchecked Sendable {
         if anyFlow.isIntercepted { anyFlow.record.intercepted = false }
     }
 
-    package func resume() -> Bool { false }
-    package func kill() -> Bool { false }
-    package func whenResumed() -> EventLoopFuture<Void> { loop.makeSucceededVoidFuture() }
+    public func resume() -> Bool { false }
+    public func kill() -> Bool { false }
+    public func whenResumed() -> EventLoopFuture<Void> { loop.makeSucceededVoidFuture() }
 }

@@ -6,23 +6,23 @@ import Schema
 /// Confined to its loop.
 ///
 /// Whoever carries the messages calls `begin`, then `pass` with each message, then exactly one of `end` and `fail`.
-package final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sendable {
+public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sendable {
     /// Without its messages.
-    package private(set) var flow: TransportFlow<Carrier>
+    public private(set) var flow: TransportFlow<Carrier>
     private var kept: KeptMessages<StreamMessage>
-    package let loop: any EventLoop
+    public let loop: any EventLoop
     private let services: Services
     private let hooks: any HookPort
     private let standstill: Standstill
     /// Waits of the story from its beginning to its end. Ended by kills; whoever carries messages waits in others besides.
-    package let waiter = Waiter()
+    public let waiter = Waiter()
     private var isOver = false
     /// Takes what is injected; nil if nothing can be.
-    package var inject: ((Injection) throws(InjectionRefusal) -> Void)?
+    public var inject: ((Injection) throws(InjectionRefusal) -> Void)?
 
     private typealias Hooks = TransportHooks<Carrier>
 
-    package init(_ flow: TransportFlow<Carrier>, loop: any EventLoop, services: Services, hooks: any HookPort) {
+    public init(_ flow: TransportFlow<Carrier>, loop: any EventLoop, services: Services, hooks: any HookPort) {
         self.flow = flow
         self.loop = loop
         self.services = services
@@ -33,25 +33,25 @@ package final class TransportExchange<Carrier: EventfulTransport>: @unchecked Se
     }
 
     /// Makes the flow known, and fires its first event.
-    package func begin(isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
+    public func begin(isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
         services.flows.add(self, id: flow.id)
         try await fire(Hooks.table.start, TransportEvent(flow), as: waiter)
     }
 
     /// The connection to the server was made.
-    package func connected(_ server: Frozen<Server>) { flow.server = server }
+    public func connected(_ server: Frozen<Server>) { flow.server = server }
 
     /// Whether somebody wants to see messages. If not, they may pass without `pass`, each being counted.
-    package var isObserved: Bool {
+    public var isObserved: Bool {
         hooks.hasListeners(Hooks.table.message) || services.recorder.wantsMessages || services.keepsContent
             || services.interception != nil
     }
 
     /// A message has passed that nobody wanted to see.
-    package func count() { kept.append(nil) }
+    public func count() { kept.append(nil) }
 
     /// Shows a message to everybody; the result is what is to be passed on of it, perhaps nothing.
-    package func pass(
+    public func pass(
         _ bytes: ByteBuffer, isFromClient: Bool, as waiter: Waiter, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> ByteBuffer {
         let original = StreamMessage(
@@ -86,7 +86,7 @@ package final class TransportExchange<Carrier: EventfulTransport>: @unchecked Se
     }
 
     /// All has gone its way.
-    package func end(isolation: isolated (any Actor)? = #isolation) async {
+    public func end(isolation: isolated (any Actor)? = #isolation) async {
         guard !isOver else { return }
         isOver = true
         do throws(ProxyFailure) {
@@ -98,7 +98,7 @@ package final class TransportExchange<Carrier: EventfulTransport>: @unchecked Se
     }
 
     /// It ended before its time.
-    package func fail(_ failure: ProxyFailure, isolation: isolated (any Actor)? = #isolation) async {
+    public func fail(_ failure: ProxyFailure, isolation: isolated (any Actor)? = #isolation) async {
         guard !isOver else { return }
         isOver = true
         flow.error = failure.flowError
@@ -168,16 +168,16 @@ package final class TransportExchange<Carrier: EventfulTransport>: @unchecked Se
 
 /// What others do to the flow while it lives.
 extension TransportExchange: TrackedFlow {
-    package var isLive: Bool { true }
-    package var isKillable: Bool { waiter.ended == nil && !isOver }
+    public var isLive: Bool { true }
+    public var isKillable: Bool { waiter.ended == nil && !isOver }
 
-    package var anyFlow: AnyFlow {
+    public var anyFlow: AnyFlow {
         var flow = flow
         flow.messages = kept.all
         return flow.any
     }
 
-    package func edit(_ change: (inout AnyFlow) -> Void) {
+    public func edit(_ change: (inout AnyFlow) -> Void) {
         var any = anyFlow
         change(&any)
         guard let edited = any.record as? TransportFlow<Carrier> else { return }
@@ -192,16 +192,16 @@ extension TransportExchange: TrackedFlow {
         }
     }
 
-    package func resume() -> Bool { standstill.resume() }
-    package func whenResumed() -> EventLoopFuture<Void> { standstill.whenResumed() }
+    public func resume() -> Bool { standstill.resume() }
+    public func whenResumed() -> EventLoopFuture<Void> { standstill.whenResumed() }
 
-    package func kill() -> Bool {
+    public func kill() -> Bool {
         guard isKillable else { return false }
         waiter.end(.killed("the flow was killed"))
         return true
     }
 
-    package func inject(_ message: Injection) throws(InjectionRefusal) {
+    public func inject(_ message: Injection) throws(InjectionRefusal) {
         guard let inject, isKillable else { throw InjectionRefusal("nothing can be injected into the flow any more") }
         try inject(message)
     }
@@ -209,5 +209,5 @@ extension TransportExchange: TrackedFlow {
 
 extension ProxyFailure {
     /// What a flow says of it.
-    package var flowError: FlowError { FlowError(what == .killed ? FlowError.killedMessage : note, at: WallClock.now) }
+    public var flowError: FlowError { FlowError(what == .killed ? FlowError.killedMessage : note, at: WallClock.now) }
 }

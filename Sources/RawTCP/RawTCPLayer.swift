@@ -2,8 +2,8 @@ import NIOCore
 import ProxyKernel
 
 /// Whatever is neither TLS nor HTTP, inside a tunnel or where the mode says so: a flow of messages.
-package enum RawTCPLayer {
-    package static let registration = ProtocolLayer(
+public enum RawTCPLayer {
+    public static let registration = ProtocolLayer(
         name: "tcp",
         claims: { if case .raw = $0 { true } else { false } },
         start: { session, bytes in
@@ -11,7 +11,7 @@ package enum RawTCPLayer {
         })
 
     /// What the operator wants to be left alone: no flow, no events.
-    package static let passthrough = ProtocolLayer(
+    public static let passthrough = ProtocolLayer(
         name: "ignore",
         claims: { if case .passthrough = $0 { true } else { false } },
         start: { session, bytes in session.relay(bytes) })

@@ -2,8 +2,8 @@ import FlowModel
 import ProxyKernel
 
 /// Whatever comes in datagrams for the server of `reverse:udp`: passed on one by one.
-package enum RawUDPLayer {
-    package static let registration = DatagramLayer(
+public enum RawUDPLayer {
+    public static let registration = DatagramLayer(
         name: "udp", claims: { target(of: $0) != nil }, remembers: true,
         start: { association in
             Conversation.begin(on: association, to: target(of: association.mode.kind) ?? Address(host: "", port: 0))

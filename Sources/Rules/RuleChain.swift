@@ -7,7 +7,7 @@ import SOCKS
 import Schema
 
 /// The rules that are set, in mitmproxy's order: some act before the addons see a flow, some after them.
-package struct RuleChain: Sendable {
+public struct RuleChain: Sendable {
     /// What is to be done at one hook.
     struct Steps: Sendable {
         let moment: Moment
@@ -23,7 +23,7 @@ package struct RuleChain: Sendable {
 
     /// Reads the options of `RuleOptions`; the first that cannot be read is the failure. `recorded` are the flows whose responses
     /// `server_replay` gives.
-    package init(_ settings: Settings, recorded: [HTTPFlow] = [], logger: Logger) throws(OptionFailure) {
+    public init(_ settings: Settings, recorded: [HTTPFlow] = [], logger: Logger) throws(OptionFailure) {
         let proxyAuth = try ProxyAuth(settings)
         let before: [(any Rule)?] = [try BlockList(settings), AntiCache(settings), AntiComp(settings), proxyAuth]
         let after: [(any Rule)?] = [
@@ -48,7 +48,7 @@ package struct RuleChain: Sendable {
     }
 
     /// A port that runs the rules around the addons; with no rule set, the addons' own.
-    package func port(around inner: any HookPort, on loop: any EventLoop) -> any HookPort {
+    public func port(around inner: any HookPort, on loop: any EventLoop) -> any HookPort {
         all.isEmpty ? inner : RulePort(self, around: inner, on: loop)
     }
 

@@ -1,65 +1,65 @@
 import Schema
 
 /// The settings of the rules: names and grammars are mitmproxy's.
-package struct RuleOptions: OptionTable {
-    package let blockList = Option<[String]>(
+public struct RuleOptions: OptionTable {
+    public let blockList = Option<[String]>(
         "block_list", [],
         "Answers matching requests without the server, `\(BlockList.grammar)`; 444 closes the connection without an answer. The first character, here `/`, separates."
     )
-    package let antiCache = Option<Bool>(
+    public let antiCache = Option<Bool>(
         "anticache", false, "Takes out the request's fields that let a server answer 304: If-Modified-Since and If-None-Match.")
-    package let antiComp = Option<Bool>("anticomp", false, "Asks servers for bodies without content codings.")
-    package let proxyAuth = Option<String?>(
+    public let antiComp = Option<Bool>("anticomp", false, "Asks servers for bodies without content codings.")
+    public let proxyAuth = Option<String?>(
         "proxyauth", nil, isSecret: true, "Asks clients for a name and a password, \(ProxyAuth.grammar).")
 
-    package let serverReplay = Option<[String]>(
+    public let serverReplay = Option<[String]>(
         "server_replay", [], "Files of flows: requests like theirs get the responses in them, not the server's.")
-    package let replayExtra = Option<String>(
+    public let replayExtra = Option<String>(
         "server_replay_extra", "forward", choices: ["forward", "kill", "204", "400", "404", "500"],
         "What happens to requests that no flow left in `server_replay` is like: sent on, ended, or answered with that status.")
-    package let replayReuse = Option<Bool>(
+    public let replayReuse = Option<Bool>(
         "server_replay_reuse", false, "Give a recorded response any number of times, not once.")
-    package let replayRefresh = Option<Bool>(
+    public let replayRefresh = Option<Bool>(
         "server_replay_refresh", true,
         "Move Date, Expires, Last-Modified and the expiry of cookies by the time since the response was recorded.")
-    package let replayUseHeaders = Option<[String]>(
+    public let replayUseHeaders = Option<[String]>(
         "server_replay_use_headers", [], "Fields in which a request must be like the recorded one.")
-    package let replayIgnoreContent = Option<Bool>(
+    public let replayIgnoreContent = Option<Bool>(
         "server_replay_ignore_content", false, "Do not compare bodies of requests.")
-    package let replayIgnoreParams = Option<[String]>(
+    public let replayIgnoreParams = Option<[String]>(
         "server_replay_ignore_params", [], "Parameters of the query that are not compared.")
-    package let replayIgnorePayloadParams = Option<[String]>(
+    public let replayIgnorePayloadParams = Option<[String]>(
         "server_replay_ignore_payload_params", [],
         "Parameters of bodies that are not compared: application/x-www-form-urlencoded and multipart/form-data.")
-    package let replayIgnoreHost = Option<Bool>("server_replay_ignore_host", false, "Do not compare hosts.")
-    package let replayIgnorePort = Option<Bool>("server_replay_ignore_port", false, "Do not compare ports.")
+    public let replayIgnoreHost = Option<Bool>("server_replay_ignore_host", false, "Do not compare hosts.")
+    public let replayIgnorePort = Option<Bool>("server_replay_ignore_port", false, "Do not compare ports.")
 
-    package let mapRemote = Option<[String]>(
+    public let mapRemote = Option<[String]>(
         "map_remote", [],
         "Sends requests elsewhere, `\(MapRemote.grammar)`: what the pattern matches of the URL is replaced, with `\\1` and `\\g<name>` for groups."
     )
-    package let mapLocal = Option<[String]>(
+    public let mapLocal = Option<[String]>(
         "map_local", [],
         "Answers with files, `\(MapLocal.grammar)`: a file, or a folder in which the first group of the pattern or what follows its match names one. None there means 404."
     )
-    package let modifyBody = Option<[String]>(
+    public let modifyBody = Option<[String]>(
         "modify_body", [],
         "Replaces what a pattern matches in bodies, without their content codings, `\(ModifyBody.grammar)`. `@` reads the replacement from a file."
     )
-    package let modifyHeaders = Option<[String]>(
+    public let modifyHeaders = Option<[String]>(
         "modify_headers", [],
         "Sets fields of requests and responses, `\(ModifyHeaders.grammar)`: lines of that name are removed and, if the value is not empty, one is added. `@` reads the value from a file."
     )
-    package let stickyAuth = Option<String?>(
+    public let stickyAuth = Option<String?>(
         "stickyauth", nil, "Filter: requests that match and have no Authorization get the last one that was sent to their host.")
-    package let stickyCookie = Option<String?>(
+    public let stickyCookie = Option<String?>(
         "stickycookie", nil, "Filter: requests that match get the cookies that were set before, by whichever client's requests.")
-    package let upstreamAuth = Option<String?>(
+    public let upstreamAuth = Option<String?>(
         "upstream_auth", nil, isSecret: true,
         "Credentials, \(UpstreamAuth.grammar): for the upstream proxy, or for the server of a reverse proxy.")
 
-    package init() {}
-    package static let table = RuleOptions()
+    public init() {}
+    public static let table = RuleOptions()
 }
 
 /// Why one value of a rule's option cannot be used: a phrase for people.

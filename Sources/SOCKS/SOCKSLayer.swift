@@ -1,9 +1,9 @@
 import ProxyKernel
 
 /// SOCKS 5: clients name their server, then speak to it through a tunnel.
-package enum SOCKSLayer {
+public enum SOCKSLayer {
     /// `demandsCredentials` refuses clients that have no name and password.
-    package static func registration(demandsCredentials: Bool) -> ProtocolLayer {
+    public static func registration(demandsCredentials: Bool) -> ProtocolLayer {
         ProtocolLayer(
             name: "socks5",
             claims: { if case .socks = $0 { true } else { false } },

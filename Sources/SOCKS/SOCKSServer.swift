@@ -8,9 +8,9 @@ import NIOCore
 /// `.needMore`; after `.check` and `.connect` that is so until `credentialsChecked`, `connected` or `failed` was called.
 ///
 /// It enforces the syntax, and CONNECT as the only command. Who may come in, names and connections are left to others.
-package struct SOCKSServer {
+public struct SOCKSServer {
     /// What is to be done next.
-    package enum Action: Equatable {
+    public enum Action: Equatable, Sendable {
         case needMore
         case send(ByteBuffer)
         /// Whether the client may come in is to be found out.
@@ -21,7 +21,7 @@ package struct SOCKSServer {
     }
 
     /// How a client's request was answered (RFC 1928 6).
-    package enum Reply: UInt8 {
+    public enum Reply: UInt8, Sendable {
         case succeeded, generalFailure, notAllowed, networkUnreachable, hostUnreachable, connectionRefused, expired
         case commandNotSupported, addressTypeNotSupported
     }
@@ -40,24 +40,24 @@ package struct SOCKSServer {
     private var input = ByteBuffer()
 
     /// `demandsCredentials` lets nobody in without them; `wantsCredentials` takes them from clients that have some.
-    package init(demandsCredentials: Bool, wantsCredentials: Bool) {
+    public init(demandsCredentials: Bool, wantsCredentials: Bool) {
         self.demandsCredentials = demandsCredentials
         self.wantsCredentials = wantsCredentials
     }
 
     /// Bytes came from the client. They are kept until they are understood, so the caller bounds them by not reading on.
-    package mutating func received(_ bytes: ByteBuffer) { input.writeImmutableBuffer(bytes) }
+    public mutating func received(_ bytes: ByteBuffer) { input.writeImmutableBuffer(bytes) }
 
     /// How many bytes wait.
-    package var waiting: Int { input.readableBytes }
+    public var waiting: Int { input.readableBytes }
 
     /// The bytes behind the request, which are the tunnel's.
-    package mutating func takeRemaining() -> ByteBuffer {
+    public mutating func takeRemaining() -> ByteBuffer {
         defer { input = ByteBuffer() }
         return input
     }
 
-    package mutating func next() -> Action {
+    public mutating func next() -> Action {
         switch state {
         case .greeting: readGreeting()
         case .credentials: readCredentials()
@@ -67,7 +67,7 @@ package struct SOCKSServer {
     }
 
     /// The answer to `.check`.
-    package mutating func credentialsChecked(areValid: Bool) -> Action {
+    public mutating func credentialsChecked(areValid: Bool) -> Action {
         let answer = ByteBuffer(bytes: [Self.credentialsVersion, areValid ? 0 : 1])
         guard areValid else { return refuse(answer, "its name and password are not valid") }
         state = .request
@@ -75,13 +75,13 @@ package struct SOCKSServer {
     }
 
     /// The answer to `.connect`: what the client is told, `address` being ours towards the server.
-    package mutating func connected(from address: Address?) -> ByteBuffer {
+    public mutating func connected(from address: Address?) -> ByteBuffer {
         state = .done
         return Self.answer(.succeeded, address)
     }
 
     /// The answer to `.connect` that the server could not be reached.
-    package mutating func failed(_ reply: Reply) -> ByteBuffer {
+    public mutating func failed(_ reply: Reply) -> ByteBuffer {
         state = .refused
         return Self.answer(reply, nil)
     }

@@ -2,14 +2,14 @@ import CLinux
 import Glibc
 
 /// The journal, by its native protocol: entries of named fields. From any thread.
-package struct JournalSocket: Sendable {
-    package static let standardPath = "/run/systemd/journal/socket"
+public struct JournalSocket: Sendable {
+    public static let standardPath = "/run/systemd/journal/socket"
     /// Longer entries go as a memory file at once; the system's own limit is found by trying.
     private static let longest = 128 << 10
 
     private let socket: DatagramSocket
 
-    package init?(path: String = standardPath) {
+    public init?(path: String = standardPath) {
         guard let socket = DatagramSocket(path) else { return nil }
         self.socket = socket
     }
@@ -22,7 +22,7 @@ package struct JournalSocket: Sendable {
     }
 
     /// Sends an entry; false if the journal did not take it.
-    package func send(_ fields: [JournalField]) -> Bool {
+    public func send(_ fields: [JournalField]) -> Bool {
         let bytes = fields.reduce(into: [UInt8]()) { $1.write(to: &$0) }
         if bytes.count <= Self.longest {
             let result = socket.send(bytes, waits: false)
@@ -56,13 +56,13 @@ package struct JournalSocket: Sendable {
 }
 
 /// One field of a journal's entry. The journal drops fields whose names are none.
-package struct JournalField: Sendable, Equatable {
+public struct JournalField: Sendable, Equatable {
     /// Capital letters, digits and `_`, a letter first; at most 64.
-    package let name: String
-    package let value: String
+    public let name: String
+    public let value: String
 
     /// Nil if the name is none that the journal takes from a client.
-    package init?(_ name: String, _ value: String) {
+    public init?(_ name: String, _ value: String) {
         let bytes = name.utf8
         guard (1...64).contains(bytes.count), let first = bytes.first, (0x41...0x5A).contains(first),
             bytes.allSatisfy({ (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F })

@@ -3,22 +3,22 @@ import Glibc
 /// The sockets and other descriptors that were opened for this process: by systemd, or by its predecessor.
 ///
 /// Whoever takes one owns it from then on; what nobody takes stays open, so that `rest` can be told of.
-package struct ListenDescriptors: Sendable {
-    package struct Descriptor: Sendable, Equatable {
+public struct ListenDescriptors: Sendable {
+    public struct Descriptor: Sendable, Equatable {
         /// As `FileDescriptorName=` says; `unknown` if nothing was said.
-        package let name: String
-        package let number: CInt
+        public let name: String
+        public let number: CInt
     }
 
     /// What is wrong with the variables: a sentence for people.
-    package struct Failure: Error, Equatable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Equatable, CustomStringConvertible {
+        public let description: String
     }
 
     /// Those that nobody has taken.
-    package private(set) var rest: [Descriptor]
+    public private(set) var rest: [Descriptor]
 
-    package init() { rest = [] }
+    public init() { rest = [] }
 
     /// Reads `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES`: none if they are for another process. The descriptors are closed on exec
     /// from here on. `names` are lost if there are not as many as descriptors.
@@ -41,23 +41,23 @@ package struct ListenDescriptors: Sendable {
     }
 
     /// Takes the first of that name that satisfies the claim.
-    package mutating func take(named name: String, where claim: (CInt) -> Bool = { _ in true }) -> CInt? {
+    public mutating func take(named name: String, where claim: (CInt) -> Bool = { _ in true }) -> CInt? {
         guard let index = rest.firstIndex(where: { $0.name == name && claim($0.number) }) else { return nil }
         return rest.remove(at: index).number
     }
 
     /// The number of the first one: SD_LISTEN_FDS_START.
-    package static let first: CInt = 3
+    public static let first: CInt = 3
     private static let most: Int32 = 1024
 }
 
 /// What a descriptor is.
-package enum DescriptorKind: Sendable, Equatable {
+public enum DescriptorKind: Sendable, Equatable {
     /// A listening socket of TCP; one of UDP that is bound; a listening socket with a path.
     case streams, datagrams, local
     case other
 
-    package init(_ number: CInt) {
+    public init(_ number: CInt) {
         var (type, listens, size) = (CInt(0), CInt(0), socklen_t(MemoryLayout<CInt>.size))
         var address = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

@@ -1,5 +1,5 @@
 /// What a service tells its manager: lines of `NAME=VALUE`, as sd_notify(3) lists them.
-package struct Notification: Sendable, Equatable {
+public struct Notification: Sendable, Equatable {
     let text: String
 
     private init(_ name: String, _ value: some CustomStringConvertible) {
@@ -8,25 +8,25 @@ package struct Notification: Sendable, Equatable {
     }
 
     /// The service has started, or has reloaded.
-    package static let ready = Notification("READY", 1)
+    public static let ready = Notification("READY", 1)
     /// The service reloads; `ready` follows. The time is CLOCK_MONOTONIC's, which managers before 253 do not ask for.
-    package static func reloading(microseconds: UInt64) -> [Notification] {
+    public static func reloading(microseconds: UInt64) -> [Notification] {
         [Notification("RELOADING", 1), Notification("MONOTONIC_USEC", microseconds)]
     }
-    package static let stopping = Notification("STOPPING", 1)
+    public static let stopping = Notification("STOPPING", 1)
     /// One line for people.
-    package static func status(_ text: String) -> Notification { Notification("STATUS", text) }
-    package static let watchdog = Notification("WATCHDOG", 1)
+    public static func status(_ text: String) -> Notification { Notification("STATUS", text) }
+    public static let watchdog = Notification("WATCHDOG", 1)
     /// Starting, reloading or stopping may take that much longer, from now on.
-    package static func extendTimeout(microseconds: UInt64) -> Notification { Notification("EXTEND_TIMEOUT_USEC", microseconds) }
-    package static func mainProcess(_ pid: Int32) -> Notification { Notification("MAINPID", pid) }
-    package static func errorNumber(_ number: Int32) -> Notification { Notification("ERRNO", number) }
+    public static func extendTimeout(microseconds: UInt64) -> Notification { Notification("EXTEND_TIMEOUT_USEC", microseconds) }
+    public static func mainProcess(_ pid: Int32) -> Notification { Notification("MAINPID", pid) }
+    public static func errorNumber(_ number: Int32) -> Notification { Notification("ERRNO", number) }
 
     /// The descriptors sent with it are kept, and handed to the next start under the name.
-    package static func storeDescriptors(named name: String) -> [Notification] {
+    public static func storeDescriptors(named name: String) -> [Notification] {
         [Notification("FDSTORE", 1), Notification("FDNAME", name)]
     }
-    package static func removeDescriptors(named name: String) -> [Notification] {
+    public static func removeDescriptors(named name: String) -> [Notification] {
         [Notification("FDSTOREREMOVE", 1), Notification("FDNAME", name)]
     }
     static let barrier = Notification("BARRIER", 1)

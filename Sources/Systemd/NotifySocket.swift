@@ -1,11 +1,11 @@
 import Glibc
 
 /// The way to the service manager that `NOTIFY_SOCKET` names. From any thread.
-package struct NotifySocket: Sendable {
+public struct NotifySocket: Sendable {
     private let socket: DatagramSocket
 
     /// Nil if the name is neither a path nor `@` and an abstract name.
-    package init?(_ name: String) {
+    public init?(_ name: String) {
         guard let socket = DatagramSocket(name) else { return nil }
         self.socket = socket
     }
@@ -13,13 +13,13 @@ package struct NotifySocket: Sendable {
     /// Sends the notifications as one datagram; `waits` is for those that must not be lost while the manager is behind. False if it
     /// was not taken.
     @discardableResult
-    package func send(_ notifications: [Notification], descriptors: [CInt] = [], waits: Bool = true) -> Bool {
+    public func send(_ notifications: [Notification], descriptors: [CInt] = [], waits: Bool = true) -> Bool {
         let text = notifications.map(\.text).joined(separator: "\n")
         return socket.send(Array(text.utf8), descriptors: descriptors, waits: waits) == 0
     }
 
     /// Waits until the manager has worked through all that was sent before. False if it has not in time.
-    package func synchronize(milliseconds: Int32 = 5000) -> Bool {
+    public func synchronize(milliseconds: Int32 = 5000) -> Bool {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else { return false }
         defer { close(ends[0]) }

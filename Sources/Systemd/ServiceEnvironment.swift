@@ -1,17 +1,17 @@
 import Glibc
 
 /// What the service manager has prepared for this process, as its variables tell.
-package struct ServiceEnvironment: Sendable {
+public struct ServiceEnvironment: Sendable {
     /// Nil if nobody wants to be told.
-    package let notify: NotifySocket?
-    package var descriptors: ListenDescriptors
-    package let watchdog: Watchdog?
+    public let notify: NotifySocket?
+    public var descriptors: ListenDescriptors
+    public let watchdog: Watchdog?
     /// The folder of the credentials that the unit was given.
-    package let credentials: String?
+    public let credentials: String?
     /// Nil if the standard error is not the journal's.
-    package let journal: JournalSocket?
+    public let journal: JournalSocket?
     /// The process that has started this one to take its place; nil if there is none.
-    package let predecessor: Int32?
+    public let predecessor: Int32?
     /// The variables as they came, for a successor.
     private let variables: [String: String]
 
@@ -23,7 +23,7 @@ package struct ServiceEnvironment: Sendable {
     ]
 
     /// Takes the variables out of the environment, so that no worker has them. Before any other thread looks at the environment.
-    package static func take() throws(ListenDescriptors.Failure) -> ServiceEnvironment {
+    public static func take() throws(ListenDescriptors.Failure) -> ServiceEnvironment {
         var variables: [String: String] = [:]
         for name in names {
             guard let value = getenv(name) else { continue }
@@ -33,7 +33,7 @@ package struct ServiceEnvironment: Sendable {
         return try ServiceEnvironment(variables, processID: getpid(), parentID: getppid())
     }
 
-    package init(_ variables: [String: String], processID: Int32, parentID: Int32) throws(ListenDescriptors.Failure) {
+    public init(_ variables: [String: String], processID: Int32, parentID: Int32) throws(ListenDescriptors.Failure) {
         self.variables = variables
         // A stranger's variables that a shell has passed on must not be taken for a predecessor's.
         predecessor = variables[Self.predecessorName] == String(parentID) ? parentID : nil
@@ -46,7 +46,7 @@ package struct ServiceEnvironment: Sendable {
     }
 
     /// The variables of a successor of this process, which finds descriptors of these names from `ListenDescriptors.first` on.
-    package func successorVariables(processID: Int32, names: [String]) -> [String: String] {
+    public func successorVariables(processID: Int32, names: [String]) -> [String: String] {
         var result = variables
         for name in ["LISTEN_PID", "WATCHDOG_PID"] { result[name] = nil }
         // A watchdog of somebody else's is none of the successor's.
@@ -58,7 +58,7 @@ package struct ServiceEnvironment: Sendable {
     }
 
     /// The path of a credential; nil if the unit was not given one of that name.
-    package func credential(_ name: String) -> String? {
+    public func credential(_ name: String) -> String? {
         guard let path = credentials.map({ "\($0)/\(name)" }), access(path, F_OK) == 0 else { return nil }
         return path
     }

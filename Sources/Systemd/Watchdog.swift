@@ -1,7 +1,7 @@
 /// How often the manager wants to hear that the service lives.
-package struct Watchdog: Sendable, Equatable {
+public struct Watchdog: Sendable, Equatable {
     /// After that long without a word the service is killed.
-    package let microseconds: UInt64
+    public let microseconds: UInt64
 
     /// Nil if there is none, or it is for another process.
     init?(_ variables: [String: String], processID: Int32) {

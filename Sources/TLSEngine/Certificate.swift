@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// An X.509 certificate. Never changed after it was made, hence shared freely between event loops.
-package final class Certificate: @unchecked Sendable {
+public final class Certificate: @unchecked Sendable {
     let pointer: OpaquePointer
 
     /// Takes over the caller's reference.
@@ -16,42 +16,42 @@ package final class Certificate: @unchecked Sendable {
     deinit { X509_free(pointer) }
 
     /// Reads one certificate in DER.
-    package convenience init(der: [UInt8]) throws(TLSFailure) {
+    public convenience init(der: [UInt8]) throws(TLSFailure) {
         let pointer = MemoryBIO.read(der) { d2i_X509_bio($0, nil) }
         guard let pointer else { throw .configuration("not a certificate in DER") }
         self.init(owning: pointer)
     }
 
     /// Reads the first certificate of a PEM text.
-    package convenience init(pem: String) throws(TLSFailure) {
+    public convenience init(pem: String) throws(TLSFailure) {
         let pointer = MemoryBIO.read(Array(pem.utf8)) { PEM_read_bio_X509($0, nil, nil, nil) }
         guard let pointer else { throw .configuration("no certificate in PEM") }
         self.init(owning: pointer)
     }
 
     /// With the BEGIN and END lines and a newline at the end.
-    package var pem: String {
+    public var pem: String {
         let text = MemoryBIO.collect { PEM_write_bio_X509($0, pointer) == 1 }
         return String(decoding: text ?? [], as: UTF8.self)
     }
 
-    package var der: [UInt8] { MemoryBIO.collect { i2d_X509_bio($0, pointer) == 1 } ?? [] }
+    public var der: [UInt8] { MemoryBIO.collect { i2d_X509_bio($0, pointer) == 1 } ?? [] }
 
     /// The first CN of the subject.
-    package var commonName: String? { subjectEntry(NID_commonName) }
+    public var commonName: String? { subjectEntry(NID_commonName) }
 
     /// The first O of the subject.
-    package var organization: String? { subjectEntry(NID_organizationName) }
+    public var organization: String? { subjectEntry(NID_organizationName) }
 
     /// The names the certificate is for.
-    package struct AlternativeNames: Sendable, Hashable {
-        package var dns: [String] = []
+    public struct AlternativeNames: Sendable, Hashable {
+        public var dns: [String] = []
         /// As literals, "192.0.2.1" or "2001:db8::1".
-        package var ip: [String] = []
+        public var ip: [String] = []
     }
 
     /// Names of other kinds (mail, URI) are left out.
-    package var subjectAlternativeNames: AlternativeNames {
+    public var subjectAlternativeNames: AlternativeNames {
         var result = AlternativeNames()
         ErrorQueue.clear()
         guard let names = shim_GENERAL_NAMES_of(pointer) else { return result }
@@ -73,7 +73,7 @@ package final class Certificate: @unchecked Sendable {
     }
 
     /// Seconds since 1970; nil if the certificate holds no valid time.
-    package var notAfter: Int? {
+    public var notAfter: Int? {
         guard let epoch = ASN1_TIME_set(nil, 0) else { return nil }
         defer { ASN1_TIME_free(epoch) }
         var days: Int32 = 0
@@ -103,7 +103,7 @@ package final class Certificate: @unchecked Sendable {
 
 /// Equal if the encodings are.
 extension Certificate: Hashable {
-    package static func == (left: Certificate, right: Certificate) -> Bool { X509_cmp(left.pointer, right.pointer) == 0 }
+    public static func == (left: Certificate, right: Certificate) -> Bool { X509_cmp(left.pointer, right.pointer) == 0 }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(X509_subject_name_hash(pointer)) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(X509_subject_name_hash(pointer)) }
 }

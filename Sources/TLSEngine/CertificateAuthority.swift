@@ -6,11 +6,11 @@ import Glibc
 /// A new one has a P-256 key: it is made in a millisecond instead of 200, signs a leaf in a third of the time of RSA 2048, and
 /// costs no client, since the leaves have P-256 keys in any case. An authority made by mitmproxy, or any PEM file of a key,
 /// its certificate and a chain, serves as well.
-package final class CertificateAuthority: Sendable {
-    package let certificate: Certificate
+public final class CertificateAuthority: Sendable {
+    public let certificate: Certificate
     let key: PrivateKey
     /// What stands beside the certificate in its file: the authorities above it.
-    package let chain: [Certificate]
+    public let chain: [Certificate]
 
     /// The file that it was read from; nil if it was made just now.
     private let path: String?
@@ -26,13 +26,13 @@ package final class CertificateAuthority: Sendable {
     }
 
     /// Files with the key that the group or others may read.
-    package var sharedFiles: [String] {
+    public var sharedFiles: [String] {
         guard let path, let mode = FileContents.mode(of: path), mode & 0o077 != 0 else { return [] }
         return [path]
     }
 
     /// Makes an authority that exists in memory only.
-    package static func make(name: String) throws(TLSFailure) -> CertificateAuthority {
+    public static func make(name: String) throws(TLSFailure) -> CertificateAuthority {
         let key = try PrivateKey.makeP256()
         let draft = CertificateDraft(
             commonName: name, organization: name, validDays: 3650,
@@ -50,7 +50,7 @@ package final class CertificateAuthority: Sendable {
     /// stand, and are made again if they are missing or show another certificate: `<basename>-ca-cert.pem` and `.cer` (the
     /// certificate in PEM), `<basename>-ca.p12` (with the key, without a password) and `<basename>-ca-cert.p12`. Files with
     /// the key have mode 0600, the folder has 0700 if it is made here. Several processes may start at once. Blocks on the disk.
-    package static func load(directory: String, basename: String = "weir") throws(TLSFailure) -> CertificateAuthority {
+    public static func load(directory: String, basename: String = "weir") throws(TLSFailure) -> CertificateAuthority {
         let path = "\(directory)/\(basename)-ca.pem"
         let foreign = "\(directory)/mitmproxy-ca.pem"
         if !FileContents.exists(path), FileContents.exists(foreign) {
@@ -74,7 +74,7 @@ package final class CertificateAuthority: Sendable {
 
     /// Loads the authority of a file that the service manager keeps: with key and certificate, as mitmproxy's. Its certificate is put into the
     /// folder for clients, if that can be written; the key is not.
-    package static func load(credential path: String, directory: String, basename: String = "weir") throws(TLSFailure)
+    public static func load(credential path: String, directory: String, basename: String = "weir") throws(TLSFailure)
         -> CertificateAuthority
     {
         let authority = try CertificateAuthority(Leaf.load(path: path), named: path)
@@ -102,7 +102,7 @@ package final class CertificateAuthority: Sendable {
     }
 
     /// The certificate, and the key if asked for, as PKCS#12 without a password.
-    package func pkcs12(name: String, withKey: Bool) throws(TLSFailure) -> [UInt8] {
+    public func pkcs12(name: String, withKey: Bool) throws(TLSFailure) -> [UInt8] {
         ErrorQueue.clear()
         // -1 leaves key and certificate unencrypted: with no password encryption is for show, and old readers choke on it.
         let bundle = PKCS12_create(nil, name, withKey ? key.pointer : nil, certificate.pointer, nil, -1, -1, 0, 0, 0)

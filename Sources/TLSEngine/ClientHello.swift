@@ -4,20 +4,20 @@ import NIOCore
 ///
 /// RFC 8446 section 4.1.2; the handshake message may be cut into any number of records (section 5.1). Judging what the
 /// client offers is left to OpenSSL; only what cannot be read unambiguously is refused here.
-package struct ClientHello: Sendable, Hashable {
+public struct ClientHello: Sendable, Hashable {
     /// One extension, unparsed.
-    package struct Extension: Sendable, Hashable {
-        package var type: UInt16
-        package var body: [UInt8]
+    public struct Extension: Sendable, Hashable {
+        public var type: UInt16
+        public var body: [UInt8]
 
-        package init(type: UInt16, body: [UInt8]) {
+        public init(type: UInt16, body: [UInt8]) {
             self.type = type
             self.body = body
         }
     }
 
     /// What is known after looking at the bytes so far.
-    package enum Parsed: Sendable, Hashable {
+    public enum Parsed: Sendable, Hashable {
         case needMore
         case hello(ClientHello)
         /// Not a ClientHello; the text says why.
@@ -25,22 +25,22 @@ package struct ClientHello: Sendable, Hashable {
     }
 
     /// The largest hello looked at, in bytes of records; anything longer is invalid.
-    package static let maximumLength = 65_536
+    public static let maximumLength = 65_536
 
     /// The name the client asks for; nil if none was sent or it cannot be a host name.
-    package var serverName: String?
+    public var serverName: String?
     /// In the client's order of preference.
-    package var alpnProtocols: [[UInt8]] = []
+    public var alpnProtocols: [[UInt8]] = []
     /// Empty if the client is older than TLS 1.3; may hold GREASE values.
-    package var supportedVersions: [UInt16] = []
-    package var cipherSuites: [UInt16] = []
-    package var legacyVersion: UInt16
-    package var extensions: [Extension] = []
+    public var supportedVersions: [UInt16] = []
+    public var cipherSuites: [UInt16] = []
+    public var legacyVersion: UInt16
+    public var extensions: [Extension] = []
     /// The handshake message with its four-byte header, without record headers.
-    package var raw: [UInt8]
+    public var raw: [UInt8]
 
     /// Whether these bytes begin like a TLS handshake record; nil if there are too few to tell.
-    package static func looksLikeTLS(_ bytes: ByteBuffer) -> Bool? {
+    public static func looksLikeTLS(_ bytes: ByteBuffer) -> Bool? {
         let start = bytes.readableBytesView.prefix(3)
         guard zip(start, [0x16, 0x03] as [UInt8]).allSatisfy({ $0 == $1 }) else { return false }
         guard start.count == 3, let minor = start.last else { return nil }
@@ -50,7 +50,7 @@ package struct ClientHello: Sendable, Hashable {
     /// Reads a ClientHello from the first bytes of a connection.
     ///
     /// Reads again from the start each time; until the hello is complete that walks the record headers and copies nothing.
-    package static func parse(_ bytes: ByteBuffer) -> Parsed {
+    public static func parse(_ bytes: ByteBuffer) -> Parsed {
         var records = bytes
         var fragments: [ByteBuffer] = []
         var assembled = 0

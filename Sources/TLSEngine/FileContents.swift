@@ -1,9 +1,9 @@
 import Glibc
 
 /// Small files of keys and certificates: read whole, and replaced so that nobody sees half of one.
-package enum FileContents {
+public enum FileContents {
     /// More than any key file holds; keeps a wrong path, say a device, from filling the memory.
-    package static let maximumLength = 4_194_304
+    public static let maximumLength = 4_194_304
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
@@ -13,7 +13,7 @@ package enum FileContents {
         return stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
     }
 
-    package static func read(_ path: String, atMost longest: Int = maximumLength) throws(TLSFailure) -> [UInt8] {
+    public static func read(_ path: String, atMost longest: Int = maximumLength) throws(TLSFailure) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw failure("cannot open \(path)") }
         defer { close(file) }

@@ -3,11 +3,11 @@ import Glibc
 /// A file of session secrets in the format of `SSLKEYLOGFILE`, for looking into captured traffic.
 ///
 /// Shared by all loops without a lock: each line is one `write` to a file in append mode.
-package final class KeyLog: Sendable {
+public final class KeyLog: Sendable {
     private let descriptor: Int32
 
     /// Opens the file, made with mode 0600 if it is not there.
-    package init(path: String) throws(TLSFailure) {
+    public init(path: String) throws(TLSFailure) {
         descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw TLSFailure(.configuration, reason: "cannot open the key log \(path): \(String(cString: strerror(errno)))")

@@ -2,15 +2,15 @@ import COpenSSL
 import Glibc
 
 /// A certificate that stands for one end of a connection, with its key and what else is sent with it.
-package final class Leaf: @unchecked Sendable {
-    package let certificate: Certificate
-    package let key: PrivateKey
+public final class Leaf: @unchecked Sendable {
+    public let certificate: Certificate
+    public let key: PrivateKey
     /// Certificates sent after ``certificate``, the next issuer first; without a self-signed root.
-    package let chain: [Certificate]
+    public let chain: [Certificate]
     /// The chain as OpenSSL takes it; nil if it is empty. Never changed after `init`.
     private let stack: OpaquePointer?
 
-    package init(certificate: Certificate, key: PrivateKey, chain: [Certificate]) throws(TLSFailure) {
+    public init(certificate: Certificate, key: PrivateKey, chain: [Certificate]) throws(TLSFailure) {
         self.certificate = certificate
         self.key = key
         self.chain = chain
@@ -29,7 +29,7 @@ package final class Leaf: @unchecked Sendable {
     /// Reads a PEM file of a key, its certificate and any chain, in any order.
     ///
     /// The key may be PKCS#1, PKCS#8 or SEC 1. Failures name the file and what is wrong with it.
-    package static func load(path: String, passphrase: String? = nil) throws(TLSFailure) -> Leaf {
+    public static func load(path: String, passphrase: String? = nil) throws(TLSFailure) -> Leaf {
         try parse(FileContents.read(path), named: path, passphrase: passphrase)
     }
 

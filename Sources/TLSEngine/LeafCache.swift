@@ -5,7 +5,7 @@ import Synchronization
 /// Certificates to show to clients: minted for a set of names and kept, or the operator's own.
 ///
 /// Shared by all loops; the lock is held for a look-up, never while signing. All minted leaves have one P-256 key.
-package final class LeafCache: Sendable {
+public final class LeafCache: Sendable {
     private struct Key: Hashable {
         var names: [String]
         var commonName: String?
@@ -22,14 +22,14 @@ package final class LeafCache: Sendable {
     private static let validDays: Int32 = 197
     private static let capacity = 1000
 
-    package let authority: CertificateAuthority
+    public let authority: CertificateAuthority
     private let key: PrivateKey
     private let custom: [String: Leaf]
     private let entries = Mutex(RecentlyUsed<Key, Entry>(capacity: capacity))
 
     /// `custom` are the operator's certificates, each `[domain=]path` of a PEM file with key, certificate and chain; the
     /// domain may be `*.example.com`, and is `*` if left out. Reads these files.
-    package init(
+    public init(
         authority: CertificateAuthority, custom: [String] = [], passphrase: String? = nil
     ) throws(TLSFailure) {
         self.authority = authority
@@ -50,7 +50,7 @@ package final class LeafCache: Sendable {
     ///
     /// Names are host names, already in ASCII form, or IP literals. The subject's common name and organization are left out
     /// if they are longer than X.509 allows. Signing takes less than a millisecond with an EC authority.
-    package func leaf(names: [String], commonName: String?, organization: String?) throws(TLSFailure) -> Leaf {
+    public func leaf(names: [String], commonName: String?, organization: String?) throws(TLSFailure) -> Leaf {
         if let leaf = customLeaf(for: (commonName.map { [$0] } ?? []) + names) { return leaf }
         let key = Key(
             names: names, commonName: commonName.flatMap { (1..<64).contains($0.utf8.count) ? $0 : nil },
@@ -99,7 +99,7 @@ extension LeafCache {
     /// alternative names, then the name the client asked for or, without one, the address.
     ///
     /// Lower case. What cannot be a host name, such as a company's name in a common name, is left out.
-    package static func names(forUpstream upstream: Certificate?, sni: String?, address: String?) -> [String] {
+    public static func names(forUpstream upstream: Certificate?, sni: String?, address: String?) -> [String] {
         let alternative = upstream?.subjectAlternativeNames
         let fromUpstream = [upstream?.commonName].compactMap { $0 } + (alternative?.dns ?? []) + (alternative?.ip ?? [])
         var seen: Set<String> = []

@@ -1,22 +1,22 @@
 /// What a handshake settled, as a value that may leave the connection's loop.
-package struct Negotiated: Sendable, Hashable {
+public struct Negotiated: Sendable, Hashable {
     /// "TLSv1.3" and the like.
-    package var version: String
+    public var version: String
     /// OpenSSL's name of the cipher suite.
-    package var cipher: String
+    public var cipher: String
     /// The application protocol; nil if none was agreed on.
-    package var alpn: [UInt8]?
+    public var alpn: [UInt8]?
     /// The name the client asked for.
-    package var serverName: String?
+    public var serverName: String?
     /// Whether an earlier session was resumed.
-    package var isResumed: Bool
+    public var isResumed: Bool
     /// As sent by the peer, its own certificate first.
-    package var peerCertificates: [Certificate]
+    public var peerCertificates: [Certificate]
 }
 
 extension TLSConnection {
     /// Everything at once, for a delegate that is an actor and cannot take the connection itself in.
-    package var negotiated: Negotiated {
+    public var negotiated: Negotiated {
         Negotiated(
             version: version, cipher: cipher, alpn: negotiatedALPN, serverName: serverName, isResumed: isResumed,
             peerCertificates: peerCertificates)

@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// A private key. Never changed after it was made, hence shared freely between event loops.
-package final class PrivateKey: @unchecked Sendable {
+public final class PrivateKey: @unchecked Sendable {
     let pointer: OpaquePointer
 
     /// Takes over the caller's reference.
@@ -10,7 +10,7 @@ package final class PrivateKey: @unchecked Sendable {
     deinit { EVP_PKEY_free(pointer) }
 
     /// A new P-256 key, in about 60 µs.
-    package static func makeP256() throws(TLSFailure) -> PrivateKey {
+    public static func makeP256() throws(TLSFailure) -> PrivateKey {
         ErrorQueue.clear()
         guard let key = shim_EVP_EC_gen("P-256") else { throw .configuration("cannot make a P-256 key") }
         return PrivateKey(owning: key)

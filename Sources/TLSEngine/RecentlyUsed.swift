@@ -1,15 +1,15 @@
 /// A dictionary that forgets what was not used for longest when it grows over its capacity.
-package struct RecentlyUsed<Key: Hashable, Value> {
+public struct RecentlyUsed<Key: Hashable, Value> {
     private var entries: [Key: (value: Value, used: UInt64)] = [:]
     private var clock: UInt64 = 0
     private let capacity: Int
 
-    package init(capacity: Int) { self.capacity = max(1, capacity) }
+    public init(capacity: Int) { self.capacity = max(1, capacity) }
 
-    package var count: Int { entries.count }
+    public var count: Int { entries.count }
 
     /// Reading counts as use; assigning nil removes.
-    package subscript(key: Key) -> Value? {
+    public subscript(key: Key) -> Value? {
         mutating get {
             guard let index = entries.index(forKey: key) else { return nil }
             clock += 1

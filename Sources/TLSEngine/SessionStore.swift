@@ -2,7 +2,7 @@ import COpenSSL
 import Synchronization
 
 /// Sessions of earlier upstream connections, for resumption. Shared by all loops.
-package final class SessionStore: Sendable {
+public final class SessionStore: Sendable {
     /// What must be the same for a session to be offered again.
     struct Key: Sendable, Hashable {
         var host: String

@@ -5,20 +5,20 @@ import NIOCore
 ///
 /// Made by ``TLSContexts``. Confined to one event loop. States: handshaking, established, failed. A failed connection may
 /// still hold an alert for the peer in ``takeCiphertext()``.
-package final class TLSConnection {
-    package enum Role: Sendable, Hashable {
+public final class TLSConnection {
+    public enum Role: Sendable, Hashable {
         case client
         case server
     }
 
-    package enum Handshake: Sendable, Hashable {
+    public enum Handshake: Sendable, Hashable {
         case incomplete
         case complete
         case failed(TLSFailure)
     }
 
     /// How an attempt to read plaintext ended.
-    package enum Read: Sendable, Hashable {
+    public enum Read: Sendable, Hashable {
         /// This many bytes were appended.
         case bytes(Int)
         case needMore
@@ -29,7 +29,7 @@ package final class TLSConnection {
         var isBytes: Bool { if case .bytes = self { true } else { false } }
     }
 
-    package enum Write: Sendable, Hashable {
+    public enum Write: Sendable, Hashable {
         case done
         /// The peer renegotiates: write the same bytes again after the next read.
         case blocked
@@ -37,14 +37,14 @@ package final class TLSConnection {
     }
 
     /// Ours; the client's connection has the role `.server`.
-    package let role: Role
+    public let role: Role
     /// What OpenSSL calls back for; see ``TLSConnection/of(_:)``.
     let callbacks: Callbacks
     private let ssl: OpaquePointer
     private let bio = BufferBIO()
     private var hasFailed = false
     /// The peer's close_notify was read.
-    package private(set) var sawCloseNotify = false
+    public private(set) var sawCloseNotify = false
 
     /// What the callbacks of a context look up in the connection they are called for.
     struct Callbacks {
@@ -82,16 +82,16 @@ package final class TLSConnection {
     }
 
     /// Hands over bytes from the peer; the next call of another method acts on them.
-    package func receive(_ ciphertext: ByteBuffer) { bio.append(ciphertext) }
+    public func receive(_ ciphertext: ByteBuffer) { bio.append(ciphertext) }
 
     /// Ciphertext that was received and not yet looked at, in bytes.
     var receivedCount: Int { bio.inboundCount }
 
     /// What is to be sent to the peer now; nil if nothing.
-    package func takeCiphertext() -> ByteBuffer? { bio.takeOutbound() }
+    public func takeCiphertext() -> ByteBuffer? { bio.takeOutbound() }
 
     /// Goes as far as the received bytes allow.
-    package func handshake() -> Handshake {
+    public func handshake() -> Handshake {
         ErrorQueue.clear()
         let result = SSL_do_handshake(ssl)
         if result == 1 { return .complete }
@@ -105,7 +105,7 @@ package final class TLSConnection {
     }
 
     /// Appends the plaintext of at most one record.
-    package func read(into plaintext: inout ByteBuffer) -> Read {
+    public func read(into plaintext: inout ByteBuffer) -> Read {
         guard bio.inboundCount > 0 || SSL_has_pending(ssl) == 1 else { return runOut() }
         ErrorQueue.clear()
         // Plaintext is shorter than its ciphertext, except for the end of a record whose beginning OpenSSL already holds.
@@ -132,7 +132,7 @@ package final class TLSConnection {
     }
 
     /// Encrypts all of it.
-    package func write(_ plaintext: ByteBuffer) -> Write {
+    public func write(_ plaintext: ByteBuffer) -> Write {
         guard plaintext.readableBytes > 0 else { return .done }
         // A record holds 16 KiB and grows by at most 5 bytes header, 256 padding and 64 tag and nonce; 22 in TLS 1.3.
         bio.reserveOutbound(plaintext.readableBytes + 64 * (plaintext.readableBytes / 16_384 + 1))
@@ -147,7 +147,7 @@ package final class TLSConnection {
     }
 
     /// Writes our close_notify; nothing can be written after it. Does nothing the second time or after a failure.
-    package func shutdown() {
+    public func shutdown() {
         guard !hasFailed, SSL_is_init_finished(ssl) == 1, SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN == 0 else { return }
         ErrorQueue.clear()
         SSL_shutdown(ssl)
@@ -164,13 +164,13 @@ package final class TLSConnection {
 /// What was negotiated; meaningful once the handshake is complete.
 extension TLSConnection {
     /// "TLSv1.3" and the like.
-    package var version: String { String(cString: SSL_get_version(ssl)) }
+    public var version: String { String(cString: SSL_get_version(ssl)) }
 
     /// OpenSSL's name, "TLS_AES_128_GCM_SHA256" or "ECDHE-ECDSA-AES128-GCM-SHA256".
-    package var cipher: String { String(cString: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))) }
+    public var cipher: String { String(cString: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))) }
 
     /// The protocol both agreed on; nil if none.
-    package var negotiatedALPN: [UInt8]? {
+    public var negotiatedALPN: [UInt8]? {
         var name: UnsafePointer<UInt8>?
         var count: UInt32 = 0
         SSL_get0_alpn_selected(ssl, &name, &count)
@@ -178,13 +178,13 @@ extension TLSConnection {
     }
 
     /// The name asked for by the client, whichever side we are.
-    package var serverName: String? { SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } }
+    public var serverName: String? { SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } }
 
     /// Whether an earlier session was resumed.
-    package var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+    public var isResumed: Bool { SSL_session_reused(ssl) == 1 }
 
     /// As sent by the peer, its own certificate first; empty if it showed none.
-    package var peerCertificates: [Certificate] {
+    public var peerCertificates: [Certificate] {
         guard let leaf = SSL_get0_peer_certificate(ssl) else { return [] }
         var chain = [Certificate(sharing: leaf)]
         // On the client's side OpenSSL's chain begins with the peer's own certificate, on the server's side it does not.

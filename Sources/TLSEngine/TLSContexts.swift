@@ -4,14 +4,14 @@ import Synchronization
 /// Makes TLS connections, and keeps what they can share: contexts by their settings, and upstream sessions.
 ///
 /// Shared by all loops.
-package final class TLSContexts: Sendable {
+public final class TLSContexts: Sendable {
     private let clientFacing: Mutex<RecentlyUsed<ClientFacingSettings, TLSContext>>
     private let upstream: Mutex<RecentlyUsed<UpstreamSettings, TLSContext>>
     private let keyLog: KeyLog?
     private let sessionCapacity: Int
 
     /// `capacity` bounds the contexts of each direction, `sessionCapacity` the servers a context remembers sessions of.
-    package init(keyLog: KeyLog? = nil, capacity: Int = 32, sessionCapacity: Int = 1000) {
+    public init(keyLog: KeyLog? = nil, capacity: Int = 32, sessionCapacity: Int = 1000) {
         clientFacing = Mutex(RecentlyUsed(capacity: capacity))
         upstream = Mutex(RecentlyUsed(capacity: capacity))
         self.keyLog = keyLog
@@ -22,7 +22,7 @@ package final class TLSContexts: Sendable {
     ///
     /// `alpn` is chosen if the client offers it, otherwise none is. Any loop may call this; it takes microseconds, for new
     /// settings a third of a millisecond.
-    package func acceptClient(
+    public func acceptClient(
         _ settings: ClientFacingSettings, leaf: Leaf, alpn: [UInt8]?
     ) throws(TLSFailure) -> TLSConnection {
         let context = try context(settings)
@@ -38,7 +38,7 @@ package final class TLSContexts: Sendable {
     /// server name. A session of an earlier connection with the same host, port, name and offers is resumed if there is one.
     /// For settings not yet prepared this blocks for as long as ``prepare(_:)``; with a folder of client certificates it
     /// reads a small file once a name.
-    package func connectUpstream(
+    public func connectUpstream(
         _ settings: UpstreamSettings, host: String, port: Int, sni: String?, alpnOffers: [[UInt8]]
     ) throws(TLSFailure) -> TLSConnection {
         let context = try context(settings)
@@ -63,7 +63,7 @@ package final class TLSContexts: Sendable {
     /// Makes the context for these settings if there is none yet; call it on a thread that may block.
     ///
     /// Reads the trusted authorities, 40 ms for the system's, and the client certificate's file.
-    package func prepare(_ settings: UpstreamSettings) throws(TLSFailure) { _ = try context(settings) }
+    public func prepare(_ settings: UpstreamSettings) throws(TLSFailure) { _ = try context(settings) }
 
     /// Two loops may make the same context at once; the second then replaces the first, which dies with its connections.
     private func context(_ settings: UpstreamSettings) throws(TLSFailure) -> TLSContext {

@@ -1,9 +1,9 @@
 import COpenSSL
 
 /// Why TLS did not come about, broke, or could not be set up.
-package struct TLSFailure: Error, Sendable, Hashable, CustomStringConvertible {
+public struct TLSFailure: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure, for deciding what to do next.
-    package enum What: Sendable, Hashable {
+    public enum What: Sendable, Hashable {
         /// No common version, cipher suite or the like; ours or the peer's alert says so.
         case handshake
         /// The peer's certificate was not accepted by us; the text is OpenSSL's verify result.
@@ -18,19 +18,19 @@ package struct TLSFailure: Error, Sendable, Hashable, CustomStringConvertible {
         case configuration
     }
 
-    package var what: What
+    public var what: What
     /// The first entry of the OpenSSL error queue; 0 if it was empty.
-    package var code: UInt
+    public var code: UInt
     /// One line for people.
-    package var reason: String
+    public var reason: String
 
-    package init(_ what: What, code: UInt = 0, reason: String) {
+    public init(_ what: What, code: UInt = 0, reason: String) {
         self.what = what
         self.code = code
         self.reason = reason
     }
 
-    package var description: String { reason }
+    public var description: String { reason }
 }
 
 extension TLSFailure {

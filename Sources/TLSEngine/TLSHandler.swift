@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Who wants to know how a handshake ended.
-package protocol TLSHandlerDelegate: AnyObject {
+public protocol TLSHandlerDelegate: AnyObject {
     /// The handshake is complete; plaintext follows when this returns, so the handlers for it must be added in here.
     func tlsEstablished(_ connection: TLSConnection)
 
@@ -19,11 +19,11 @@ package protocol TLSHandlerDelegate: AnyObject {
 ///
 /// close_notify from the peer is fired as `ChannelEvent.inputClosed`; our side stays open until somebody closes it.
 /// An end without it is only the channel's own end, and ``sawCloseNotify`` stays false.
-package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
-    package typealias InboundIn = ByteBuffer
-    package typealias InboundOut = ByteBuffer
-    package typealias OutboundIn = ByteBuffer
-    package typealias OutboundOut = ByteBuffer
+public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    public typealias InboundIn = ByteBuffer
+    public typealias InboundOut = ByteBuffer
+    public typealias OutboundIn = ByteBuffer
+    public typealias OutboundOut = ByteBuffer
 
     /// How long a close waits for the socket to take our close_notify.
     private static let closePatience = TimeAmount.seconds(5)
@@ -40,39 +40,39 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasDelivered = false
     private var mustTellInputClosed = false
 
-    package init(connection: TLSConnection, delegate: any TLSHandlerDelegate) {
+    public init(connection: TLSConnection, delegate: any TLSHandlerDelegate) {
         self.connection = connection
         self.delegate = delegate
     }
 
     /// Whether the peer ended its side properly; false at the channel's end means that data may be missing.
-    package var sawCloseNotify: Bool { connection.sawCloseNotify }
+    public var sawCloseNotify: Bool { connection.sawCloseNotify }
 
     /// Takes bytes that were read from the channel before this handler was added; they come before all others.
-    package func receiveHeldBytes(_ bytes: ByteBuffer) {
+    public func receiveHeldBytes(_ bytes: ByteBuffer) {
         connection.receive(bytes)
         guard let context else { return }
         advance(context)
         endBatch(context)
     }
 
-    package func handlerAdded(context: ChannelHandlerContext) {
+    public func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if context.channel.isActive { begin(context) }
     }
 
-    package func handlerRemoved(context: ChannelHandlerContext) {
+    public func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         delegate = nil
         failHeld(ChannelError.ioOnClosedChannel)
     }
 
-    package func channelActive(context: ChannelHandlerContext) {
+    public func channelActive(context: ChannelHandlerContext) {
         begin(context)
         context.fireChannelActive()
     }
 
-    package func channelInactive(context: ChannelHandlerContext) {
+    public func channelInactive(context: ChannelHandlerContext) {
         tellInputClosed(context)
         if state.isHandshaking {
             fail(.closedDuringHandshake(isServer: connection.role == .server), context)
@@ -82,14 +82,14 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         connection.receive(unwrapInboundIn(data))
         advance(context)
     }
 
-    package func channelReadComplete(context: ChannelHandlerContext) { endBatch(context) }
+    public func channelReadComplete(context: ChannelHandlerContext) { endBatch(context) }
 
-    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event as? ChannelEvent == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
         switch state.channelInputClosed() {
         case .tell: context.fireUserInboundEventTriggered(event)
@@ -98,7 +98,7 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let bytes = unwrapOutboundIn(data)
         switch state.write() {
         case .hold: hold(bytes, promise)
@@ -106,12 +106,12 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    package func flush(context: ChannelHandlerContext) {
+    public func flush(context: ChannelHandlerContext) {
         if state.canWrite { releaseHeld(context) }
         sendFlight(context)
     }
 
-    package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if state.canWrite { releaseHeld(context) }
         switch state.close(mode) {
         case .closeNotify: sayGoodbye(context, mode, promise)

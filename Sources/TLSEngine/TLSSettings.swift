@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// A protocol version, or none, as the options spell it.
-package enum TLSVersion: String, Sendable, Hashable, CaseIterable {
+public enum TLSVersion: String, Sendable, Hashable, CaseIterable {
     /// Whatever OpenSSL supports.
     case unbounded = "UNBOUNDED"
     case ssl3 = "SSL3"
@@ -24,17 +24,17 @@ package enum TLSVersion: String, Sendable, Hashable, CaseIterable {
 }
 
 /// How we speak TLS to clients.
-package struct ClientFacingSettings: Sendable, Hashable {
-    package var minVersion: TLSVersion
-    package var maxVersion: TLSVersion
+public struct ClientFacingSettings: Sendable, Hashable {
+    public var minVersion: TLSVersion
+    public var maxVersion: TLSVersion
     /// OpenSSL's cipher list for TLS 1.2 and older; nil is OpenSSL's default.
-    package var ciphers: String?
+    public var ciphers: String?
     /// OpenSSL's list of groups, "P-256:X25519"; nil is OpenSSL's default.
-    package var curve: String?
+    public var curve: String?
     /// Asks for a certificate and takes any, or none.
-    package var requestClientCertificate: Bool
+    public var requestClientCertificate: Bool
 
-    package init(
+    public init(
         minVersion: TLSVersion = .tls12, maxVersion: TLSVersion = .unbounded, ciphers: String? = nil, curve: String? = nil,
         requestClientCertificate: Bool = false
     ) {
@@ -47,23 +47,23 @@ package struct ClientFacingSettings: Sendable, Hashable {
 }
 
 /// How we speak TLS to servers.
-package struct UpstreamSettings: Sendable, Hashable {
+public struct UpstreamSettings: Sendable, Hashable {
     /// False accepts any certificate, and servers that only know unsafe renegotiation.
-    package var verify: Bool
+    public var verify: Bool
     /// PEM file of trusted authorities; the system's are used if this and the folder are nil.
-    package var trustedCAFile: String?
+    public var trustedCAFile: String?
     /// Folder of trusted authorities as `openssl rehash` makes it.
-    package var trustedCADirectory: String?
+    public var trustedCADirectory: String?
     /// PEM file of key, certificate and chain, or a folder of such files named `<server name>.pem`.
-    package var clientCertificates: String?
-    package var minVersion: TLSVersion
-    package var maxVersion: TLSVersion
+    public var clientCertificates: String?
+    public var minVersion: TLSVersion
+    public var maxVersion: TLSVersion
     /// OpenSSL's cipher list for TLS 1.2 and older; nil is OpenSSL's default.
-    package var ciphers: String?
+    public var ciphers: String?
     /// OpenSSL's list of groups, "P-256:X25519"; nil is OpenSSL's default.
-    package var curve: String?
+    public var curve: String?
 
-    package init(
+    public init(
         verify: Bool = true, trustedCAFile: String? = nil, trustedCADirectory: String? = nil,
         clientCertificates: String? = nil, minVersion: TLSVersion = .tls12, maxVersion: TLSVersion = .unbounded,
         ciphers: String? = nil, curve: String? = nil

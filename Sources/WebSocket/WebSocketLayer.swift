@@ -4,8 +4,8 @@ import ProxyKernel
 import Schema
 
 /// WebSockets (RFC 6455) with permessage-deflate (RFC 7692), in the place of HTTP after their handshake.
-package enum WebSocketLayer {
-    package static let upgrade = UpgradeLayer(
+public enum WebSocketLayer {
+    public static let upgrade = UpgradeLayer(
         name: "websocket",
         claims: { $0.isWebSocket },
         prepare: { request, session in

@@ -1,19 +1,19 @@
 import Schema
 
 /// The settings of WebSockets.
-package struct WebSocketOptions: OptionTable {
-    package let websocket = Option<Bool>(
+public struct WebSocketOptions: OptionTable {
+    public let websocket = Option<Bool>(
         "websocket", true, read: .whenUsed,
         "Read the messages of WebSockets. Without it what follows their handshake is passed on untouched.")
-    package let messageLimit = Option<ByteCount>(
+    public let messageLimit = Option<ByteCount>(
         "websocket_message_limit", ByteCount(mebibytes: 64), read: .whenUsed,
         "Bytes of a WebSocket message at most, unpacked: who sends more is closed with 1009.")
 
-    package let stream = Option<Bool>(
+    public let stream = Option<Bool>(
         "stream_websockets", false, read: .whenUsed,
         "Pass the frames of WebSockets on as they come. Their messages are recorded and have their events, but cannot be changed any more."
     )
 
-    package init() {}
-    package static let table = WebSocketOptions()
+    public init() {}
+    public static let table = WebSocketOptions()
 }

@@ -5,17 +5,17 @@ import Schema
 /// Something that a worker may ask of the core: a row of `table`, which the calls, the permissions and the documents share.
 ///
 /// The permission has the method's name.
-package struct CoreCall: Sendable {
-    package let method: String
+public struct CoreCall: Sendable {
+    public let method: String
     /// What `params` holds, for documents.
-    package let params: String
-    package let doc: String
+    public let params: String
+    public let doc: String
     /// Answers the worker that asks, called on its loop, with a `CallFailure` where it cannot. The answer may come from any loop.
     let answer: Answer
 
     typealias Answer = @Sendable (JSON, Worker) throws(CallFailure) -> EventLoopFuture<JSON>
 
-    package static let table: [CoreCall] =
+    public static let table: [CoreCall] =
         FlowCalls.table + FlowEdits.table + BodyCalls.table + WebSocketCalls.table + TCPCalls.table + OptionCalls.table
         + CommandCalls.table
         + MetricCalls.table + AddonCalls.table + StatusCalls.table

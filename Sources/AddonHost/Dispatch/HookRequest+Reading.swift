@@ -7,7 +7,7 @@ import Schema
 /// What a worker's wish to hear of a hook means, or why it cannot be met. `path` names its place in the answer to `initialize`.
 extension HookRequest {
     /// The message whose body the hook is about, if it is about one.
-    package var side: MessageSide? {
+    public var side: MessageSide? {
         let hooks = HTTPHooks.table
         if hook.index == hooks.requestheaders.index || hook.index == hooks.request.index { return .request }
         if hook.index == hooks.responseheaders.index || hook.index == hooks.response.index { return .response }
@@ -15,9 +15,9 @@ extension HookRequest {
     }
 
     /// Whether the worker is only told, at its own wish or because the hook waits for nobody.
-    package var isNotification: Bool { observes || !hook.pauses }
+    public var isNotification: Bool { observes || !hook.pauses }
 
-    package func checkContent(at path: String) throws(StateRefusal) {
+    public func checkContent(at path: String) throws(StateRefusal) {
         guard content.isPart else { return }
         guard side != nil else {
             throw StateRefusal(.badState, at: "\(path).content", "'\(name)' has no body that could come in parts")
@@ -28,7 +28,7 @@ extension HookRequest {
     }
 
     /// What the worker asked for, and the flow's id whatever it asked for; nil for all.
-    package func selection(at path: String) throws(StateRefusal) -> Selection? {
+    public func selection(at path: String) throws(StateRefusal) -> Selection? {
         guard !fields.isEmpty else { return nil }
         var selection = Selection()
         for (index, field) in fields.enumerated() {
@@ -43,7 +43,7 @@ extension HookRequest {
     }
 
     /// Nil if every flow is admitted.
-    package func readFilter(at path: String) throws(StateRefusal) -> Filter? {
+    public func readFilter(at path: String) throws(StateRefusal) -> Filter? {
         guard let filter else { return nil }
         let carriesFlow = hook.payload.fields().contains {
             if case .record(let record) = $0.shape { FlowKind.allCases.contains { $0.record.name == record.name } } else { false }

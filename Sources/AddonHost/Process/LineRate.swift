@@ -1,16 +1,16 @@
 /// Lets so many lines a second pass, and counts the others. Times are milliseconds that never go back.
-package struct LineRate: Sendable {
-    package let rate: Int
+public struct LineRate: Sendable {
+    public let rate: Int
     private var second: Int64 = 0
     private var given = 0
     private var suppressed = 0
     /// How many lines ever did not pass.
-    package private(set) var refused = 0
+    public private(set) var refused = 0
 
-    package init(rate: Int) { self.rate = rate }
+    public init(rate: Int) { self.rate = rate }
 
     /// Whether one more line may pass, and how many did not before this second, to be reported now.
-    package mutating func admit(now: Int64) -> (isAdmitted: Bool, suppressed: Int) {
+    public mutating func admit(now: Int64) -> (isAdmitted: Bool, suppressed: Int) {
         var before = 0
         if now - second >= 1000 {
             before = takeSuppressed()
@@ -26,10 +26,10 @@ package struct LineRate: Sendable {
     }
 
     /// How many did not pass and were not reported yet.
-    package mutating func takeSuppressed() -> Int {
+    public mutating func takeSuppressed() -> Int {
         defer { suppressed = 0 }
         return suppressed
     }
 
-    package static func text(_ suppressed: Int) -> String { "(\(suppressed) lines suppressed)" }
+    public static func text(_ suppressed: Int) -> String { "(\(suppressed) lines suppressed)" }
 }

@@ -8,11 +8,11 @@ import Synchronization
 /// A worker's process without a host behind it, for those who speak with it themselves. One thread's.
 ///
 /// It is started as the host would start it, in its cage. Its socket and what it prints are read by the owner, without blocking.
-package final class LoneWorker {
+public final class LoneWorker {
     /// Our end of its connection.
-    package let socket: CInt
+    public let socket: CInt
     /// Where what it prints comes out.
-    package let output: CInt
+    public let output: CInt
     private let descriptors: DescriptorSocket?
     private let store: BodyStore
     private let report: OwnedDescriptor?
@@ -24,7 +24,7 @@ package final class LoneWorker {
     }
 
     /// `settings` are those of the addon's own name. Fails where the process cannot be started.
-    package init(
+    public init(
         _ spec: AddonSpec, settings: Settings, hooks: [any AnyHook], carriesDescriptors: Bool = false
     ) throws(AddonFailure) {
         guard case .spawn(let command, let isStdio) = spec.form else {
@@ -55,15 +55,15 @@ package final class LoneWorker {
     }
 
     /// How it ended, for people; nil while it runs.
-    package var end: String? { ending.exit.withLock { $0?.description } }
+    public var end: String? { ending.exit.withLock { $0?.description } }
 
-    package func kill() { child.signal(SIGKILL) }
+    public func kill() { child.signal(SIGKILL) }
 
     /// The worker reads no more of us, and we may still read of it.
-    package func shutDownWriting() { shutdown(socket, Int32(SHUT_WR)) }
+    public func shutDownWriting() { shutdown(socket, Int32(SHUT_WR)) }
 
     /// Sends a body beside the connection; the result is the number that its line names.
-    package func carry(_ body: ByteBuffer) throws(AddonFailure) -> Int {
+    public func carry(_ body: ByteBuffer) throws(AddonFailure) -> Int {
         guard let descriptors else { throw AddonFailure("descriptors were not agreed on") }
         let file: OwnedDescriptor
         do throws(BodyFileFailure) { file = try SealedMemory.copy(body) } catch { throw AddonFailure("\(error)") }
@@ -72,7 +72,7 @@ package final class LoneWorker {
     }
 
     /// An answer without the bodies that it names by descriptor, each of which was taken as the core takes it.
-    package func taken(_ result: JSON, shown: [(MessageSide, ContentReference)]) throws -> JSON {
+    public func taken(_ result: JSON, shown: [(MessageSide, ContentReference)]) throws -> JSON {
         let returned = try ReturnedBodies(result, shown: shown.map { (side: $0.0, reference: $0.1) })
         for body in returned.named {
             guard let descriptors else { throw AddonFailure("descriptors were not agreed on") }

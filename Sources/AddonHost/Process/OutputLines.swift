@@ -1,22 +1,22 @@
 /// Turns what a worker prints into lines for the log: cut, made visible, and no more of them a second than the log can bear.
 ///
 /// Times are milliseconds that never go back.
-package struct OutputLines: Sendable {
-    package let maximumLength: Int
+public struct OutputLines: Sendable {
+    public let maximumLength: Int
     private var line: [UInt8] = []
     private var isCut = false
     private var rate: LineRate
 
-    package init(maximumLength: Int = 4096, rate: Int = 100) {
+    public init(maximumLength: Int = 4096, rate: Int = 100) {
         self.maximumLength = maximumLength
         self.rate = LineRate(rate: rate)
     }
 
     /// How many lines ever did not pass.
-    package var refused: Int { rate.refused }
+    public var refused: Int { rate.refused }
 
     /// The lines that are ended by `bytes`.
-    package mutating func received(_ bytes: some Sequence<UInt8>, now: Int64) -> [String] {
+    public mutating func received(_ bytes: some Sequence<UInt8>, now: Int64) -> [String] {
         var lines: [String] = []
         for byte in bytes {
             if byte == 0x0A {
@@ -31,7 +31,7 @@ package struct OutputLines: Sendable {
     }
 
     /// What is left when the worker has closed its output.
-    package mutating func finished(now: Int64) -> [String] {
+    public mutating func finished(now: Int64) -> [String] {
         var lines: [String] = []
         if !line.isEmpty { end(now: now, into: &lines) }
         let suppressed = rate.takeSuppressed()
@@ -48,7 +48,7 @@ package struct OutputLines: Sendable {
     }
 
     /// The text without characters that would move the cursor or colour a terminal.
-    package static func visible(_ bytes: [UInt8]) -> String {
+    public static func visible(_ bytes: [UInt8]) -> String {
         var text = ""
         for scalar in String(decoding: bytes.last == 0x0D ? bytes.dropLast() : bytes[...], as: UTF8.self).unicodeScalars {
             if scalar == "\t" {

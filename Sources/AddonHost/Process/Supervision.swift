@@ -1,14 +1,14 @@
 /// The numbers of `Supervision`, in milliseconds.
-package struct SupervisionBounds: Sendable, Equatable {
-    package var base: Int64 = 100
-    package var maximum: Int64 = 30_000
-    package var healthyAfter: Int64 = 60_000
+public struct SupervisionBounds: Sendable, Equatable {
+    public var base: Int64 = 100
+    public var maximum: Int64 = 30_000
+    public var healthyAfter: Int64 = 60_000
     /// With the delays above, a worker that dies at once gets here in 13 seconds; more than nine deaths do not fit into 30.
-    package var breakerFailures = 8
-    package var breakerWindow: Int64 = 30_000
-    package var breakerPause: Int64 = 30_000
+    public var breakerFailures = 8
+    public var breakerWindow: Int64 = 30_000
+    public var breakerPause: Int64 = 30_000
 
-    package init() {}
+    public init() {}
 }
 
 /// Decides when a worker that died is started again.
@@ -18,12 +18,12 @@ package struct SupervisionBounds: Sendable, Equatable {
 /// death to death and is forgotten after a time of health. In `halfOpen` one death opens again, and a window of health closes.
 ///
 /// No clock and no randomness of its own: times are milliseconds that never go back, `random` is in 0..<1.
-package struct Supervision: Sendable {
-    package enum State: Sendable, Equatable {
+public struct Supervision: Sendable {
+    public enum State: Sendable, Equatable {
         case closed, open, halfOpen, final
     }
 
-    package enum OnDeath: Sendable, Equatable {
+    public enum OnDeath: Sendable, Equatable {
         case restart(after: Int64)
         /// The breaker opens: one start after this time.
         case pause(Int64)
@@ -31,35 +31,35 @@ package struct Supervision: Sendable {
     }
 
     /// The exit status that asks not to be started again (`EX_CONFIG`).
-    package static let finalStatus: Int32 = 78
+    public static let finalStatus: Int32 = 78
 
-    package let bounds: SupervisionBounds
-    package private(set) var state = State.closed
+    public let bounds: SupervisionBounds
+    public private(set) var state = State.closed
     /// Since when the worker answers; nil while it does not.
     private var readySince: Int64?
     private var deaths: [Int64] = []
     private var doublings = 0
 
-    package init(bounds: SupervisionBounds = SupervisionBounds()) { self.bounds = bounds }
+    public init(bounds: SupervisionBounds = SupervisionBounds()) { self.bounds = bounds }
 
     /// A process is being started, or a connection made.
-    package mutating func starting() {
+    public mutating func starting() {
         if state == .open { state = .halfOpen }
         readySince = nil
     }
 
     /// Forgets what was.
-    package mutating func reset() {
+    public mutating func reset() {
         state = .closed
         deaths = []
         doublings = 0
     }
 
     /// The handshake succeeded.
-    package mutating func ready(now: Int64) { readySince = now }
+    public mutating func ready(now: Int64) { readySince = now }
 
     /// The process died, could not be started, or lost its connection.
-    package mutating func died(now: Int64, isFinal: Bool = false, random: Double) -> OnDeath {
+    public mutating func died(now: Int64, isFinal: Bool = false, random: Double) -> OnDeath {
         let health = readySince.map { now - $0 } ?? 0
         readySince = nil
         if isFinal || state == .final {

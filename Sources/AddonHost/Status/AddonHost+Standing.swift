@@ -16,7 +16,7 @@ extension AddonHost {
     }
 
     /// What stands in the way of new flows, each a sentence for people; none if the proxy is ready.
-    package func obstacles(on loop: any EventLoop) -> EventLoopFuture<[String]> { standings(on: loop).map { self.obstacles($0) } }
+    public func obstacles(on loop: any EventLoop) -> EventLoopFuture<[String]> { standings(on: loop).map { self.obstacles($0) } }
 
     func obstacles(_ addons: [AddonStanding]) -> [String] {
         var reasons: [String] = []
@@ -32,7 +32,7 @@ extension AddonHost {
     }
 
     /// Brings what is measured up to date: counters of connections, and states.
-    package func measure(on loop: any EventLoop) -> EventLoopFuture<Void> {
+    public func measure(on loop: any EventLoop) -> EventLoopFuture<Void> {
         standings(on: loop).map { [self] addons in
             for addon in addons { addon.record(in: meters.registry) }
             // One that has left since it was asked must not be there again.
@@ -44,10 +44,10 @@ extension AddonHost {
     }
 
     /// What addons count of their own.
-    package var addonFamilies: [MetricFamily] { metrics.families }
+    public var addonFamilies: [MetricFamily] { metrics.families }
 
     /// One line for a service manager.
-    package func statusLine() async -> String {
+    public func statusLine() async -> String {
         let addons = (try? await standings(on: loops[0]).get()) ?? []
         return statusLine(addons)
     }

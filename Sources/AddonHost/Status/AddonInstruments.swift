@@ -1,7 +1,7 @@
 import Observability
 
 /// What is measured of addons and their workers.
-package struct AddonInstruments: InstrumentTable {
+public struct AddonInstruments: InstrumentTable {
     let events = Instrument(
         .counter, "weir_addon_events", ["addon", "hook", "outcome"],
         "Events that waited for an addon's answer, by what came of each attempt: `answered` without a change, `changed`, `killed`, `cancelled` because nobody waited any more, or the cause of the failure."
@@ -50,5 +50,5 @@ package struct AddonInstruments: InstrumentTable {
     let metricsDropped = Instrument(
         .counter, "weir_addon_metrics_dropped", "Entries of `metrics.add` that could not be counted.")
 
-    package static let table = AddonInstruments()
+    public static let table = AddonInstruments()
 }

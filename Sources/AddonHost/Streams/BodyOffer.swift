@@ -4,7 +4,7 @@ import NIOCore
 import ProxyKernel
 
 /// The body that an event is about, as one worker is offered it in parts: as a stream, or as its beginning.
-package struct BodyOffer {
+public struct BodyOffer {
     enum Source {
         /// It stands in the flow's state.
         case held(Content, trailers: Headers?)
@@ -12,7 +12,7 @@ package struct BodyOffer {
     }
 
     /// What the worker asks for behind a preview.
-    package enum More: String, CaseIterable, Sendable { case whole, stream }
+    public enum More: String, CaseIterable, Sendable { case whole, stream }
 
     let side: MessageSide
     let source: Source
@@ -63,7 +63,7 @@ extension HTTPFlow {
     }
 
     /// The state with other content, and with other trailers if they are given.
-    package mutating func set(_ content: Content, trailers: Headers?? = nil, of side: MessageSide) {
+    public mutating func set(_ content: Content, trailers: Headers?? = nil, of side: MessageSide) {
         switch side {
         case .request:
             request.content = content

@@ -13,8 +13,8 @@ import Schema
 /// Rules: the worker is sent no more than its credit, and sends no more than ours. What was sent before its first sign of life is kept, so
 /// that under the policy `continue` a worker that fails then costs nothing; later a failure breaks the body off. What comes when the stream
 /// is over is ignored. Lines, timers and pipes are left to `WorkerStream`.
-package struct StreamCore {
-    package enum Action: Equatable {
+public struct StreamCore {
+    public enum Action: Equatable, Sendable {
         /// To the worker.
         case sendData(ByteBuffer)
         case sendCredit(Int)
@@ -39,7 +39,7 @@ package struct StreamCore {
     private let timeout: Int64
     private let window: Int
     private var original = Original.flowing
-    package private(set) var isOver = false
+    public private(set) var isOver = false
     /// What the worker still takes, and what it may still send.
     private var credit: Int
     private var allowance: Int
@@ -53,9 +53,9 @@ package struct StreamCore {
     private var sent: ByteBuffer?
     private var receiverIsReady = true
     /// When the worker, which owes something, will have failed.
-    package private(set) var deadline: Int64?
+    public private(set) var deadline: Int64?
 
-    package init(policy: FailurePolicy, timeout: Int64, window: Int) {
+    public init(policy: FailurePolicy, timeout: Int64, window: Int) {
         self.policy = policy
         self.timeout = timeout
         self.window = window
@@ -65,7 +65,7 @@ package struct StreamCore {
     }
 
     /// Whether more of the original is welcome.
-    package var takesBody: Bool {
+    public var takesBody: Bool {
         switch original {
         case .flowing: queue.readableBytes == 0 && credit > 0
         case .stopping: false
@@ -76,7 +76,7 @@ package struct StreamCore {
 
     // MARK: The original
 
-    package mutating func body(_ bytes: ByteBuffer, now: Int64) -> [Action] {
+    public mutating func body(_ bytes: ByteBuffer, now: Int64) -> [Action] {
         switch original {
         case .flowing, .stopping:
             if queue.readableBytes == 0 { queue = bytes } else { queue.writeImmutableBuffer(bytes) }
@@ -86,13 +86,13 @@ package struct StreamCore {
         }
     }
 
-    package mutating func bodyEnded(trailers: Headers?, now: Int64) -> [Action] {
+    public mutating func bodyEnded(trailers: Headers?, now: Int64) -> [Action] {
         self.trailers = .some(trailers)
         return original == .passing ? [.deliverEnd(trailers: trailers)] : settle(pump(), now: now)
     }
 
     /// The original broke off; `why` is a stable word.
-    package mutating func bodyFailed(_ note: String, why: String) -> [Action] {
+    public mutating func bodyFailed(_ note: String, why: String) -> [Action] {
         if original == .passing { return [.deliverFailure(note)] }
         guard !isOver else { return [] }
         end(.stopped)
@@ -101,7 +101,7 @@ package struct StreamCore {
 
     // MARK: The worker
 
-    package mutating func received(_ method: String, _ params: JSON, now: Int64) -> [Action] {
+    public mutating func received(_ method: String, _ params: JSON, now: Int64) -> [Action] {
         do throws(StateRefusal) {
             guard let notice = try StreamNotice(method, params) else { return [] }
             return received(notice, now: now)
@@ -145,7 +145,7 @@ package struct StreamCore {
     }
 
     /// The worker failed.
-    package mutating func lost(_ failure: LinkFailure) -> [Action] {
+    public mutating func lost(_ failure: LinkFailure) -> [Action] {
         guard !isOver else { return [] }
         var actions: [Action] = [.report(failure)]
         switch failure.cause {
@@ -162,7 +162,7 @@ package struct StreamCore {
     }
 
     /// No stream came of the event that announced it.
-    package mutating func dropped(tells: Bool) -> [Action] {
+    public mutating func dropped(tells: Bool) -> [Action] {
         guard !isOver else { return [] }
         end(.stopped)
         return (tells ? [.sendReset("not_opened")] : []) + [.over]
@@ -170,12 +170,12 @@ package struct StreamCore {
 
     // MARK: The receiver, and time
 
-    package mutating func receiver(isReady: Bool, now: Int64) -> [Action] {
+    public mutating func receiver(isReady: Bool, now: Int64) -> [Action] {
         receiverIsReady = isReady
         return isOver ? [] : settle(allowAnew(), now: now)
     }
 
-    package mutating func tick(now: Int64) -> [Action] {
+    public mutating func tick(now: Int64) -> [Action] {
         guard let deadline, deadline <= now else { return [] }
         return lost(LinkFailure(.timeout, "nothing of its stream came within \(timeout) ms"))
     }

@@ -4,7 +4,7 @@ import NIOCore
 import Schema
 
 /// What a worker says of one body that it was given as a stream.
-package enum StreamNotice: Sendable, Equatable {
+public enum StreamNotice: Sendable, Equatable {
     case data(ByteBuffer)
     case credit(Int)
     /// Its body is complete. Trailers: nil are those of the original, `.some(nil)` none.
@@ -13,11 +13,11 @@ package enum StreamNotice: Sendable, Equatable {
     case failed(String)
     case detach
 
-    package static let prefix = "stream."
+    public static let prefix = "stream."
     static let piece = prefix + "data"
 
     /// The stream that a notification is about; nil if it names none.
-    package static func number(_ params: JSON) -> Int? { params["s"]?.int }
+    public static func number(_ params: JSON) -> Int? { params["s"]?.int }
 
     /// About how many bytes of a body it brings.
     static func length(_ params: JSON) -> Int {

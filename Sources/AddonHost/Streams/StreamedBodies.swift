@@ -4,7 +4,7 @@ import ProxyKernel
 import Schema
 
 /// What may not be done to a body that goes as it comes, and when that may be decided.
-package enum StreamedBodies {
+public enum StreamedBodies {
     /// The places of each side that are looked at, and the hook in which `stream` is decided.
     private static let places = [MessageSide.request, .response].map { side in
         (
@@ -14,7 +14,7 @@ package enum StreamedBodies {
     }
 
     /// Refuses changes of a streamed body's content, and `stream` where it comes too late.
-    package static func check<Payload>(
+    public static func check<Payload>(
         _ changes: [Change<Payload>], of flow: @autoclosure () -> HTTPFlow?, in hook: any AnyHook
     ) throws(StateRefusal) {
         for change in changes {

@@ -3,28 +3,28 @@ import Schema
 /// What went between the core and an addon, as a file has it: a line that says of whom, and a line for each of theirs.
 ///
 /// An event that was kept because processes had ended over it is one of a single step.
-package struct Transcript: Sendable {
+public struct Transcript: Sendable {
     /// One line of one side.
-    package struct Step: Sendable {
-        package enum Side: String, Sendable { case core, worker }
+    public struct Step: Sendable {
+        public enum Side: String, Sendable { case core, worker }
 
-        package let side: Side
-        package let message: JSON
+        public let side: Side
+        public let message: JSON
         /// Of the addon's connections, which each begin anew.
-        package let connection: Int
+        public let connection: Int
         /// In the file, from 1.
-        package let line: Int
+        public let line: Int
     }
 
-    package let addon: String
+    public let addon: String
     /// How it was started; nil if it attached itself or was connected to.
-    package let form: AddonSpec.Form?
-    package let steps: [Step]
+    public let form: AddonSpec.Form?
+    public let steps: [Step]
 
     private static let mark: JSON = "transcript"
 
     /// Reads a file, or says which line is wrong.
-    package init(_ bytes: [UInt8]) throws(AddonFailure) {
+    public init(_ bytes: [UInt8]) throws(AddonFailure) {
         let reader = JSONReader()
         let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
         guard let first = lines.first, let head = try? reader.read(Array(first)), head["weir"] == Self.mark,
@@ -51,7 +51,7 @@ package struct Transcript: Sendable {
     }
 
     /// The event of a transcript that has nothing else.
-    package var event: (method: String, params: JSONObject)? {
+    public var event: (method: String, params: JSONObject)? {
         guard steps.count == 1, steps[0].side == .core, let method = steps[0].message["method"]?.string,
             let params = steps[0].message["params"]?.object
         else { return nil }

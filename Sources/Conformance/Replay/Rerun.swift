@@ -4,11 +4,11 @@ import Schema
 
 /// Drives a worker from a transcript: sends what the core had sent, in order, and compares what comes with what had come. Blocks; one
 /// thread's.
-package final class Rerun {
+public final class Rerun {
     /// Something that was otherwise, at a line of the transcript.
-    package struct Difference: Sendable, Equatable {
-        package let line: Int
-        package let text: String
+    public struct Difference: Sendable, Equatable {
+        public let line: Int
+        public let text: String
     }
 
     private let steps: [Transcript.Step]
@@ -20,10 +20,10 @@ package final class Rerun {
     private var callIDs: [JSON: JSON] = [:]
     private var differences: [Difference] = []
     /// Answers that were compared.
-    package private(set) var compared = 0
+    public private(set) var compared = 0
 
     /// Of a transcript's first connection.
-    package init(_ transcript: Transcript, worker: LoneWorker, isLoose: Bool, patience: Int64) {
+    public init(_ transcript: Transcript, worker: LoneWorker, isLoose: Bool, patience: Int64) {
         let first = transcript.steps.first?.connection
         steps = transcript.steps.filter { $0.connection == first }
         comparison = Comparison(isLoose: isLoose)
@@ -33,7 +33,7 @@ package final class Rerun {
     }
 
     /// Runs it to its end, or to the first thing without which there is no going on.
-    package func run() -> [Difference] {
+    public func run() -> [Difference] {
         let isWhole = steps.first?.message["method"] == "initialize"
         if !isWhole, !greet() { return differences }
         for step in steps {

@@ -2,12 +2,12 @@ import FlowModel
 import ProxyKernel
 
 /// Where probes are answered: on this machine alone, since anybody who reaches it may ask.
-package enum ProbeAddress: Sendable, Equatable, CustomStringConvertible {
+public enum ProbeAddress: Sendable, Equatable, CustomStringConvertible {
     case tcp(Address)
     case unix(path: String)
 
     /// Reads `HOST:PORT` or `unix:PATH`; nil if it is neither, or others can reach it.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         if text.hasPrefix("unix:") {
             guard text.utf8.count > 5 else { return nil }
             self = .unix(path: String(text.dropFirst(5)))
@@ -26,7 +26,7 @@ package enum ProbeAddress: Sendable, Equatable, CustomStringConvertible {
         return "expected a loopback address with a port, such as 127.0.0.1:9464, or unix:PATH, found '\(text)'"
     }
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .tcp(let address): "http://\(address)"
         case .unix(let path): "unix:\(path)"

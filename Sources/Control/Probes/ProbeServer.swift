@@ -6,17 +6,17 @@ import ProxyKernel
 
 /// The probes' address. It has a thread of its own: it answers while the proxy's loops are busy, and takes no time of theirs but for
 /// what it asks them.
-package final class ProbeServer: Sendable {
+public final class ProbeServer: Sendable {
     /// Why it cannot listen: a sentence for people.
-    package struct Failure: Error, Sendable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Sendable, CustomStringConvertible {
+        public let description: String
     }
 
     /// Connections at a time; more are closed at once.
     private static let maximumConnections = 64
 
     /// As the system gave it.
-    package let address: ProbeAddress
+    public let address: ProbeAddress
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
 
@@ -26,7 +26,7 @@ package final class ProbeServer: Sendable {
         self.channel = channel
     }
 
-    package static func open(_ address: ProbeAddress, _ sources: ProbeSources) async throws(Failure) -> ProbeServer {
+    public static func open(_ address: ProbeAddress, _ sources: ProbeSources) async throws(Failure) -> ProbeServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let channel: any Channel
@@ -47,7 +47,7 @@ package final class ProbeServer: Sendable {
         }
     }
 
-    package func close() async {
+    public func close() async {
         try? await channel.close()
         if case .unix(let path) = address { unlink(path) }
         try? await group.shutdownGracefully()

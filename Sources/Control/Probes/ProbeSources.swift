@@ -2,7 +2,7 @@ import NIOCore
 import Observability
 
 /// Where the answers to probes come from.
-package struct ProbeSources: Sendable {
+public struct ProbeSources: Sendable {
     let registry: MetricRegistry
     /// The loops that must run.
     let loops: [any EventLoop]
@@ -13,7 +13,7 @@ package struct ProbeSources: Sendable {
     /// What stands in the way of new flows; nothing if the proxy is ready.
     let obstacles: @Sendable (any EventLoop) -> EventLoopFuture<[String]>
 
-    package init(
+    public init(
         registry: MetricRegistry, loops: [any EventLoop], measure: @escaping @Sendable (any EventLoop) -> EventLoopFuture<Void>,
         families: @escaping @Sendable () -> [MetricFamily],
         obstacles: @escaping @Sendable (any EventLoop) -> EventLoopFuture<[String]>

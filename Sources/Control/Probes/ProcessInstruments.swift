@@ -3,7 +3,7 @@ import Observability
 import ProxyKernel
 
 /// What is measured of the process, under the names that all of Prometheus' clients use.
-package struct ProcessInstruments: InstrumentTable {
+public struct ProcessInstruments: InstrumentTable {
     let cpu = Instrument(.counter, "process_cpu_seconds", "Processor time of the process, in seconds.")
     let resident = Instrument(.gauge, "process_resident_memory_bytes", "Memory that the process has at present.")
     let virtual = Instrument(.gauge, "process_virtual_memory_bytes", "Addresses that the process has in use.")
@@ -12,10 +12,10 @@ package struct ProcessInstruments: InstrumentTable {
     let start = Instrument(.gauge, "process_start_time_seconds", "When the process began, in seconds since 1970.")
     let build = Instrument(.info, "weir_build", ["version"], "The program's version.")
 
-    package static let table = ProcessInstruments()
+    public static let table = ProcessInstruments()
 
     /// Reads the process as it is now. Blocks for as long as the kernel takes.
-    package func record(in registry: MetricRegistry, _ status: ProxyStatus) {
+    public func record(in registry: MetricRegistry, _ status: ProxyStatus) {
         var usage = rusage()
         if getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 {
             let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)

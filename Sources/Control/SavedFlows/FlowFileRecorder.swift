@@ -5,30 +5,30 @@ import ProxyKernel
 import Synchronization
 
 /// Writes ended flows to a file, each once.
-package final class FlowFileRecorder: FlowRecorder {
+public final class FlowFileRecorder: FlowRecorder {
     private let file: FlowFileWriter
     private let isWritten: @Sendable (AnyFlow) -> Bool
     /// Flows that were written before they ended, because the program does.
     private let early = Mutex<Set<String>>([])
 
-    package init(_ file: FlowFileWriter, isWritten: @escaping @Sendable (AnyFlow) -> Bool) {
+    public init(_ file: FlowFileWriter, isWritten: @escaping @Sendable (AnyFlow) -> Bool) {
         self.file = file
         self.isWritten = isWritten
     }
 
-    package var wantsContent: Bool { true }
+    public var wantsContent: Bool { true }
 
-    package func record(_ flow: AnyFlow, sizes: BodySizes) {
+    public func record(_ flow: AnyFlow, sizes: BodySizes) {
         if !early.withLock({ $0.contains(flow.id) }) { write(flow) }
     }
 
     /// A flow that was read from a file.
-    package func record(_ flow: AnyFlow) throws(FlowFileTrouble) {
+    public func record(_ flow: AnyFlow) throws(FlowFileTrouble) {
         if isWritten(flow) { try file.write(flow) }
     }
 
     /// Writes a flow that has not ended, at the end of the program; CONNECT requests are not written. On the flow's loop.
-    package func recordActive(_ flow: AnyFlow) {
+    public func recordActive(_ flow: AnyFlow) {
         if case .http(let flow) = flow, flow.request.method == "CONNECT" { return }
         guard early.withLock({ $0.insert(flow.id).inserted }) else { return }
         write(flow)

@@ -3,7 +3,7 @@ import FlowModel
 import ProxyKernel
 
 /// Takes the flows of a file through the addons and hands them on in the file's order.
-package struct SavedFlowSequence {
+public struct SavedFlowSequence {
     /// Bytes of memory that flows under way take at most, about, unless one alone takes more.
     private static let maximumBytes = 8 << 20
 
@@ -11,14 +11,14 @@ package struct SavedFlowSequence {
     private let concurrency: Int
     private let admits: @Sendable (AnyFlow) -> Bool
 
-    package init(stage: SavedFlowStage, concurrency: Int, admits: @escaping @Sendable (AnyFlow) -> Bool) {
+    public init(stage: SavedFlowStage, concurrency: Int, admits: @escaping @Sendable (AnyFlow) -> Bool) {
         self.stage = stage
         self.concurrency = max(concurrency, 1)
         self.admits = admits
     }
 
     /// Reads to the end of the file, or until the task is cancelled. Of a damaged file, all whole flows are handed on first.
-    package func run(_ reader: SavedFlows, _ body: (AnyFlow) throws(FlowFileTrouble) -> Void) async throws(FlowFileTrouble) {
+    public func run(_ reader: SavedFlows, _ body: (AnyFlow) throws(FlowFileTrouble) -> Void) async throws(FlowFileTrouble) {
         var underWay: [(task: Task<AnyFlow, Never>, size: Int)] = []
         var size = 0
         var trouble: FlowFileTrouble?

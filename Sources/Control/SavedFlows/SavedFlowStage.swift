@@ -7,15 +7,15 @@ import Schema
 /// Shows flows that were read from a file to the addons: the events that fit each, in the order in which they were once.
 ///
 /// What a flow lacks is skipped; no connections are invented. Runs on one event loop.
-package actor SavedFlowStage {
+public actor SavedFlowStage {
     private let hooks: any HookPort
-    package nonisolated let unownedExecutor: UnownedSerialExecutor
-    package nonisolated let loop: any EventLoop
+    public nonisolated let unownedExecutor: UnownedSerialExecutor
+    public nonisolated let loop: any EventLoop
     /// Kept alive for `unownedExecutor`.
     private nonisolated let executor: LoopExecutor
 
     /// `hooks` is the loop's own port.
-    package init(loop: any EventLoop, hooks: any HookPort) {
+    public init(loop: any EventLoop, hooks: any HookPort) {
         self.hooks = hooks
         self.loop = loop
         executor = LoopExecutor(loop)
@@ -23,7 +23,7 @@ package actor SavedFlowStage {
     }
 
     /// The flow as the addons left it. Several may be under way at a time.
-    package func play(_ flow: AnyFlow) async -> AnyFlow {
+    public func play(_ flow: AnyFlow) async -> AnyFlow {
         switch flow {
         case .http(let flow): .http(await play(flow))
         case .tcp(let flow): .tcp(await play(flow))

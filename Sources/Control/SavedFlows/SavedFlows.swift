@@ -6,19 +6,19 @@ import Glibc
 /// A file of flows in any format that can be read, one flow after another: a dump, an archive (HAR), or one that is compressed.
 ///
 /// Blocks, so not for event loops; one caller at a time.
-package final class SavedFlows: @unchecked Sendable {
+public final class SavedFlows: @unchecked Sendable {
     private enum Format {
         case dump(FlowFileReader)
         case archive(HARReader)
     }
 
     /// How messages name the file.
-    package let name: String
+    public let name: String
     private let descriptor: Int32
     private let format: Format
 
     /// Opens the file and looks at its first bytes; `-` is the standard input.
-    package init(_ path: String) throws(FlowFileTrouble) {
+    public init(_ path: String) throws(FlowFileTrouble) {
         name = path == "-" ? "the standard input" : path
         descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FlowFileTrouble("read", name, errno: errno) }
@@ -33,7 +33,7 @@ package final class SavedFlows: @unchecked Sendable {
     deinit { if descriptor > STDERR_FILENO { close(descriptor) } }
 
     /// The next flow; nil behind the last one. What is damaged is reported after all whole flows before it.
-    package func next() throws(FlowFileTrouble) -> AnyFlow? {
+    public func next() throws(FlowFileTrouble) -> AnyFlow? {
         switch format {
         case .dump(let reader): return try reader.next()
         case .archive(let reader):
@@ -46,7 +46,7 @@ package final class SavedFlows: @unchecked Sendable {
     }
 
     /// What was passed over, for people; nil if nothing was.
-    package var note: String? {
+    public var note: String? {
         guard case .archive(let reader) = format, reader.foreign > 0 else { return nil }
         return "\(name): \(reader.foreign) entries left out whose URLs are not of HTTP"
     }

@@ -8,19 +8,19 @@ extension DNSMessage {
     private static let leastDatagram = 512
 
     /// How many octets of an answer the sender of this query takes in one datagram.
-    package var acceptedDatagram: Int {
+    public var acceptedDatagram: Int {
         let offered = additionals.first { $0.type == Self.optType }?.dnsClass ?? 0
         return max(offered, Self.leastDatagram)
     }
 
     /// The message as one datagram of at most `limit` octets. One that is larger is sent without its records, but for that of EDNS, and
     /// says that it was cut off (TC): the client then asks over TCP (RFC 2181 9).
-    package func datagram(limit: Int) throws(WireFailure) -> [UInt8] {
+    public func datagram(limit: Int) throws(WireFailure) -> [UInt8] {
         let whole = try octets()
         return whole.count <= limit ? whole : try truncated(limit: limit)
     }
 
-    package func truncated(limit: Int) throws(WireFailure) -> [UInt8] {
+    public func truncated(limit: Int) throws(WireFailure) -> [UInt8] {
         var short = self
         short.isTruncated = true
         (short.answers, short.authorities) = ([], [])
@@ -45,7 +45,7 @@ extension DNSMessage {
     }
 
     /// The answer with this code and nothing in it.
-    package func failed(_ code: DNSResponseCode) -> DNSMessage {
+    public func failed(_ code: DNSResponseCode) -> DNSMessage {
         var answer = answer
         answer.responseCode = code.rawValue
         return answer
@@ -53,7 +53,7 @@ extension DNSMessage {
 }
 
 /// RFC 1035 4.1.1, as far as the proxy itself gives them.
-package enum DNSResponseCode: Int, Sendable {
+public enum DNSResponseCode: Int, Sendable {
     case formatError = 1
     case serverFailure = 2
 }

@@ -8,7 +8,7 @@ import FlowModel
 ///
 /// Left to others: what the questions mean, EDNS options (RFC 6891: a record of type 41 among the additionals), signatures.
 extension DNSMessage {
-    package init(octets: [UInt8]) throws(WireFailure) {
+    public init(octets: [UInt8]) throws(WireFailure) {
         var reader = WireReader(octets)
         let header = try MessageHeader(&reader)
         self.init()
@@ -58,7 +58,7 @@ extension DNSMessage {
     }
 
     /// At most 65,535 of them.
-    package func octets() throws(WireFailure) -> [UInt8] {
+    public func octets() throws(WireFailure) -> [UInt8] {
         var writer = WireWriter()
         writer.number16(id)
         writer.number16(flags)

@@ -8,10 +8,10 @@ import FlowModel
 /// label, `\DDD` with three decimal digits for an octet that is no visible ASCII. A label that is the Punycode of letters
 /// beyond ASCII is shown as these letters, as mitmproxy does, if they lead back to the very same octets. Every name has a text, and
 /// the text leads back to the name.
-package struct DomainName: Hashable, Sendable {
-    package private(set) var labels: [[UInt8]]
+public struct DomainName: Hashable, Sendable {
+    public private(set) var labels: [[UInt8]]
 
-    package static let root = DomainName()
+    public static let root = DomainName()
     static let maximumLabel = 63
     static let maximumLength = 255
     private static let prefix = Array("xn--".utf8)
@@ -34,16 +34,16 @@ package struct DomainName: Hashable, Sendable {
     }
 
     /// How many octets it takes uncompressed.
-    package var length: Int { labels.reduce(1) { $0 + 1 + $1.count } }
+    public var length: Int { labels.reduce(1) { $0 + 1 + $1.count } }
 
     /// A label at a time, each after its length, and the root's 0.
-    package var octets: [UInt8] { labels.reduce(into: []) { $0 += [UInt8($1.count)] + $1 } + [0] }
+    public var octets: [UInt8] { labels.reduce(into: []) { $0 += [UInt8($1.count)] + $1 } + [0] }
 
     /// True if they are the same but for the case of ASCII letters (RFC 4343).
-    package func isSame(as other: DomainName) -> Bool { folded == other.folded }
+    public func isSame(as other: DomainName) -> Bool { folded == other.folded }
 
     /// With ASCII capitals made small.
-    package var folded: DomainName {
+    public var folded: DomainName {
         var name = self
         name.labels = labels.map { $0.map(\.asciiLowercased) }
         return name
@@ -51,7 +51,7 @@ package struct DomainName: Hashable, Sendable {
 }
 
 extension DomainName {
-    package var text: String { labels.map { Self.text(of: $0) }.joined(separator: ".") }
+    public var text: String { labels.map { Self.text(of: $0) }.joined(separator: ".") }
 
     private static func text(of label: [UInt8]) -> String {
         if let letters = letters(of: label) { return letters }
@@ -92,7 +92,7 @@ extension DomainName {
     }
 
     /// Reads a text; one dot at its end means nothing. Letters beyond ASCII become Punycode, in lower case.
-    package init(text: String) throws(WireFailure) {
+    public init(text: String) throws(WireFailure) {
         var labels: [[UInt8]] = []
         var label: [UInt8] = [], scalars: [Unicode.Scalar] = []
         var rest = text.unicodeScalars[...]

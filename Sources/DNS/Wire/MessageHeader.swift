@@ -1,15 +1,15 @@
 import FlowModel
 
 /// The twelve octets that every message begins with (RFC 1035 4.1.1).
-package struct MessageHeader: Equatable, Sendable {
-    package static let length = 12
+public struct MessageHeader: Equatable, Sendable {
+    public static let length = 12
 
-    package var id: Int
-    package var flags: Int
+    public var id: Int
+    public var flags: Int
     /// Of questions, answers, authorities and additionals.
-    package var counts: [Int]
+    public var counts: [Int]
 
-    package var isQuery: Bool { flags & 0x8000 == 0 }
+    public var isQuery: Bool { flags & 0x8000 == 0 }
 
     init(_ reader: inout WireReader) throws(WireFailure) {
         guard reader.remaining >= Self.length else {
@@ -22,14 +22,14 @@ package struct MessageHeader: Equatable, Sendable {
     }
 
     /// The header of what may be no whole message; nil if there are too few octets for one.
-    package init?(of octets: [UInt8]) {
+    public init?(of octets: [UInt8]) {
         var reader = WireReader(octets)
         guard let header = try? MessageHeader(&reader) else { return nil }
         self = header
     }
 
     /// Puts another id into a message.
-    package static func replaceID(in octets: inout [UInt8], with id: Int) {
+    public static func replaceID(in octets: inout [UInt8], with id: Int) {
         guard octets.count >= 2 else { return }
         octets[0] = UInt8(truncatingIfNeeded: id >> 8)
         octets[1] = UInt8(truncatingIfNeeded: id)

@@ -1,15 +1,15 @@
 import NIOCore
 
 /// Messages on a TCP connection: each behind its length in two octets (RFC 1035 4.2.2). What comes in any pieces is handed on whole.
-package struct StreamFraming {
+public struct StreamFraming {
     private var held = ByteBuffer()
 
-    package init() {}
+    public init() {}
 
     /// How many octets wait. Less than a message, as long as `next` is called until it has none.
-    package var waiting: Int { held.readableBytes }
+    public var waiting: Int { held.readableBytes }
 
-    package mutating func received(_ bytes: ByteBuffer) {
+    public mutating func received(_ bytes: ByteBuffer) {
         guard held.readableBytes > 0 else {
             held = bytes
             return
@@ -19,7 +19,7 @@ package struct StreamFraming {
     }
 
     /// The next whole message, which may be of no octets.
-    package mutating func next() -> [UInt8]? {
+    public mutating func next() -> [UInt8]? {
         guard let length = held.getInteger(at: held.readerIndex, as: UInt16.self),
             let octets = held.getBytes(at: held.readerIndex + 2, length: Int(length))
         else { return nil }
@@ -28,7 +28,7 @@ package struct StreamFraming {
     }
 
     /// A message of at most 65,535 octets behind its length.
-    package static func framed(_ octets: [UInt8]) -> ByteBuffer {
+    public static func framed(_ octets: [UInt8]) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: octets.count + 2)
         buffer.writeInteger(UInt16(truncatingIfNeeded: octets.count))
         buffer.writeBytes(octets)

@@ -1,6 +1,6 @@
 /// Why octets are no DNS message, or a message cannot be put into octets: a sentence for people.
-package struct WireFailure: Error, Hashable, Sendable, CustomStringConvertible {
-    package let description: String
+public struct WireFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
 
     init(_ description: String) { self.description = description }
 

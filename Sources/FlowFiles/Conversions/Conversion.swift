@@ -3,7 +3,7 @@ import FlowModel
 /// Brings saved flows of older versions to the present one, step by step.
 ///
 /// Keeps what steps must know of earlier flows of the same file. No I/O.
-package struct Conversion: Sendable {
+public struct Conversion: Sendable {
     /// What one version changed: from that version to the next in the table.
     struct Step: Sendable {
         let from: FormatVersion
@@ -27,10 +27,10 @@ package struct Conversion: Sendable {
 
     private var handshakes = Handshakes()
 
-    package init() {}
+    public init() {}
 
     /// The flow in the present format.
-    package mutating func convert(_ flow: SavedDict) throws(ConversionFailure) -> SavedDict {
+    public mutating func convert(_ flow: SavedDict) throws(ConversionFailure) -> SavedDict {
         var flow = try converted(flow)
         if flow[FlowFormat.backupMember] == nil { flow[FlowFormat.backupMember] = .null }
         // What was remembered is a whole flow of the same version. One that cannot be converted could not be gone back to either.

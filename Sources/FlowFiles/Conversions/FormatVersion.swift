@@ -1,9 +1,9 @@
 /// The version of the format that a flow was saved in: mitmproxy's release up to 3.0, a number of its own from then on.
-package enum FormatVersion: Sendable, Hashable, CustomStringConvertible {
+public enum FormatVersion: Sendable, Hashable, CustomStringConvertible {
     case release(Int, Int)
     case number(Int)
 
-    package init?(_ value: SavedValue?) {
+    public init?(_ value: SavedValue?) {
         switch value {
         case .int(let number): self = .number(number)
         case .list(let parts):
@@ -13,7 +13,7 @@ package enum FormatVersion: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .release(let major, let minor): "(\(major), \(minor))"
         case .number(let number): String(number)
@@ -22,7 +22,7 @@ package enum FormatVersion: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Why a saved flow cannot be brought to the present format: a sentence for people.
-package struct ConversionFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
+public struct ConversionFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
     init(_ description: String) { self.description = description }
 }

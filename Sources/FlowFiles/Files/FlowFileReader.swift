@@ -2,7 +2,7 @@ import FlowModel
 import Glibc
 
 /// A flow file in mitmproxy's format, read from its start to its end. Blocks, so not for event loops; one caller at a time.
-package final class FlowFileReader: @unchecked Sendable {
+public final class FlowFileReader: @unchecked Sendable {
     private static let chunk = 256 * 1024
 
     private let name: String
@@ -13,7 +13,7 @@ package final class FlowFileReader: @unchecked Sendable {
 
     /// Reads `beginning`, which was read already, and what the descriptor has behind it; leaves closing it to the caller. `name` is how
     /// messages name the file.
-    package init(_ name: String, _ descriptor: Int32, beginning: [UInt8]) {
+    public init(_ name: String, _ descriptor: Int32, beginning: [UInt8]) {
         self.name = name
         self.descriptor = descriptor
         var status = stat()
@@ -27,7 +27,7 @@ package final class FlowFileReader: @unchecked Sendable {
     deinit { room.deallocate() }
 
     /// The next flow; nil at the end of the file. What is damaged is reported after all whole flows before it.
-    package func next() throws(FlowFileTrouble) -> AnyFlow? {
+    public func next() throws(FlowFileTrouble) -> AnyFlow? {
         while true {
             do throws(FlowFileFailure) {
                 if let flow = try scanner.next() { return flow }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// When `write` has returned, the flow is with the system: a crash of the process does not lose it. If it throws, what was begun of the
 /// flow is cut off again, so that the file ends with a whole one.
-package final class FlowFileWriter: Sendable {
+public final class FlowFileWriter: Sendable {
     private struct State {
         var descriptor: Int32 = -1
         var path = ""
@@ -20,7 +20,7 @@ package final class FlowFileWriter: Sendable {
 
     /// `+PATH` appends to a file that is there. The path may have codes of strftime, such as `%F-%H`: a new file is begun whenever
     /// what they stand for has changed. Missing folders are made.
-    package init(_ text: String) throws(FlowFileTrouble) {
+    public init(_ text: String) throws(FlowFileTrouble) {
         appends = text.hasPrefix("+")
         pattern = Self.expanded(appends ? String(text.dropFirst()) : text)
         let (pattern, appends) = (pattern, appends)
@@ -31,7 +31,7 @@ package final class FlowFileWriter: Sendable {
         state.withLock { if $0.descriptor >= 0 { close($0.descriptor) } }
     }
 
-    package func write(_ flow: AnyFlow) throws(FlowFileTrouble) {
+    public func write(_ flow: AnyFlow) throws(FlowFileTrouble) {
         let buffer: TNetstringBuffer
         do throws(JSONFailure) {
             buffer = try SavedState.write(flow)

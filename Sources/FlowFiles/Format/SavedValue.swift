@@ -1,5 +1,5 @@
 /// A value as a flow file holds it, before anybody knows what it means.
-package enum SavedValue: Sendable, Equatable {
+public enum SavedValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case int(Int)
@@ -9,11 +9,11 @@ package enum SavedValue: Sendable, Equatable {
     case list([SavedValue])
     case dict(SavedDict)
 
-    package var dict: SavedDict? { if case .dict(let dict) = self { dict } else { nil } }
-    package var list: [SavedValue]? { if case .list(let values) = self { values } else { nil } }
+    public var dict: SavedDict? { if case .dict(let dict) = self { dict } else { nil } }
+    public var list: [SavedValue]? { if case .list(let values) = self { values } else { nil } }
 
     /// The text; files of Python 2 wrote texts as bytes.
-    package var string: String? {
+    public var string: String? {
         switch self {
         case .text(let text): text
         case .bytes(let bytes): String(validating: bytes, as: UTF8.self)
@@ -22,7 +22,7 @@ package enum SavedValue: Sendable, Equatable {
     }
 
     /// What Python takes for false.
-    package var isEmpty: Bool {
+    public var isEmpty: Bool {
         switch self {
         case .null: true
         case .bool(let value): !value
@@ -37,21 +37,21 @@ package enum SavedValue: Sendable, Equatable {
 }
 
 /// The members of a dictionary in their order; names are unique.
-package struct SavedDict: Sendable, Equatable, ExpressibleByDictionaryLiteral {
-    package struct Member: Sendable, Equatable {
-        package let key: String
-        package var value: SavedValue
+public struct SavedDict: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+    public struct Member: Sendable, Equatable {
+        public let key: String
+        public var value: SavedValue
     }
 
-    package private(set) var members: [Member] = []
+    public private(set) var members: [Member] = []
 
-    package init() {}
+    public init() {}
 
-    package init(dictionaryLiteral elements: (String, SavedValue)...) {
+    public init(dictionaryLiteral elements: (String, SavedValue)...) {
         for (key, value) in elements { self[key] = value }
     }
 
-    package subscript(_ key: String) -> SavedValue? {
+    public subscript(_ key: String) -> SavedValue? {
         get { members.first { $0.key == key }?.value }
         set {
             let index = members.firstIndex { $0.key == key }
@@ -64,7 +64,7 @@ package struct SavedDict: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    package static func == (left: SavedDict, right: SavedDict) -> Bool {
+    public static func == (left: SavedDict, right: SavedDict) -> Bool {
         left.members.count == right.members.count && left.members.allSatisfy { right[$0.key] == $0.value }
     }
 }

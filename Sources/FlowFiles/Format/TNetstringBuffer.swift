@@ -5,9 +5,9 @@ import Schema
 /// A tnetstring that is made from its end to its start, because a value's length stands before it.
 ///
 /// A dictionary's members come out in the reverse of the order in which they are put in, as in mitmproxy's files.
-package struct TNetstringBuffer {
+public struct TNetstringBuffer {
     /// A stretch of the text: in memory, or as long as a file that stays where it is.
-    package enum Part {
+    public enum Part {
         case bytes(ArraySlice<UInt8>)
         case file(BodyFile)
     }
@@ -18,31 +18,31 @@ package struct TNetstringBuffer {
     private var behind: [Part] = []
     private var countBehind = 0
 
-    package init(capacity: Int = 4096) {
+    public init(capacity: Int = 4096) {
         storage = [UInt8](repeating: 0, count: max(capacity, 64))
         start = storage.count
     }
 
     /// What was put in so far, from its start to its end.
-    package var parts: [Part] { [.bytes(storage[start...])] + behind.reversed() }
+    public var parts: [Part] { [.bytes(storage[start...])] + behind.reversed() }
 
     /// In bytes.
     private var count: Int { storage.count - start + countBehind }
 
-    package mutating func null() { scalar("", "~") }
-    package mutating func bool(_ value: Bool) { scalar(value ? "true" : "false", "!") }
-    package mutating func int(_ value: Int) { scalar(String(value), "#") }
-    package mutating func double(_ value: Double) { scalar(value.description, "^") }
-    package mutating func text(_ value: String) { scalar(value, ";") }
+    public mutating func null() { scalar("", "~") }
+    public mutating func bool(_ value: Bool) { scalar(value ? "true" : "false", "!") }
+    public mutating func int(_ value: Int) { scalar(String(value), "#") }
+    public mutating func double(_ value: Double) { scalar(value.description, "^") }
+    public mutating func text(_ value: String) { scalar(value, ";") }
 
-    package mutating func bytes(_ value: UnsafeRawBufferPointer) {
+    public mutating func bytes(_ value: UnsafeRawBufferPointer) {
         put(UInt8(ascii: ","))
         put(value)
         length(value.count)
     }
 
     /// Bytes that are not copied.
-    package mutating func bytes(_ file: BodyFile) {
+    public mutating func bytes(_ file: BodyFile) {
         put(UInt8(ascii: ","))
         behind += [.bytes(storage[start...]), .file(file)]
         countBehind += storage.count - start + file.size
@@ -52,10 +52,10 @@ package struct TNetstringBuffer {
     }
 
     /// Members or elements, of which `body` puts in the last one first.
-    package mutating func list(_ body: (inout TNetstringBuffer) -> Void) { container("]", body) }
+    public mutating func list(_ body: (inout TNetstringBuffer) -> Void) { container("]", body) }
 
     /// Members, of which `body` puts in each value before its name.
-    package mutating func dict(_ body: (inout TNetstringBuffer) -> Void) { container("}", body) }
+    public mutating func dict(_ body: (inout TNetstringBuffer) -> Void) { container("}", body) }
 
     private mutating func container(_ letter: Character, _ body: (inout TNetstringBuffer) -> Void) {
         put(letter.asciiValue ?? 0)

@@ -3,7 +3,7 @@
 /// A value is the length of its payload in decimal digits, a colon, the payload, and one letter for its type: `,` bytes, `;` UTF-8,
 /// `#` integer, `^` float, `!` boolean, `~` null, `]` list, `}` dictionary. Nothing stands between values. No I/O: bytes in, values out;
 /// what is held is one value and one chunk. After a failure there is no going on: nothing tells where the next value begins.
-package struct TNetstringScanner: Sendable {
+public struct TNetstringScanner: Sendable {
     /// Values within each other, at most.
     static let maximumDepth = 64
     /// Bytes of one value of the stream, at most.
@@ -14,13 +14,13 @@ package struct TNetstringScanner: Sendable {
     private var buffer: [UInt8] = []
     private var start = 0
     /// Where the next value begins in the stream.
-    package private(set) var offset = 0
+    public private(set) var offset = 0
     /// How many bytes the stream has, if that is known before its end.
     private let size: Int?
 
-    package init(size: Int? = nil) { self.size = size }
+    public init(size: Int? = nil) { self.size = size }
 
-    package mutating func received(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func received(_ bytes: UnsafeRawBufferPointer) {
         if start > 0 {
             buffer.removeSubrange(..<start)
             start = 0
@@ -29,7 +29,7 @@ package struct TNetstringScanner: Sendable {
     }
 
     /// The next value that is whole; nil if that needs more bytes.
-    package mutating func next() throws(FlowFileFailure) -> SavedValue? {
+    public mutating func next() throws(FlowFileFailure) -> SavedValue? {
         let (value, length) = try buffer.withUnsafeBytes { bytes in
             Result { () throws(FlowFileFailure) in try scan(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
         }.get()
@@ -39,7 +39,7 @@ package struct TNetstringScanner: Sendable {
     }
 
     /// The stream has ended: what is left over is a value cut short.
-    package func ended() throws(FlowFileFailure) {
+    public func ended() throws(FlowFileFailure) {
         let rest = buffer.count - start
         guard rest > 0 else { return }
         let whole = try buffer.withUnsafeBytes { bytes in

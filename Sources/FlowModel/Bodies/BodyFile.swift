@@ -5,15 +5,15 @@ import NIOCore
 ///
 /// It owns the descriptor: when nobody holds the body any more, the file is gone and the disk has its space back. Two are equal if they
 /// are the same. Reads block.
-package final class BodyFile: Sendable, Equatable {
+public final class BodyFile: Sendable, Equatable {
     /// In bytes.
-    package let size: Int
+    public let size: Int
     /// Whether it is a file in memory, which ended flows do not keep.
-    package let isInMemory: Bool
+    public let isInMemory: Bool
     private let descriptor: CInt
 
     /// Takes over a descriptor of a regular file that has `size` bytes and does not change any more.
-    package init(owning descriptor: CInt, size: Int, isInMemory: Bool = false) {
+    public init(owning descriptor: CInt, size: Int, isInMemory: Bool = false) {
         self.descriptor = descriptor
         self.isInMemory = isInMemory
         self.size = size
@@ -21,10 +21,10 @@ package final class BodyFile: Sendable, Equatable {
 
     deinit { close(descriptor) }
 
-    package static func == (left: BodyFile, right: BodyFile) -> Bool { left === right }
+    public static func == (left: BodyFile, right: BodyFile) -> Bool { left === right }
 
     /// The bytes from `offset` on: `count` of them, or as many as there are before the end.
-    package func read(at offset: Int, count: Int) throws(BodyFileFailure) -> ByteBuffer {
+    public func read(at offset: Int, count: Int) throws(BodyFileFailure) -> ByteBuffer {
         let wanted = max(0, min(count, size - offset))
         var buffer = ByteBufferAllocator().buffer(capacity: wanted)
         try DescriptorBytes.read(descriptor, from: offset, count: wanted) { buffer.writeBytes($0) }
@@ -32,14 +32,14 @@ package final class BodyFile: Sendable, Equatable {
     }
 
     /// Hands out every byte in order, in pieces of at most 256 KiB.
-    package func eachPiece(
+    public func eachPiece(
         _ body: (UnsafeRawBufferPointer) throws(BodyFileFailure) -> Void
     ) throws(BodyFileFailure) {
         try DescriptorBytes.read(descriptor, from: 0, count: size, body)
     }
 
     /// Another descriptor of the file, of which nothing but reading can be done; the caller owns it.
-    package func openReadOnly() throws(BodyFileFailure) -> CInt {
+    public func openReadOnly() throws(BodyFileFailure) -> CInt {
         // A duplicate would be open for writing, too.
         let other = open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC)
         guard other >= 0 else { throw BodyFileFailure("a body's file cannot be opened again", errno: errno) }
@@ -48,19 +48,19 @@ package final class BodyFile: Sendable, Equatable {
 }
 
 /// Why a body cannot be written to a file or read from one: a sentence for people.
-package struct BodyFileFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
+public struct BodyFileFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
 
-    package init(_ description: String) { self.description = description }
-    package init(_ what: String, errno code: Int32) { self.init("\(what): \(String(cString: strerror(code)))") }
+    public init(_ description: String) { self.description = description }
+    public init(_ what: String, errno code: Int32) { self.init("\(what): \(String(cString: strerror(code)))") }
 }
 
 /// Reads of a file by position, so that nobody else's place in it matters.
-package enum DescriptorBytes {
+public enum DescriptorBytes {
     private static let piece = 256 * 1024
 
     /// Hands out `count` bytes from `offset` on, in pieces; fails if there are fewer.
-    package static func read(
+    public static func read(
         _ descriptor: CInt, from offset: Int, count: Int, _ body: (UnsafeRawBufferPointer) throws(BodyFileFailure) -> Void
     ) throws(BodyFileFailure) {
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, min(piece, count)), alignment: 16)

@@ -4,17 +4,17 @@ import NIOCore
 /// Writes a body into a new file without a name. One caller at a time; blocks.
 ///
 /// Who drops it before `finish` has dropped the file.
-package final class BodyFileWriter: @unchecked Sendable {
+public final class BodyFileWriter: @unchecked Sendable {
     /// Not with the constant's own name, which glibc's Swift module hides; the flag of folders is part of it on every processor.
     private static let temporary = 0o20000000 | O_DIRECTORY
 
     /// Nil for one in memory.
     private let folder: String?
     private var descriptor: CInt
-    package private(set) var size = 0
+    public private(set) var size = 0
 
     /// Makes the file in that folder, for its owner's eyes; the folder is made if it is not there, the one above it must be.
-    package init(folder: String) throws(BodyFileFailure) {
+    public init(folder: String) throws(BodyFileFailure) {
         self.folder = folder
         if mkdir(folder, 0o700) != 0, errno != EEXIST { throw Self.failure(folder, errno) }
         // For reading alone, whoever opens it again: a worker that is shown the file must not be able to change it.
@@ -26,18 +26,18 @@ package final class BodyFileWriter: @unchecked Sendable {
     }
 
     /// Makes the file in memory; it cannot be changed once it is finished.
-    package init() throws(BodyFileFailure) {
+    public init() throws(BodyFileFailure) {
         folder = nil
         descriptor = try MemoryFile.make()
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    package func append(_ bytes: ByteBuffer) throws(BodyFileFailure) {
+    public func append(_ bytes: ByteBuffer) throws(BodyFileFailure) {
         try bytes.withUnsafeReadableBytes { bytes in Result { () throws(BodyFileFailure) in try append(bytes) } }.get()
     }
 
-    package func append(_ bytes: UnsafeRawBufferPointer) throws(BodyFileFailure) {
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(BodyFileFailure) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let part = UnsafeRawBufferPointer(rebasing: rest)
@@ -50,7 +50,7 @@ package final class BodyFileWriter: @unchecked Sendable {
     }
 
     /// The body as it was written. Nothing may be appended after it.
-    package func finish() throws(BodyFileFailure) -> BodyFile {
+    public func finish() throws(BodyFileFailure) -> BodyFile {
         if folder == nil { try MemoryFile.fix(descriptor) }
         defer { descriptor = -1 }
         return BodyFile(owning: descriptor, size: size, isInMemory: folder == nil)

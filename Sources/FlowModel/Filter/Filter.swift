@@ -2,7 +2,7 @@
 ///
 /// The language is mitmproxy's: operators of `FilterOperator.table`, `!`, `&`, `|`, parentheses, and juxtaposition for "and".
 /// Deviations: patterns are PCRE2's and see text as UTF-8 bytes; in `~h*`, `~meta` and `~comment`, `$` also matches before CRLF.
-package struct Filter: Sendable {
+public struct Filter: Sendable {
     indirect enum Node: Sendable {
         case all([Node])
         case any([Node])
@@ -13,24 +13,24 @@ package struct Filter: Sendable {
     }
 
     /// The longest expression that is parsed, in bytes.
-    package static let maximumSize = 16 * 1024
+    public static let maximumSize = 16 * 1024
 
     /// How deep parentheses and `!` may nest.
-    package static let maximumNesting = 64
+    public static let maximumNesting = 64
 
     /// The expression as written.
-    package let source: String
+    public let source: String
 
     /// Whether the filter can only be decided with the whole body of the request at hand.
-    package let needsRequestContent: Bool
+    public let needsRequestContent: Bool
 
     /// Whether the filter can only be decided with the whole body of the response at hand.
-    package let needsResponseContent: Bool
+    public let needsResponseContent: Bool
 
     private let root: Node
 
     /// Parses an expression. `caseSensitive` turns off that regular expressions ignore the case of ASCII letters.
-    package init(_ source: String, caseSensitive: Bool = false) throws(FilterError) {
+    public init(_ source: String, caseSensitive: Bool = false) throws(FilterError) {
         var parser = try FilterParser(source, options: caseSensitive ? [] : .caseless)
         root = try parser.parse()
         self.source = source
@@ -39,16 +39,16 @@ package struct Filter: Sendable {
     }
 
     /// Whether the expression holds for the flow as it stands.
-    package func matches(_ subject: some FilterSubject) -> Bool {
+    public func matches(_ subject: some FilterSubject) -> Bool {
         root.matches(subject, kind: subject.filterKind)
     }
 }
 
 extension Filter: CustomStringConvertible, CustomDebugStringConvertible {
-    package var description: String { source }
+    public var description: String { source }
 
     /// The expression with all grouping and all arguments spelled out, for tests and logs.
-    package var debugDescription: String { root.outline }
+    public var debugDescription: String { root.outline }
 }
 
 extension Filter.Node {

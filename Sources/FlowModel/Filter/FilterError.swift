@@ -1,15 +1,15 @@
 /// Why a filter expression was refused; the fault of whoever wrote the expression.
-package struct FilterError: Error, Sendable, Equatable {
+public struct FilterError: Error, Sendable, Equatable {
     /// What is wrong, in one line without the position.
-    package let message: String
+    public let message: String
 
     /// Position of the culprit, in characters from the start of `expression`; equal to its length when the end came too early.
-    package let offset: Int
+    public let offset: Int
 
     /// The text that was refused; for a regular expression compiled on its own, the pattern.
-    package let expression: String
+    public let expression: String
 
-    package init(_ message: String, offset: Int, in expression: String) {
+    public init(_ message: String, offset: Int, in expression: String) {
         self.message = message
         self.offset = offset
         self.expression = expression
@@ -18,7 +18,7 @@ package struct FilterError: Error, Sendable, Equatable {
 
 extension FilterError: CustomStringConvertible {
     /// Three lines: the message, the expression, a caret under the culprit. Only the surroundings of a long expression are shown.
-    package var description: String {
+    public var description: String {
         let characters = Array(expression)
         let start = max(0, offset - Self.shownBefore)
         let end = min(characters.count, offset + Self.shownAfter)

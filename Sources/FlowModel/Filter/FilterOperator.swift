@@ -1,17 +1,17 @@
 /// One operator of the filter language: a row of `table`, which parser, evaluation and documentation share.
-package struct FilterOperator: Sendable {
+public struct FilterOperator: Sendable {
     /// What follows the operator's name.
-    package enum Argument: String, Sendable {
+    public enum Argument: String, Sendable {
         case none, regex, integer
     }
 
     /// A side whose whole body an operator reads.
-    package struct Content: OptionSet, Sendable {
-        package let rawValue: Int
-        package init(rawValue: Int) { self.rawValue = rawValue }
+    public struct Content: OptionSet, Sendable {
+        public let rawValue: Int
+        public init(rawValue: Int) { self.rawValue = rawValue }
 
-        package static let request = Content(rawValue: 1)
-        package static let response = Content(rawValue: 2)
+        public static let request = Content(rawValue: 1)
+        public static let response = Content(rawValue: 2)
     }
 
     enum Test: Sendable {
@@ -21,21 +21,21 @@ package struct FilterOperator: Sendable {
     }
 
     /// The name, as written after `~`.
-    package let name: String
+    public let name: String
 
     /// What it matches, in one sentence.
-    package let doc: String
+    public let doc: String
 
     /// The flows it may match; it matches no other.
-    package let kinds: [FlowKind]
+    public let kinds: [FlowKind]
 
     /// The bodies it reads.
-    package let content: Content
+    public let content: Content
 
     let test: Test
 
     /// What must follow the name.
-    package var argument: Argument {
+    public var argument: Argument {
         switch test {
         case .claim: .none
         case .regex: .regex
@@ -52,7 +52,7 @@ package struct FilterOperator: Sendable {
     }
 
     /// Finds the operator with this name.
-    package static func named(_ name: some StringProtocol) -> FilterOperator? {
+    public static func named(_ name: some StringProtocol) -> FilterOperator? {
         table.first { $0.name == name }
     }
 
@@ -60,11 +60,11 @@ package struct FilterOperator: Sendable {
     private static let messages: [FlowKind] = [.http, .dns]
 
     /// The operator of a pattern that stands alone.
-    package static let bare = FilterOperator(
+    public static let bare = FilterOperator(
         "u", "The URL; for DNS the first question's name.", messages, .regex([]) { $1.matches(any: $0.url) })
 
     /// Every operator there is.
-    package static let table: [FilterOperator] = [
+    public static let table: [FilterOperator] = [
         // Without an argument.
         .init("all", "Any flow.", any, .claim { _ in true }),
         .init("http", "HTTP flows, WebSockets included.", [.http], .claim { _ in true }),

@@ -1,6 +1,6 @@
 /// What a filter may ask of a flow. A flow conforms to it; every answer should be cheap, because one is asked for only when an
 /// operator needs it. `nil` stands for "there is none", which no operator matches.
-package protocol FilterSubject {
+public protocol FilterSubject {
     /// The protocol family; many operators match one family only.
     var filterKind: FlowKind { get }
 
@@ -69,14 +69,14 @@ package protocol FilterSubject {
 }
 
 /// One message of a WebSocket, TCP or UDP flow, as a filter sees it.
-package struct FilterMessage: Sendable {
+public struct FilterMessage: Sendable {
     /// Whether the client sent it.
-    package let fromClient: Bool
+    public let fromClient: Bool
 
     /// The payload.
-    package let content: [UInt8]
+    public let content: [UInt8]
 
-    package init(fromClient: Bool, content: [UInt8]) {
+    public init(fromClient: Bool, content: [UInt8]) {
         self.fromClient = fromClient
         self.content = content
     }

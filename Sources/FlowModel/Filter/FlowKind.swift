@@ -1,13 +1,13 @@
 import Schema
 
 /// The protocol family of a flow, as filter expressions tell flows apart.
-package enum FlowKind: String, Sendable, CaseIterable {
+public enum FlowKind: String, Sendable, CaseIterable {
     case http, tcp, udp, dns
 }
 
 extension FlowKind {
     /// The rows of a state of this type.
-    package var record: RecordShape {
+    public var record: RecordShape {
         switch self {
         case .http: HTTPFlow.recordShape
         case .tcp: TCPFlow.recordShape

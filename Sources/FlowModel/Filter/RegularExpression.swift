@@ -5,36 +5,36 @@ import CPCRE2
 ///
 /// Both sides are hostile: patterns come from addons, subjects from the network. The length of a pattern, the work of a search
 /// and its memory are bounded; a search that exceeds a bound counts as no match. `(*UTF)` and `(*UCP)` are refused.
-package final class RegularExpression: Sendable {
+public final class RegularExpression: Sendable {
     /// How the pattern is read.
-    package struct Options: OptionSet, Sendable {
-        package let rawValue: Int
-        package init(rawValue: Int) { self.rawValue = rawValue }
+    public struct Options: OptionSet, Sendable {
+        public let rawValue: Int
+        public init(rawValue: Int) { self.rawValue = rawValue }
 
         /// ASCII letters match in both cases.
-        package static let caseless = Options(rawValue: 1)
+        public static let caseless = Options(rawValue: 1)
         /// `^` and `$` match at every line, which LF, CR or CRLF may end.
-        package static let multiline = Options(rawValue: 2)
+        public static let multiline = Options(rawValue: 2)
         /// `.` matches line breaks too.
-        package static let dotAll = Options(rawValue: 4)
+        public static let dotAll = Options(rawValue: 4)
     }
 
     /// The longest pattern that is compiled, in bytes.
-    package static let maximumPatternSize = 4096
+    public static let maximumPatternSize = 4096
 
     /// Steps that every search may take. A step is one item of the pattern tried, or one byte moved between two such tries;
     /// two million of them take about 30 ms.
-    package static let baseSteps = 2_000_000
+    public static let baseSteps = 2_000_000
 
     /// Steps that a search may take in addition for each byte searched, so that a long body is searched to its end while work
     /// that grows with the square of its length is cut off.
-    package static let stepsPerByte = 8
+    public static let stepsPerByte = 8
 
     /// The most memory that one search may take for backtracking, in KiB.
-    package static let maximumHeapKiB: UInt32 = 16 * 1024
+    public static let maximumHeapKiB: UInt32 = 16 * 1024
 
     /// How deep a search may nest, in backtracking points.
-    package static let maximumDepth: UInt32 = 250_000
+    public static let maximumDepth: UInt32 = 250_000
 
     // PCRE2 documents compiled code as read-only during a match and as shareable between threads.
     private nonisolated(unsafe) let code: OpaquePointer
@@ -43,15 +43,15 @@ package final class RegularExpression: Sendable {
     private let references: [Bool]
 
     /// The pattern's source.
-    package let pattern: String
+    public let pattern: String
 
     /// Compiles `pattern`; the error's offset counts characters of the pattern.
-    package convenience init(_ pattern: String, options: Options = [.caseless]) throws(FilterError) {
+    public convenience init(_ pattern: String, options: Options = [.caseless]) throws(FilterError) {
         try self.init(octets: Array(pattern.utf8), options: options)
     }
 
     /// As above, for a pattern that need not be UTF-8.
-    package init(octets: [UInt8], options: Options) throws(FilterError) {
+    public init(octets: [UInt8], options: Options) throws(FilterError) {
         let pattern = String(decoding: octets, as: UTF8.self)
         self.pattern = pattern
         let size = octets.count
@@ -84,20 +84,20 @@ package final class RegularExpression: Sendable {
     }
 
     /// How many groups capture, the whole match not counted.
-    package var groupCount: Int {
+    public var groupCount: Int {
         var count: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
         return Int(count)
     }
 
     /// The number of the group that the pattern gives this name.
-    package func group(named name: String) -> Int? {
+    public func group(named name: String) -> Int? {
         let number = pcre2_substring_number_from_name_8(code, name)
         return number > 0 ? Int(number) : nil
     }
 
     /// Whether the pattern matches anywhere in `bytes`; a search that exceeds a bound does not match. Any thread may call it.
-    package func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    public func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
         // One pair is enough: nobody asks where it matched, and "matched, but the groups did not fit" is a match as well.
         search(bytes, pairs: 1) { _ in false } ?? false
     }
@@ -106,7 +106,7 @@ package final class RegularExpression: Sendable {
     /// those of the groups, nil for a group that took no part.
     ///
     /// An empty match may follow a match directly, as in Python's `re.sub`. False if a bound was exceeded before the end.
-    package func eachMatch(in bytes: UnsafeRawBufferPointer, _ take: ([Range<Int>?]) -> Bool) -> Bool {
+    public func eachMatch(in bytes: UnsafeRawBufferPointer, _ take: ([Range<Int>?]) -> Bool) -> Bool {
         let count = groupCount + 1
         let found = search(bytes, pairs: UInt32(count)) { match in
             guard let ends = pcre2_get_ovector_pointer_8(match) else { return false }
@@ -159,12 +159,12 @@ package final class RegularExpression: Sendable {
     }
 
     /// Whether the pattern matches anywhere in `bytes`.
-    package func matches(_ bytes: [UInt8]) -> Bool {
+    public func matches(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { matches($0) }
     }
 
     /// Whether the pattern matches anywhere in the UTF-8 form of `text`.
-    package func matches(_ text: String) -> Bool {
+    public func matches(_ text: String) -> Bool {
         var text = text
         return text.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
     }

@@ -2,22 +2,22 @@
 ///
 /// `\1` to `\99` and `\g<1>` are groups by number, `\g<name>` by name, `\g<0>` the whole match; `\n`, `\t` and the like and octal
 /// escapes (`\0`, `\012`, `\101`) are the characters; a backslash before anything but a letter or digit stands for both.
-package struct Replacement: Sendable {
+public struct Replacement: Sendable {
     private enum Part: Sendable {
         case octets([UInt8])
         case group(Int)
     }
 
     /// Why a replacement cannot be used: a phrase for people.
-    package struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        package let description: String
+    public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        public let description: String
     }
 
     private let parts: [Part]
     private let regex: RegularExpression
 
     /// Reads the template; its groups must be the pattern's.
-    package init(_ template: [UInt8], for regex: RegularExpression) throws(Failure) {
+    public init(_ template: [UInt8], for regex: RegularExpression) throws(Failure) {
         var reader = Reader(text: template, regex: regex)
         try reader.read()
         parts = reader.parts
@@ -25,10 +25,10 @@ package struct Replacement: Sendable {
     }
 
     /// What comes out at most, in bytes.
-    package static let maximumResult = 256 << 20
+    public static let maximumResult = 256 << 20
 
     /// The subject with every match replaced; nil if searching it exceeded a bound, or the result would be too long.
-    package func replacingMatches(in subject: [UInt8]) -> [UInt8]? {
+    public func replacingMatches(in subject: [UInt8]) -> [UInt8]? {
         var output: [UInt8] = []
         let isWhole = subject.withUnsafeBytes { bytes in
             var end = 0

@@ -1,9 +1,9 @@
 import FlowModel
 
 /// A host and, where it was spelled out, a port: `example.com`, `192.0.2.1:80`, `[2001:db8::1]:443`.
-package struct Authority: Hashable, Sendable, CustomStringConvertible {
+public struct Authority: Hashable, Sendable, CustomStringConvertible {
     /// Why octets are not an authority.
-    package enum Failure: Error, Hashable, Sendable {
+    public enum Failure: Error, Hashable, Sendable {
         case userinfo
         case emptyHost
         case badHost
@@ -12,25 +12,25 @@ package struct Authority: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// A name or address in the case it was written in; an IPv6 address stands without its brackets.
-    package var host: String
+    public var host: String
     /// 1 to 65535, or nil when none was written.
-    package var port: Int?
+    public var port: Int?
 
     /// An authority from its parts; nothing is checked.
-    package init(host: String, port: Int? = nil) {
+    public init(host: String, port: Int? = nil) {
         self.host = host
         self.port = port
     }
 
     /// Reads an authority without userinfo, which nobody may send to a proxy (RFC 9110 4.2.4).
-    package init(_ octets: some Sequence<UInt8>) throws(Failure) {
+    public init(_ octets: some Sequence<UInt8>) throws(Failure) {
         let text = Array(octets)
         let parts = try text.withUnsafeBytes { octets in Self.split(octets) }.get()
         self.init(host: String(decoding: text[parts.host], as: UTF8.self), port: parts.port)
     }
 
     /// As it is written into a target or a Host field, brackets included.
-    package var description: String {
+    public var description: String {
         let name = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         return port.map { "\(name):\($0)" } ?? name
     }

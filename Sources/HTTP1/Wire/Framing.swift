@@ -1,7 +1,7 @@
 import FlowModel
 
 /// How the end of a body is found, decided by RFC 9112 6.3.
-package enum Framing: Hashable, Sendable {
+public enum Framing: Hashable, Sendable {
     /// There is no body, not even an empty one.
     case none
     /// This many octets follow.
@@ -17,7 +17,7 @@ package enum Framing: Hashable, Sendable {
     /// The framing of a request (RFC 9112 6.3, its steps by number).
     ///
     /// Stricter than the RFC in one point: a message with both fields is refused instead of repaired.
-    package static func of(_ head: RequestHead) throws(MessageFailure) -> Framing {
+    public static func of(_ head: RequestHead) throws(MessageFailure) -> Framing {
         // Steps 1 and 2 speak of responses.
         if head.headers.contains("Transfer-Encoding") {
             // Step 3.
@@ -36,7 +36,7 @@ package enum Framing: Hashable, Sendable {
     /// The framing of a response to a request with that method (RFC 9112 6.3, its steps by number).
     ///
     /// `.none` is also the answer for 101 and for 2xx to CONNECT, behind which another protocol begins.
-    package static func of(_ head: ResponseHead, toMethod method: ByteString) throws(MessageFailure) -> Framing {
+    public static func of(_ head: ResponseHead, toMethod method: ByteString) throws(MessageFailure) -> Framing {
         // Step 1.
         if method.isExactly("HEAD") || head.status < 200 || head.status == 204 || head.status == 304 { return .none }
         // Step 2: the fields are ignored, as octets of the tunnel follow.
@@ -55,7 +55,7 @@ package enum Framing: Hashable, Sendable {
     }
 
     /// The one value of all Content-Length lines and their list members, nil without any; equal values count as one.
-    package static func contentLength(_ headers: Headers) throws(MessageFailure) -> Int? {
+    public static func contentLength(_ headers: Headers) throws(MessageFailure) -> Int? {
         var agreed: Int?
         var from = 0
         while let index = headers.index(of: "Content-Length", from: from) {

@@ -3,11 +3,11 @@ import FlowModel
 /// The two versions that HTTP/1 syntax carries on today's networks.
 ///
 /// Others are refused: RFC 9110 2.5 would let 1.2 pass as 1.1, but no such version exists and only probes send it.
-package enum HTTPVersion: String, Hashable, Sendable, CustomStringConvertible {
+public enum HTTPVersion: String, Hashable, Sendable, CustomStringConvertible {
     case http10 = "HTTP/1.0"
     case http11 = "HTTP/1.1"
 
-    package var description: String { rawValue }
+    public var description: String { rawValue }
 
     /// As records of messages have it.
     var text: ByteString { self == .http11 ? .http11 : .http10 }

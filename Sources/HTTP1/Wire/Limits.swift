@@ -1,22 +1,22 @@
 /// How large the parts of a message may be before it is refused; all in octets unless the name says otherwise.
 ///
 /// Bodies have no limit here: they are passed on as they arrive, and whoever collects them bounds them.
-package struct Limits: Hashable, Sendable {
+public struct Limits: Hashable, Sendable {
     /// A request line without its CRLF; longer ones are answered with 414. A status line counts as a field line.
-    package var requestLine = 16 * 1024
+    public var requestLine = 16 * 1024
     /// One field line without its CRLF; longer ones are answered with 431.
-    package var fieldLine = 64 * 1024
+    public var fieldLine = 64 * 1024
     /// Start line, field lines and the empty line together, CRLFs included.
-    package var head = 256 * 1024
+    public var head = 256 * 1024
     /// The number of field lines of a head, and again of a trailer section.
-    package var fields = 500
+    public var fields = 500
     /// The extension of one chunk, from its semicolon up to the CRLF.
-    package var chunkExtension = 4 * 1024
+    public var chunkExtension = 4 * 1024
     /// A trailer section with its empty line, CRLFs included.
-    package var trailers = 64 * 1024
+    public var trailers = 64 * 1024
     /// The number of empty lines skipped before a request line, which RFC 9112 2.2 asks for because of old clients.
-    package var emptyLines = 4
+    public var emptyLines = 4
 
     /// The defaults: well above what browsers and servers send, well below what would hurt.
-    package init() {}
+    public init() {}
 }

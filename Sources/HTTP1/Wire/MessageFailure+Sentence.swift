@@ -2,7 +2,7 @@ import FlowModel
 
 extension MessageFailure: CustomStringConvertible {
     /// One sentence without a full stop: what was wrong and where.
-    package var description: String {
+    public var description: String {
         switch self {
         case .tooManyEmptyLines(let limit): "more than \(limit) empty lines before the request line"
         case .badRequestLine: "the request line is not a method, a target and a version with one space between them"

@@ -3,21 +3,21 @@ import FlowModel
 /// Why octets are not an HTTP/1 message that may be passed on; each is a sentence for people and a status for the client.
 ///
 /// After one, where the message ends is anybody's guess, so the connection it came from must close.
-package enum MessageFailure: Error, Hashable, Sendable {
+public enum MessageFailure: Error, Hashable, Sendable {
     /// Where a line stands.
-    package struct Place: Hashable, Sendable {
+    public struct Place: Hashable, Sendable {
         /// The part of a message that is made of lines.
-        package enum Section: String, Hashable, Sendable {
+        public enum Section: String, Hashable, Sendable {
             case head
             case trailers
             case chunkSize = "chunk size"
         }
 
-        package var section: Section
+        public var section: Section
         /// Counted from 1, which in a head is the start line; empty lines before it do not count.
-        package var line: Int
+        public var line: Int
 
-        package init(_ section: Section, line: Int) {
+        public init(_ section: Section, line: Int) {
             self.section = section
             self.line = line
         }
@@ -75,7 +75,7 @@ package enum MessageFailure: Error, Hashable, Sendable {
     case unsolicitedResponse
 
     /// The status to answer a request with; for a response that failed, the client gets 502 whatever it was.
-    package var suggestedStatus: Int {
+    public var suggestedStatus: Int {
         switch self {
         case .requestLineTooLong: 414
         case .lineTooLong, .headTooLarge, .tooManyFields, .trailersTooLarge: 431
@@ -87,7 +87,7 @@ package enum MessageFailure: Error, Hashable, Sendable {
 }
 
 extension MessageFailure.Place: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         section == .chunkSize ? "the size line of chunk \(line)" : "line \(line) of the \(section.rawValue)"
     }
 }

@@ -4,9 +4,9 @@ import NIOCore
 /// Writes heads and chunks as octets; the inverse of the parsers.
 ///
 /// It decides nothing and checks nothing: `OutgoingFraming` gives the head its framing, `isFitForWire` judges what others put in.
-package enum MessageWriter {
+public enum MessageWriter {
     /// Appends the request line, the field lines and the empty line.
-    package static func write(_ head: RequestHead, into buffer: inout ByteBuffer) {
+    public static func write(_ head: RequestHead, into buffer: inout ByteBuffer) {
         let length = head.method.bytes.count + head.target.bytes.count + 14 + head.headers.wireLength
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { room in
             var pen = Pen(room)
@@ -21,7 +21,7 @@ package enum MessageWriter {
     }
 
     /// Appends the status line, the field lines and the empty line.
-    package static func write(_ head: ResponseHead, into buffer: inout ByteBuffer) {
+    public static func write(_ head: ResponseHead, into buffer: inout ByteBuffer) {
         let length = head.reason.bytes.count + 17 + head.headers.wireLength
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { room in
             var pen = Pen(room)
@@ -40,7 +40,7 @@ package enum MessageWriter {
     }
 
     /// Appends one chunk with its data; an empty one is left out, since it would end the body.
-    package static func writeChunk(_ body: ByteBuffer, into buffer: inout ByteBuffer) {
+    public static func writeChunk(_ body: ByteBuffer, into buffer: inout ByteBuffer) {
         guard body.readableBytes > 0 else { return }
         writeChunkStart(length: body.readableBytes, into: &buffer)
         buffer.writeImmutableBuffer(body)
@@ -48,7 +48,7 @@ package enum MessageWriter {
     }
 
     /// Appends the size line of a chunk whose data, 1 octet or more, is sent from another buffer; then comes `writeChunkEnd`.
-    package static func writeChunkStart(length: Int, into buffer: inout ByteBuffer) {
+    public static func writeChunkStart(length: Int, into buffer: inout ByteBuffer) {
         var shift = (Int.bitWidth - 1 - length.leadingZeroBitCount) & ~3
         while shift >= 0 {
             let digit = UInt8(truncatingIfNeeded: length >> shift & 15)
@@ -59,12 +59,12 @@ package enum MessageWriter {
     }
 
     /// Appends what stands behind the data of a chunk.
-    package static func writeChunkEnd(into buffer: inout ByteBuffer) {
+    public static func writeChunkEnd(into buffer: inout ByteBuffer) {
         buffer.writeStaticString("\r\n")
     }
 
     /// Appends the last chunk and the trailer section, which may be empty.
-    package static func writeLastChunk(trailers: Headers?, into buffer: inout ByteBuffer) {
+    public static func writeLastChunk(trailers: Headers?, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("0\r\n")
         trailers?.withWireRuns { run in
             buffer.writeBytes(run)

@@ -6,10 +6,10 @@ import ProxyKernel
 ///
 /// Lines that already say exactly that stay octet for octet where they are; otherwise the first Content-Length or
 /// Transfer-Encoding line takes the new value in place, and all others go.
-package enum OutgoingFraming {
+public enum OutgoingFraming {
     /// Frames a request. Nil means that it cannot be sent so: an HTTP/1.0 server takes no body of unknown length, and the request
     /// would have no end otherwise. The headers are then unchanged.
-    package static func apply(toRequest headers: inout Headers, length: BodyLength, peer: HTTPVersion) -> Framing? {
+    public static func apply(toRequest headers: inout Headers, length: BodyLength, peer: HTTPVersion) -> Framing? {
         switch length {
         case .none:
             removeFraming(&headers)
@@ -28,7 +28,7 @@ package enum OutgoingFraming {
     ///
     /// After `.untilClose` the connection must close. A response that has no body by its nature keeps a Content-Length that says
     /// what the body would have been, where RFC 9110 8.6 allows one: for HEAD and 304.
-    package static func apply(
+    public static func apply(
         toResponse headers: inout Headers, status: Int, method: ByteString, length: BodyLength, peer: HTTPVersion
     ) -> Framing {
         if status < 200 || status == 204 || (method.isExactly("CONNECT") && status < 300) {

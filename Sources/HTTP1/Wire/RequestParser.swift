@@ -10,9 +10,9 @@ import NIOCore
 /// `.needMore` until the response is known. Then call either `takeRemaining` (the switch happened) or `upgradeRefused` (it did not).
 ///
 /// It enforces the syntax and framing of RFC 9112 and the presence of Host; the form of the target is left to `RequestTarget`.
-package struct RequestParser {
+public struct RequestParser {
     /// What happened next on the connection.
-    package enum Event: Hashable, Sendable {
+    public enum Event: Hashable, Sendable {
         /// Nothing until more octets or the end of input arrive.
         case needMore
         case head(RequestHead, Framing)
@@ -44,45 +44,45 @@ package struct RequestParser {
     private var fitHost = ByteString()
 
     /// A parser at the start of a connection.
-    package init(limits: Limits = Limits()) {
+    public init(limits: Limits = Limits()) {
         self.limits = limits
         head = HeadParser(.request, limits: limits)
         body = BodyParser(.none, limits: limits)
     }
 
     /// True behind CONNECT or a request with Upgrade, until `takeRemaining` or `upgradeRefused`.
-    package var isHeld: Bool {
+    public var isHeld: Bool {
         if case .held = state { return true }
         return false
     }
 
     /// Octets have come that `next` has not made anything of.
-    package var hasInput: Bool { input.buffer.readableBytes > 0 }
+    public var hasInput: Bool { input.buffer.readableBytes > 0 }
 
     /// Octets came from the client. They are kept until `next` consumes them, so the caller bounds them by not reading on.
-    package mutating func received(_ bytes: ByteBuffer) {
+    public mutating func received(_ bytes: ByteBuffer) {
         input.received(bytes)
     }
 
     /// The client will send no more.
-    package mutating func inputClosed() {
+    public mutating func inputClosed() {
         input.closed()
     }
 
     /// The response to a CONNECT or Upgrade request kept HTTP/1: the octets behind it are the next request. Otherwise without effect.
-    package mutating func upgradeRefused() {
+    public mutating func upgradeRefused() {
         holdsAfterBody = false
         if case .held = state { state = .head }
     }
 
     /// Takes the octets behind the last message, for the protocol that follows; this parser then reads no more heads.
-    package mutating func takeRemaining() -> ByteBuffer {
+    public mutating func takeRemaining() -> ByteBuffer {
         state = .detached
         return input.takeAll()
     }
 
     /// The next event; after `.closed` and `.failed` always the same.
-    package mutating func next() -> Event {
+    public mutating func next() -> Event {
         switch state {
         case .head: return readHead()
         case .body: return readBody()

@@ -1,9 +1,9 @@
 import FlowModel
 
 /// The four forms of a request target (RFC 9112 3.2).
-package enum RequestTarget: Hashable, Sendable {
+public enum RequestTarget: Hashable, Sendable {
     /// Why octets are not a target for that method.
-    package enum Failure: Error, Hashable, Sendable {
+    public enum Failure: Error, Hashable, Sendable {
         /// None of the forms; a relative path, for instance.
         case noForm
         case badScheme
@@ -22,7 +22,7 @@ package enum RequestTarget: Hashable, Sendable {
     case asterisk
 
     /// Reads a target as the method makes it be read: CONNECT takes host and port and nothing else.
-    package init(_ target: ByteString, method: ByteString) throws(Failure) {
+    public init(_ target: ByteString, method: ByteString) throws(Failure) {
         if method.isExactly("CONNECT") {
             let authority = try Self.authority(target.bytes[...])
             guard authority.port != nil else { throw .authority(.missingPort) }

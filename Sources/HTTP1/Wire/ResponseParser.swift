@@ -9,9 +9,9 @@ import NIOCore
 ///
 /// Behind 101, and behind 2xx to CONNECT, it is *detached*: after `.head` with framing `.none` and `.end`, `takeRemaining` gives all that
 /// arrived. Whether the request asked for a switch is left to the caller.
-package struct ResponseParser {
+public struct ResponseParser {
     /// What happened next on the connection.
-    package enum Event: Hashable, Sendable {
+    public enum Event: Hashable, Sendable {
         /// Nothing until more octets or the end of input arrive.
         case needMore
         /// A 1xx other than 101; the response itself is still to come.
@@ -43,44 +43,44 @@ package struct ResponseParser {
     private var methods = CircularBuffer<ByteString>(initialCapacity: 2)
 
     /// A parser at the start of a connection.
-    package init(limits: Limits = Limits()) {
+    public init(limits: Limits = Limits()) {
         self.limits = limits
         head = HeadParser(.response, limits: limits)
         body = BodyParser(.none, limits: limits)
     }
 
     /// How many final responses are still to begin.
-    package var expectedResponses: Int { methods.count }
+    public var expectedResponses: Int { methods.count }
 
     /// True once another protocol follows, behind 101 or 2xx to CONNECT.
-    package var isDetached: Bool {
+    public var isDetached: Bool {
         if case .detached = state { return true }
         return false
     }
 
     /// A request with that method was sent; its response comes after those expected before.
-    package mutating func expectResponse(toMethod method: ByteString) {
+    public mutating func expectResponse(toMethod method: ByteString) {
         methods.append(method)
     }
 
     /// Octets came from the server. They are kept until `next` consumes them, so the caller bounds them by not reading on.
-    package mutating func received(_ bytes: ByteBuffer) {
+    public mutating func received(_ bytes: ByteBuffer) {
         input.received(bytes)
     }
 
     /// The server will send no more.
-    package mutating func inputClosed() {
+    public mutating func inputClosed() {
         input.closed()
     }
 
     /// Takes the octets behind the last message, for the protocol that follows; this parser then reads no more heads.
-    package mutating func takeRemaining() -> ByteBuffer {
+    public mutating func takeRemaining() -> ByteBuffer {
         state = .detached
         return input.takeAll()
     }
 
     /// The next event; after `.closed` and `.failed` always the same.
-    package mutating func next() -> Event {
+    public mutating func next() -> Event {
         switch state {
         case .head: return readHead()
         case .body: return readBody()

@@ -4,7 +4,7 @@ import NIOCore
 /// Produces the body that is held in a file, piece by piece as its receiver takes it. Confined to its loop.
 ///
 /// Whoever has the pipe keeps the source: when it is dropped, reading ends.
-package final class BodyFileSource: @unchecked Sendable {
+public final class BodyFileSource: @unchecked Sendable {
     private static let piece = 256 * 1024
 
     private let file: BodyFile
@@ -22,7 +22,7 @@ package final class BodyFileSource: @unchecked Sendable {
     }
 
     /// The body as a producer's, with what follows it.
-    package static func pipe(_ file: BodyFile, trailers: Headers? = nil, on loop: any EventLoop) -> BodyPipe {
+    public static func pipe(_ file: BodyFile, trailers: Headers? = nil, on loop: any EventLoop) -> BodyPipe {
         let source = BodyFileSource(file, trailers: trailers, on: loop)
         let pipe = BodyPipe { source.setReading($0) }
         source.pipe = pipe

@@ -1,9 +1,9 @@
 /// What is known of a body that is about to be sent.
-package enum BodyLength: Hashable, Sendable {
+public enum BodyLength: Hashable, Sendable {
     case none
     case exact(Int)
     case unknown
 
     /// The length in bytes, if it is known.
-    package var count: Int? { if case .exact(let count) = self { count } else { nil } }
+    public var count: Int? { if case .exact(let count) = self { count } else { nil } }
 }

@@ -4,11 +4,11 @@ import NIOCore
 /// The way of one message's body from its producer to its receiver, with the stages that stand in it. Confined to the session's loop.
 ///
 /// While the body flows, nobody holds more of it than the pipes let wait. `hold` ends that: the body is in the flow's state then.
-package final class BodyPath: @unchecked Sendable {
+public final class BodyPath: @unchecked Sendable {
     /// What comes out behind the last stage.
-    package private(set) var pipe: BodyPipe
+    public private(set) var pipe: BodyPipe
     /// What is known of its length there.
-    package private(set) var length: BodyLength
+    public private(set) var length: BodyLength
     /// What comes in; nobody else may hold it.
     private let source: BodyPipe
     private var stages: [any BodyStage] = []
@@ -16,7 +16,7 @@ package final class BodyPath: @unchecked Sendable {
     /// Called before the body is first asked for: its sender may wait for a word.
     private let willRead: (() -> Void)?
 
-    package init(_ pipe: BodyPipe, length: BodyLength, willRead: (() -> Void)? = nil) {
+    public init(_ pipe: BodyPipe, length: BodyLength, willRead: (() -> Void)? = nil) {
         self.pipe = pipe
         source = pipe
         self.length = length
@@ -24,7 +24,7 @@ package final class BodyPath: @unchecked Sendable {
     }
 
     /// The way of a body that is there already.
-    package convenience init(_ content: Content, trailers: Headers?, on loop: any EventLoop) {
+    public convenience init(_ content: Content, trailers: Headers?, on loop: any EventLoop) {
         let pipe: BodyPipe
         if case .file(let file) = content {
             pipe = BodyFileSource.pipe(file, trailers: trailers, on: loop)
@@ -37,12 +37,12 @@ package final class BodyPath: @unchecked Sendable {
     }
 
     /// There is a body, and it is still to come or on its way.
-    package var flows: Bool { length != .none && !isHeld && !isEmpty }
+    public var flows: Bool { length != .none && !isHeld && !isEmpty }
     /// Nothing is to come, since the head said so.
-    package var isEmpty: Bool { length == .exact(0) && pipe.isEnded }
+    public var isEmpty: Bool { length == .exact(0) && pipe.isEnded }
 
     /// Puts one more stage behind those that are there.
-    package func pass(through stage: any BodyStage) {
+    public func pass(through stage: any BodyStage) {
         willRead?()
         stages.append(stage)
         length = .unknown
@@ -51,7 +51,7 @@ package final class BodyPath: @unchecked Sendable {
 
     /// The whole body, at most `limit` bytes and what the store allows; it does not flow any more. One with more bytes than `limit` still
     /// does.
-    package func hold(
+    public func hold(
         in store: BodyStore, limit: Int = .max, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop,
         isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> Content {
@@ -63,7 +63,7 @@ package final class BodyPath: @unchecked Sendable {
     }
 
     /// What stands at the body's beginning, without taking it: `count` bytes, or all that has come when the body ends or `patience` is over.
-    package func prefix(
+    public func prefix(
         _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> ByteBuffer {
         willRead?()
@@ -71,14 +71,14 @@ package final class BodyPath: @unchecked Sendable {
     }
 
     /// Reads the rest and throws it away; what the flow's state has is the body from now on.
-    package func discard() {
+    public func discard() {
         isHeld = true
         end()
         pipe.discard()
     }
 
     /// Nobody works on the body any more.
-    package func end() {
+    public func end() {
         for stage in stages where !stage.output.isComplete { stage.bodyFailed(.clientGone) }
         stages = []
     }

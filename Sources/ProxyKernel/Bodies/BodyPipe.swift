@@ -5,7 +5,7 @@ import NIOCore
 ///
 /// The producer calls `received`, `ended` and `failed`. Then exactly one of `collect`, `join` or `discard` is called. What waits
 /// is bounded: above the high-water mark `setReading(false)` stops the producer.
-package final class BodyPipe: BodySource {
+public final class BodyPipe: BodySource {
     private static let highWaterMark = 256 * 1024
 
     /// What few bodies need.
@@ -26,17 +26,17 @@ package final class BodyPipe: BodySource {
     /// Stops or resumes whoever produces the body.
     private let setReading: (Bool) -> Void
     /// Bytes seen so far.
-    package private(set) var size = 0
-    package private(set) var isEnded = false
-    package private(set) var trailers: Headers?
-    package private(set) var timestampEnd: Double?
+    public private(set) var size = 0
+    public private(set) var isEnded = false
+    public private(set) var trailers: Headers?
+    public private(set) var timestampEnd: Double?
     /// Called once, when the body has ended or failed and everything was passed on.
-    package var whenDone: (() -> Void)?
+    public var whenDone: (() -> Void)?
 
-    package init(setReading: @escaping (Bool) -> Void) { self.setReading = setReading }
+    public init(setReading: @escaping (Bool) -> Void) { self.setReading = setReading }
 
-    package var failure: ProxyFailure? { extras?.failure }
-    package var isComplete: Bool { isEnded || extras?.failure != nil }
+    public var failure: ProxyFailure? { extras?.failure }
+    public var isComplete: Bool { isEnded || extras?.failure != nil }
 
     private var needed: Extras {
         if let extras { return extras }
@@ -47,7 +47,7 @@ package final class BodyPipe: BodySource {
 
     // MARK: The producer
 
-    package func received(_ bytes: ByteBuffer) {
+    public func received(_ bytes: ByteBuffer) {
         size += bytes.readableBytes
         if let bound = extras?.bound, size > bound.size { return failed(bound.failure) }
         if let sink {
@@ -63,7 +63,7 @@ package final class BodyPipe: BodySource {
         }
     }
 
-    package func ended(trailers: Headers?) {
+    public func ended(trailers: Headers?) {
         guard !isComplete else { return }
         isEnded = true
         self.trailers = extras?.newTrailers ?? trailers
@@ -73,7 +73,7 @@ package final class BodyPipe: BodySource {
         finish()
     }
 
-    package func failed(_ failure: ProxyFailure) {
+    public func failed(_ failure: ProxyFailure) {
         guard !isComplete else { return }
         needed.failure = failure
         sink?.bodyFailed(failure)
@@ -93,23 +93,23 @@ package final class BodyPipe: BodySource {
     // MARK: The receiver
 
     /// Lets no more than `size` bytes through, which have not come yet: the body fails when there are more.
-    package func bound(_ size: Int, _ failure: ProxyFailure) {
+    public func bound(_ size: Int, _ failure: ProxyFailure) {
         needed.bound = (size, failure)
     }
 
     /// Puts other trailers in the place of those that come or have come.
-    package func setTrailers(_ trailers: Headers) {
+    public func setTrailers(_ trailers: Headers) {
         needed.newTrailers = trailers
         if isEnded { self.trailers = trailers }
     }
 
     /// Keeps a copy of what passes from now on, unless that is more than `limit`.
-    package func copy(upTo limit: Int) {
+    public func copy(upTo limit: Int) {
         if size <= limit { needed.copy = (ByteBuffer(), limit) }
     }
 
     /// The copy of a body that has passed as a whole; nil if there is none.
-    package func takeCopy() -> ByteBuffer? {
+    public func takeCopy() -> ByteBuffer? {
         defer { extras?.copy = nil }
         return isEnded ? extras?.copy?.bytes : nil
     }
@@ -122,7 +122,7 @@ package final class BodyPipe: BodySource {
 
     /// The whole body; `length` is what is known of it. One of more than `limit` bytes fails and is still to be had as it comes, one of
     /// more than the store allows is lost. `mapped` if whoever wants it would rather have a file in memory.
-    package func collect(
+    public func collect(
         in store: BodyStore, limit: Int = .max, _ length: BodyLength, mapped: Bool = false, of whom: String, waiter: Waiter?,
         on loop: any EventLoop,
         isolation: isolated (any Actor)? = #isolation
@@ -148,7 +148,7 @@ package final class BodyPipe: BodySource {
     }
 
     /// The first `count` bytes, which stay; fewer if the body ends before or `patience` is over.
-    package func prefix(
+    public func prefix(
         _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
     ) async throws(ProxyFailure) -> ByteBuffer {
         let count = min(count, Self.highWaterMark)
@@ -168,7 +168,7 @@ package final class BodyPipe: BodySource {
     }
 
     /// Passes on what is held and all that follows. The pipe feeds nobody else from then on.
-    package func join(_ sink: any BodySink) {
+    public func join(_ sink: any BodySink) {
         if held.readableBytes > 0 {
             note(held)
             sink.body(held)
@@ -182,7 +182,7 @@ package final class BodyPipe: BodySource {
     }
 
     /// Passes the body on if it has ended, and fails if it has failed; false if some of it is still to come.
-    package func passWhole(to sink: any BodySink) throws(ProxyFailure) -> Bool {
+    public func passWhole(to sink: any BodySink) throws(ProxyFailure) -> Bool {
         guard isComplete else { return false }
         join(sink)
         if let failure { throw failure }
@@ -190,7 +190,7 @@ package final class BodyPipe: BodySource {
     }
 
     /// Passes the body on; returns when it has ended, and fails as it does.
-    package func pass(to sink: any BodySink, waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
+    public func pass(to sink: any BodySink, waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
         if try passWhole(to: sink) { return }
         let passed = Pending<Bool>(on: session.loop)
         whenDone = { passed.resume(true) }
@@ -203,13 +203,13 @@ package final class BodyPipe: BodySource {
     }
 
     /// Sends the body through a stage, and returns what comes out.
-    package func pass(through stage: any BodyStage) -> BodyPipe {
+    public func pass(through stage: any BodyStage) -> BodyPipe {
         join(stage)
         return stage.output
     }
 
     /// Reads the rest and throws it away.
-    package func discard() {
+    public func discard() {
         isDiscarded = true
         sink = nil
         held = ByteBuffer()
@@ -217,7 +217,7 @@ package final class BodyPipe: BodySource {
     }
 
     /// The sink can take more.
-    package func sinkIsReady() {
+    public func sinkIsReady() {
         if sink != nil, !isComplete { setReading(true) }
     }
 }

@@ -2,7 +2,7 @@ import FlowModel
 import NIOCore
 
 /// Takes a body as it goes to its receiver.
-package protocol BodySink: AnyObject {
+public protocol BodySink: AnyObject {
     func body(_ bytes: ByteBuffer)
     func bodyEnded(trailers: Headers?)
     /// The body broke off: what was sent must not look complete.
@@ -14,7 +14,7 @@ package protocol BodySink: AnyObject {
 }
 
 /// Who feeds a sink.
-package protocol BodySource: AnyObject {
+public protocol BodySource: AnyObject {
     /// The sink can take more.
     func sinkIsReady()
 }
@@ -23,7 +23,7 @@ package protocol BodySource: AnyObject {
 ///
 /// Bytes may come once more after `takesBody` has become false: what was read already. A stage that can take more again tells
 /// `feeding`. When the body fails, so does `output`.
-package protocol BodyStage: BodySink {
+public protocol BodyStage: BodySink {
     /// What comes out. Its receiver holds the stage back by it.
     var output: BodyPipe { get }
 }

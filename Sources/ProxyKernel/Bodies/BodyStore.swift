@@ -5,40 +5,40 @@ import NIOPosix
 import Schema
 
 /// Where bodies are held that are too long for memory: files without names, in a folder of the proxy's own.
-package struct BodyStore: Sendable {
+public struct BodyStore: Sendable {
     /// Bytes of one body that are held in memory.
-    package let memoryLimit: Int
+    public let memoryLimit: Int
     /// Bytes of one body that are held at all.
-    package let limit: Int
+    public let limit: Int
     private let confdir: String
 
-    package init(_ settings: Settings) {
+    public init(_ settings: Settings) {
         let options = ProxyOptions.table
         self.init(
             confdir: settings[options.confdir], memoryLimit: settings[options.bodyMemoryLimit].bytes,
             limit: settings[options.bodyBufferLimit].bytes)
     }
 
-    package init(confdir: String, memoryLimit: Int, limit: Int) {
+    public init(confdir: String, memoryLimit: Int, limit: Int) {
         self.confdir = confdir
         self.memoryLimit = memoryLimit
         self.limit = limit
     }
 
     /// A new file; the folder is made if it is not there. Blocks.
-    package func makeFile() throws(BodyFileFailure) -> BodyFileWriter {
+    public func makeFile() throws(BodyFileFailure) -> BodyFileWriter {
         try BodyFileWriter(folder: "\(HomePath.expanded(confdir))/bodies")
     }
 
     /// Runs what blocks on a thread for that, and comes back to the loop.
-    package static func offLoop<Value: Sendable>(
+    public static func offLoop<Value: Sendable>(
         _ loop: any EventLoop, _ body: @escaping @Sendable () throws -> Value
     ) -> EventLoopFuture<Value> {
         NIOThreadPool.singleton.runIfActive(eventLoop: loop, body)
     }
 
     /// The same for a story that waits.
-    package static func offLoop<Value: Sendable>(
+    public static func offLoop<Value: Sendable>(
         _ loop: any EventLoop, as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation,
         _ body: @escaping @Sendable () throws(BodyFileFailure) -> Value
     ) async throws(ProxyFailure) -> Result<Value, BodyFileFailure> {

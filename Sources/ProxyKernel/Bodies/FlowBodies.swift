@@ -1,19 +1,19 @@
 /// One of the two messages of an HTTP flow.
-package enum MessageSide: String, Sendable, CaseIterable {
+public enum MessageSide: String, Sendable, CaseIterable {
     case request, response
 }
 
 /// The ways of a flow's two bodies, as far as they are known yet. Confined to the session's loop.
-package final class FlowBodies: @unchecked Sendable {
-    package var request: BodyPath?
-    package var response: BodyPath?
+public final class FlowBodies: @unchecked Sendable {
+    public var request: BodyPath?
+    public var response: BodyPath?
 
     /// Where they are held, if they are.
-    package let store: BodyStore
+    public let store: BodyStore
 
-    package init(_ store: BodyStore) { self.store = store }
+    public init(_ store: BodyStore) { self.store = store }
 
-    package subscript(_ side: MessageSide) -> BodyPath? {
+    public subscript(_ side: MessageSide) -> BodyPath? {
         switch side {
         case .request: request
         case .response: response
@@ -21,7 +21,7 @@ package final class FlowBodies: @unchecked Sendable {
     }
 
     /// The exchange is over: whoever still works on a body is told.
-    package func end() {
+    public func end() {
         request?.end()
         response?.end()
     }

@@ -7,7 +7,7 @@ import Schema
 extension Association {
     /// Opens a socket for a server, with the events of a connection. Nothing is sent yet: only the server's first datagram would show
     /// that it is there.
-    package func dial(_ target: Address, waiter: Waiter) async throws(ProxyFailure) -> DatagramServer {
+    public func dial(_ target: Address, waiter: Waiter) async throws(ProxyFailure) -> DatagramServer {
         var record = Server(id: Identifier.uuid4(), address: target)
         record.transportProtocol = Transport.udp.rawValue
         var event = ServerEvent(server: record, client: frozenClientRecord)

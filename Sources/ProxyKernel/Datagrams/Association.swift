@@ -8,20 +8,20 @@ import Schema
 ///
 /// States: being let in, while its datagrams wait; open; refused or closed (both swallow what comes, so that a client that was
 /// refused or killed does not come back with its next datagram); ended, when its port has forgotten it.
-package actor Association {
-    package nonisolated let loop: any EventLoop
-    package nonisolated let services: Services
-    package nonisolated let hooks: any HookPort
-    package nonisolated let mode: ModeSpec
+public actor Association {
+    public nonisolated let loop: any EventLoop
+    public nonisolated let services: Services
+    public nonisolated let hooks: any HookPort
+    public nonisolated let mode: ModeSpec
     private nonisolated let executor: LoopExecutor
-    package nonisolated let unownedExecutor: UnownedSerialExecutor
+    public nonisolated let unownedExecutor: UnownedSerialExecutor
     private nonisolated let port: DatagramPort
     nonisolated let address: SocketAddress
 
-    package private(set) var clientRecord: Client { didSet { frozenClient = nil } }
+    public private(set) var clientRecord: Client { didSet { frozenClient = nil } }
     private var frozenClient: Frozen<Client>?
     /// Waits of the association's own stories.
-    package let waiter = Waiter()
+    public let waiter = Waiter()
 
     private let layer: DatagramLayer
     private var consumer: (any DatagramConsumer)?
@@ -51,7 +51,7 @@ package actor Association {
         entry.association = self
     }
 
-    package var frozenClientRecord: Frozen<Client> {
+    public var frozenClientRecord: Frozen<Client> {
         if let frozenClient { return frozenClient }
         let new = Frozen(clientRecord)
         frozenClient = new
@@ -59,14 +59,14 @@ package actor Association {
     }
 
     /// A log line that names the client.
-    package nonisolated func log(_ level: Logger.Level, _ text: @autoclosure () -> String) {
+    public nonisolated func log(_ level: Logger.Level, _ text: @autoclosure () -> String) {
         services.logger.log(level: level, "\(text())")
     }
 
     // MARK: Stories
 
     /// Starts a linear story on this loop; the association is not idle until it is over.
-    package func tell(_ story: @escaping () async -> Void) {
+    public func tell(_ story: @escaping () async -> Void) {
         openWork()
         Task.immediate(executorPreference: executor) { [self] in
             await story()
@@ -75,12 +75,12 @@ package actor Association {
     }
 
     /// Something is under way, for which the association must stay.
-    package func openWork() {
+    public func openWork() {
         openStories += 1
         if openStories == 1 { port.becameBusy(entry) }
     }
 
-    package func closeWork() {
+    public func closeWork() {
         openStories -= 1
         guard openStories == 0 else { return }
         if isLeaving { disconnected() }
@@ -120,7 +120,7 @@ package actor Association {
     }
 
     /// The record of flows that have no server yet.
-    package var targetRecord: Frozen<Server> {
+    public var targetRecord: Frozen<Server> {
         var address: Address?
         if case .reverse(_, let server) = mode.kind { address = server }
         var record = Server(id: Identifier.uuid4(), address: address)
@@ -144,18 +144,18 @@ package actor Association {
     }
 
     /// Sends a datagram to the client, at the end of the loop's turn.
-    package func send(_ bytes: ByteBuffer) { port.send(bytes, to: address) }
+    public func send(_ bytes: ByteBuffer) { port.send(bytes, to: address) }
 
     /// A datagram of this association was dropped because too many wait.
-    package func droppedForQueue() { port.dropped(.queue) }
+    public func droppedForQueue() { port.dropped(.queue) }
 
     /// Nothing came in from the client, but from the server: the association is in use all the same.
-    package func touch() { port.touched(entry) }
+    public func touch() { port.touched(entry) }
 
     // MARK: The end
 
     /// Ends all work for the client. What it sends from now on is swallowed until it has been silent for a while.
-    package func close() {
+    public func close() {
         guard !isClosed else { return }
         isClosed = true
         waiting.removeAll()
@@ -165,7 +165,7 @@ package actor Association {
     }
 
     /// Ends the association: the client's next datagram begins another.
-    package func leave() { port.forget(entry, .left) }
+    public func leave() { port.forget(entry, .left) }
 
     /// The port has forgotten the association.
     func end(_ end: AssociationEnd) {

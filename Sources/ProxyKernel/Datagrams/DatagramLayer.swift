@@ -1,16 +1,16 @@
 import NIOCore
 
 /// What a protocol folder provides for datagrams: the program lists the protocols once.
-package struct DatagramLayer: Sendable {
+public struct DatagramLayer: Sendable {
     /// As the `next_layer` event names it; nil for a mode that leaves nothing to be decided.
-    package let name: String?
-    package let claims: @Sendable (ModeKind) -> Bool
+    public let name: String?
+    public let claims: @Sendable (ModeKind) -> Bool
     /// Whether what it does for a client goes on while nothing is under way: then an idle association that must make room is a loss.
-    package let remembers: Bool
+    public let remembers: Bool
     /// Makes what takes one client's datagrams, once the client has been let in.
-    package let start: @Sendable (isolated Association) -> any DatagramConsumer
+    public let start: @Sendable (isolated Association) -> any DatagramConsumer
 
-    package init(
+    public init(
         name: String?, claims: @escaping @Sendable (ModeKind) -> Bool, remembers: Bool,
         start: @escaping @Sendable (isolated Association) -> any DatagramConsumer
     ) {
@@ -22,14 +22,14 @@ package struct DatagramLayer: Sendable {
 }
 
 /// Who takes the datagrams of one client. Called on the association's loop only.
-package protocol DatagramConsumer: AnyObject {
+public protocol DatagramConsumer: AnyObject {
     func received(_ bytes: ByteBuffer, on association: isolated Association)
     /// The association is over. The last call. What there is still to do is work of the association, begun before this returns.
     func ended(_ end: AssociationEnd, on association: isolated Association)
 }
 
 /// Why an association is over.
-package enum AssociationEnd: Sendable {
+public enum AssociationEnd: Sendable {
     /// Nothing came from either side for the time that `udp_timeout` says.
     case idle
     /// It had to make room for another, as the one that had been idle longest.

@@ -5,12 +5,12 @@ import Schema
 import Synchronization
 
 /// One of our UDP ports: hands each client's datagrams to its association and forgets those that are idle. Confined to its loop.
-package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
-    package typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    package typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+public final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
+    public typealias InboundIn = AddressedEnvelope<ByteBuffer>
+    public typealias OutboundOut = AddressedEnvelope<ByteBuffer>
 
     /// What a receiver must have room for: of a longer datagram, the rest would be lost.
-    package static let maximumDatagram = 65_535
+    public static let maximumDatagram = 65_535
 
     private let mode: ModeSpec
     private let services: Services
@@ -29,9 +29,9 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
     private let load = Atomic(0)
     private var drops: [Drop: DropCount] = [:]
 
-    package var loop: any EventLoop { executor.loop }
+    public var loop: any EventLoop { executor.loop }
 
-    package init(mode: ModeSpec, layer: DatagramLayer, services: Services, hooks: any HookPort, executor: LoopExecutor) {
+    public init(mode: ModeSpec, layer: DatagramLayer, services: Services, hooks: any HookPort, executor: LoopExecutor) {
         self.mode = mode
         self.layer = layer
         self.services = services
@@ -41,12 +41,12 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: The channel
 
-    package func channelActive(context: ChannelHandlerContext) {
+    public func channelActive(context: ChannelHandlerContext) {
         channel = context.channel
         context.fireChannelActive()
     }
 
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = unwrapInboundIn(data)
         guard let association = association(of: envelope.remoteAddress, context.channel) else { return }
         touched(association.entry)
@@ -54,7 +54,7 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
         association.assumeIsolated { $0.received(bytes) }
     }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    public func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Of one datagram, such as that its receiver is gone; the port goes on.
         services.logger.debug("\(mode): \(error)")
     }
@@ -151,7 +151,7 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
 
     /// Takes no further clients, and ends each association when it has been idle for `silence`. `leavesRest` leaves what comes to another
     /// process that has the socket.
-    package func drain(silence: TimeAmount, leavesRest: Bool) {
+    public func drain(silence: TimeAmount, leavesRest: Bool) {
         self.silence = silence
         if leavesRest { try? channel?.syncOptions?.setOption(.autoRead, value: false) }
         sweep?.cancel()
@@ -159,10 +159,10 @@ package final class DatagramPort: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// Whether there is nothing left to be done; from any thread.
-    package var isQuiet: Bool { load.load(ordering: .relaxed) == 0 }
+    public var isQuiet: Bool { load.load(ordering: .relaxed) == 0 }
 
     /// Ends all associations, whatever they do.
-    package func close() {
+    public func close() {
         sweep?.cancel()
         silence = .zero
         for association in associations.values { forget(association.entry, .shutdown) }

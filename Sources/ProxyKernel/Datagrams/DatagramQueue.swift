@@ -1,34 +1,34 @@
 import NIOCore
 
 /// What waits for a story, first come first served; what would be too much is refused.
-package struct DatagramQueue<Element> {
+public struct DatagramQueue<Element> {
     /// How many may wait at a time, and how many bytes they may have.
-    package static var maximumCount: Int { 64 }
-    package static var maximumBytes: Int { 1 << 20 }
+    public static var maximumCount: Int { 64 }
+    public static var maximumBytes: Int { 1 << 20 }
 
     private var elements = CircularBuffer<(element: Element, size: Int)>()
     private var bytes = 0
 
-    package init() {}
+    public init() {}
 
-    package var isEmpty: Bool { elements.isEmpty }
-    package var first: Element? { elements.first?.element }
+    public var isEmpty: Bool { elements.isEmpty }
+    public var first: Element? { elements.first?.element }
 
     /// False if there is no room.
-    package mutating func append(_ element: Element, size: Int) -> Bool {
+    public mutating func append(_ element: Element, size: Int) -> Bool {
         guard elements.count < Self.maximumCount, bytes + size <= Self.maximumBytes else { return false }
         elements.append((element, size))
         bytes += size
         return true
     }
 
-    package mutating func next() -> Element? {
+    public mutating func next() -> Element? {
         guard let (element, size) = elements.popFirst() else { return nil }
         bytes -= size
         return element
     }
 
-    package mutating func removeAll() {
+    public mutating func removeAll() {
         elements.removeAll()
         bytes = 0
     }

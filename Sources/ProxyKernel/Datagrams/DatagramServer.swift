@@ -4,11 +4,11 @@ import NIOCore
 
 /// A server's side of an association: a socket of its own, at a port that the system chose at random. It is connected, so that only what
 /// comes from that server's address and port is taken. Confined to its loop.
-package final class DatagramServer: ChannelInboundHandler, @unchecked Sendable {
-    package typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    package typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+public final class DatagramServer: ChannelInboundHandler, @unchecked Sendable {
+    public typealias InboundIn = AddressedEnvelope<ByteBuffer>
+    public typealias OutboundOut = AddressedEnvelope<ByteBuffer>
 
-    package internal(set) var record: Server { didSet { frozen = nil } }
+    public internal(set) var record: Server { didSet { frozen = nil } }
     private var frozen: Frozen<Server>?
     private var channel: (any Channel)?
     private var address: SocketAddress?
@@ -16,9 +16,9 @@ package final class DatagramServer: ChannelInboundHandler, @unchecked Sendable {
     private let whenClosed: (DatagramServer) -> Void
 
     /// Who takes what the server sends.
-    package var received: ((ByteBuffer) -> Void)?
+    public var received: ((ByteBuffer) -> Void)?
     /// Told of what the network says about datagrams that did not arrive, such as that nobody listens. More may arrive all the same.
-    package var undelivered: ((ProxyFailure) -> Void)?
+    public var undelivered: ((ProxyFailure) -> Void)?
 
     init(_ record: Server, whenClosed: @escaping (DatagramServer) -> Void) {
         self.record = record
@@ -26,28 +26,28 @@ package final class DatagramServer: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// The record as flows share it.
-    package var frozenRecord: Frozen<Server> {
+    public var frozenRecord: Frozen<Server> {
         if let frozen { return frozen }
         let new = Frozen(record)
         frozen = new
         return new
     }
 
-    package var isOpen: Bool { channel != nil }
+    public var isOpen: Bool { channel != nil }
 
     /// False if the datagram was dropped because too many wait to be sent.
     @discardableResult
-    package func write(_ bytes: ByteBuffer) -> Bool {
+    public func write(_ bytes: ByteBuffer) -> Bool {
         guard let channel, let address, channel.isWritable else { return false }
         channel.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: bytes), promise: nil)
         return true
     }
 
-    package func close() { channel?.close(promise: nil) }
+    public func close() { channel?.close(promise: nil) }
 
     // MARK: The channel
 
-    package func channelActive(context: ChannelHandlerContext) {
+    public func channelActive(context: ChannelHandlerContext) {
         channel = context.channel
         address = context.channel.remoteAddress
         record.peername = Address(address)
@@ -56,16 +56,16 @@ package final class DatagramServer: ChannelInboundHandler, @unchecked Sendable {
         context.fireChannelActive()
     }
 
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         received?(unwrapInboundIn(data).data.ofItsSize)
     }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    public func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
         undelivered?(ProxyFailure(.connect, fault: .server, "\(record.address?.description ?? "the server"): \(reason)"))
     }
 
-    package func channelInactive(context: ChannelHandlerContext) {
+    public func channelInactive(context: ChannelHandlerContext) {
         guard channel != nil else { return }
         channel = nil
         undelivered?(

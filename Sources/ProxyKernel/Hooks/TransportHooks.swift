@@ -2,38 +2,38 @@ import FlowModel
 import Schema
 
 /// Carries a flow of a transport.
-package struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
-    @Boxed package var carried: TransportFlow<Carrier>
-    package var messagesBefore: Int
+public struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
+    @Boxed public var carried: TransportFlow<Carrier>
+    public var messagesBefore: Int
     /// Whether a message is what it is about: whoever hears of it is to see that one.
     private var isAboutMessage: Bool
 
     /// The beginning or the end of a flow, with the messages that are kept of it; so many came before them.
-    package init(_ flow: TransportFlow<Carrier>, messagesBefore: Int = 0) {
+    public init(_ flow: TransportFlow<Carrier>, messagesBefore: Int = 0) {
         _carried = Boxed(wrappedValue: flow)
         self.messagesBefore = messagesBefore
         isAboutMessage = false
     }
 
     /// A message of a flow; it is the only one that the event carries.
-    package init(_ flow: TransportFlow<Carrier>, _ message: StreamMessage, messagesBefore: Int) {
+    public init(_ flow: TransportFlow<Carrier>, _ message: StreamMessage, messagesBefore: Int) {
         self.init(flow, messagesBefore: messagesBefore)
         carried.messages = [message]
         isAboutMessage = true
     }
 
-    package var anyFlow: AnyFlow? { carried.any }
+    public var anyFlow: AnyFlow? { carried.any }
 
-    package mutating func leaveOutMessages() {
+    public mutating func leaveOutMessages() {
         guard !isAboutMessage else { return }
         messagesBefore += carried.messages.count
         carried = carried.withoutMessages
     }
 
-    package static var name: String { Carrier.eventName }
-    package static var doc: String { "Carries a \(Carrier.kind.rawValue.uppercased()) flow." }
-    package static var blank: TransportEvent { TransportEvent(.blank) }
-    package static var fields: [Field<TransportEvent>] { Carrier.eventFields }
+    public static var name: String { Carrier.eventName }
+    public static var doc: String { "Carries a \(Carrier.kind.rawValue.uppercased()) flow." }
+    public static var blank: TransportEvent { TransportEvent(.blank) }
+    public static var fields: [Field<TransportEvent>] { Carrier.eventFields }
 
     /// The rows, from which each transport makes its `eventFields`.
     static var rows: [Field<TransportEvent>] {
@@ -45,11 +45,11 @@ package struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
 }
 
 /// The events of a transport's flows.
-package struct TransportHooks<Carrier: EventfulTransport>: HookTable {
-    package let start: Hook<TransportEvent<Carrier>>
-    package let message: Hook<TransportEvent<Carrier>>
-    package let end: Hook<TransportEvent<Carrier>>
-    package let error: Hook<TransportEvent<Carrier>>
+public struct TransportHooks<Carrier: EventfulTransport>: HookTable {
+    public let start: Hook<TransportEvent<Carrier>>
+    public let message: Hook<TransportEvent<Carrier>>
+    public let end: Hook<TransportEvent<Carrier>>
+    public let error: Hook<TransportEvent<Carrier>>
 
     /// With the events' docs; their names are the transport's.
     init(start: String, message: String, end: String, error: String) {
@@ -60,11 +60,11 @@ package struct TransportHooks<Carrier: EventfulTransport>: HookTable {
         self.error = Hook("\(name)_error", error)
     }
 
-    package static var table: TransportHooks { Carrier.hooks }
+    public static var table: TransportHooks { Carrier.hooks }
 }
 
 /// A transport whose flows have events.
-package protocol EventfulTransport: MessageTransport {
+public protocol EventfulTransport: MessageTransport {
     static var hooks: TransportHooks<Self> { get }
     static var eventName: String { get }
     /// Made once: every event goes through the rows.
@@ -72,9 +72,9 @@ package protocol EventfulTransport: MessageTransport {
 }
 
 extension TCP: EventfulTransport {
-    package static let eventName = "TCPFlowEvent"
-    package static let eventFields = TransportEvent<TCP>.rows
-    package static let hooks = TransportHooks<TCP>(
+    public static let eventName = "TCPFlowEvent"
+    public static let eventFields = TransportEvent<TCP>.rows
+    public static let hooks = TransportHooks<TCP>(
         start: "A raw TCP connection begins.",
         message:
             "A piece of the stream came: the one in `messages`, whose content may be changed; empty, it is not passed on.",
@@ -85,9 +85,9 @@ extension TCP: EventfulTransport {
 }
 
 extension UDP: EventfulTransport {
-    package static let eventName = "UDPFlowEvent"
-    package static let eventFields = TransportEvent<UDP>.rows
-    package static let hooks = TransportHooks<UDP>(
+    public static let eventName = "UDPFlowEvent"
+    public static let eventFields = TransportEvent<UDP>.rows
+    public static let hooks = TransportHooks<UDP>(
         start: "The first datagram between two addresses came.",
         message:
             "A datagram came: the one in `messages`, whose content may be changed; empty, it is not passed on.",
@@ -97,7 +97,7 @@ extension UDP: EventfulTransport {
     )
 }
 
-package typealias TCPHooks = TransportHooks<TCP>
-package typealias UDPHooks = TransportHooks<UDP>
-package typealias TCPFlowEvent = TransportEvent<TCP>
-package typealias UDPFlowEvent = TransportEvent<UDP>
+public typealias TCPHooks = TransportHooks<TCP>
+public typealias UDPHooks = TransportHooks<UDP>
+public typealias TCPFlowEvent = TransportEvent<TCP>
+public typealias UDPFlowEvent = TransportEvent<UDP>

@@ -1,7 +1,7 @@
 import Observability
 
 /// What is measured of connections and requests.
-package struct ProxyInstruments: InstrumentTable {
+public struct ProxyInstruments: InstrumentTable {
     let clientConnections = Instrument(.counter, "weir_client_connections", "Connections of clients that were accepted.")
     let openClientConnections = Instrument(.gauge, "weir_open_client_connections", "Connections of clients that are open.")
     let serverConnections = Instrument(.counter, "weir_server_connections", "Connections to servers that were made.")
@@ -27,8 +27,8 @@ package struct ProxyInstruments: InstrumentTable {
     let loopLag = Instrument(
         .histogram, "weir_event_loop_lag_seconds", ["loop"],
         "How long after its time something that was due ran on an event loop.")
-    package let udpDrops = Instrument(.counter, "weir_udp_drops", ["kind"], "Datagrams that were dropped.")
-    package let http2Floods = Instrument(.counter, "weir_http2_floods", ["kind"], "HTTP/2 connections that were ended as floods.")
+    public let udpDrops = Instrument(.counter, "weir_udp_drops", ["kind"], "Datagrams that were dropped.")
+    public let http2Floods = Instrument(.counter, "weir_http2_floods", ["kind"], "HTTP/2 connections that were ended as floods.")
 
-    package static let table = ProxyInstruments()
+    public static let table = ProxyInstruments()
 }

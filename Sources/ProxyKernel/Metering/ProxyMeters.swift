@@ -4,17 +4,17 @@ import NIOCore
 import Observability
 
 /// The handles of `ProxyInstruments`, made once. From any thread.
-package final class ProxyMeters: Sendable {
-    package enum Side: String, CaseIterable, Sendable {
+public final class ProxyMeters: Sendable {
+    public enum Side: String, CaseIterable, Sendable {
         case client, server
     }
 
     /// One side's traffic and handshakes.
-    package struct SideMeters: Sendable {
-        package let received: Counter
-        package let sent: Counter
-        package let handshakes: Counter
-        package let handshakeFailures: Counter
+    public struct SideMeters: Sendable {
+        public let received: Counter
+        public let sent: Counter
+        public let handshakes: Counter
+        public let handshakeFailures: Counter
 
         init(_ side: Side, _ registry: MetricRegistry) {
             let table = ProxyInstruments.table
@@ -25,9 +25,9 @@ package final class ProxyMeters: Sendable {
         }
     }
 
-    package let registry: MetricRegistry
-    package let client: SideMeters
-    package let server: SideMeters
+    public let registry: MetricRegistry
+    public let client: SideMeters
+    public let server: SideMeters
     let clientConnections: Counter
     let openClientConnections: Meter
     let serverConnections: Counter
@@ -42,7 +42,7 @@ package final class ProxyMeters: Sendable {
     private static let named: [ByteString] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"]
     private static let classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
-    package init(_ registry: MetricRegistry = MetricRegistry()) {
+    public init(_ registry: MetricRegistry = MetricRegistry()) {
         let table = ProxyInstruments.table
         registry.declare(table)
         self.registry = registry
@@ -60,14 +60,14 @@ package final class ProxyMeters: Sendable {
     }
 
     /// Clients' connections that are open.
-    package var openClients: Int { registry.sum(ProxyInstruments.table.openClientConnections) }
+    public var openClients: Int { registry.sum(ProxyInstruments.table.openClientConnections) }
 
-    package func exchangeBegan() {
+    public func exchangeBegan() {
         exchanges.increment()
         openExchanges.increment()
     }
 
-    package func exchangeEnded(_ flow: HTTPFlow) {
+    public func exchangeEnded(_ flow: HTTPFlow) {
         openExchanges.decrement()
         let version = Self.named.firstIndex(of: flow.request.httpVersion) ?? 1
         let status = flow.response.map { (1...5).contains($0.statusCode / 100) ? $0.statusCode / 100 : 0 } ?? 0
@@ -79,7 +79,7 @@ package final class ProxyMeters: Sendable {
     }
 
     /// Sets what is looked at only when it is asked for.
-    package func measure(_ flows: FlowRegistry) {
+    public func measure(_ flows: FlowRegistry) {
         let (table, sizes) = (ProxyInstruments.table, flows.sizes)
         registry.record(table.flows, "live", is: Double(sizes.live))
         registry.record(table.flows, "ended", is: Double(sizes.ended))
@@ -88,7 +88,7 @@ package final class ProxyMeters: Sendable {
     }
 
     /// Looks once in 250 ms how late each loop is, until the tasks are cancelled.
-    package func watch(_ loops: [any EventLoop]) -> [RepeatedTask] {
+    public func watch(_ loops: [any EventLoop]) -> [RepeatedTask] {
         let interval = TimeAmount.milliseconds(250)
         return loops.enumerated().map { index, loop in
             let lag = registry.timer(ProxyInstruments.table.loopLag, "\(index)")
@@ -104,7 +104,7 @@ package final class ProxyMeters: Sendable {
 
 extension ProxyFailure.What {
     /// The stable word of counters.
-    package var word: String {
+    public var word: String {
         switch self {
         case .badMessage: "bad_message"
         case .connect: "connect"

@@ -2,15 +2,15 @@ import Glibc
 import Synchronization
 
 /// How the proxy stands as a whole: for those who look at it from outside. From any thread.
-package final class ProxyStatus: Sendable {
-    package enum Phase: String, Sendable {
+public final class ProxyStatus: Sendable {
+    public enum Phase: String, Sendable {
         case starting, running, draining
     }
 
     /// What one mode listens at.
-    package struct Listening: Sendable {
-        package let mode: String
-        package let address: String
+    public struct Listening: Sendable {
+        public let mode: String
+        public let address: String
     }
 
     private struct State {
@@ -19,29 +19,29 @@ package final class ProxyStatus: Sendable {
         var metrics: String?
     }
 
-    package let version: String
+    public let version: String
     /// Seconds since 1970.
-    package let since = WallClock.now
+    public let since = WallClock.now
     private let state = Mutex(State())
 
-    package init(version: String = "") { self.version = version }
+    public init(version: String = "") { self.version = version }
 
-    package var phase: Phase {
+    public var phase: Phase {
         get { state.withLock { $0.phase } }
         set { state.withLock { $0.phase = newValue } }
     }
 
-    package var listening: [Listening] { state.withLock { $0.listening } }
+    public var listening: [Listening] { state.withLock { $0.listening } }
 
     /// Where measurements can be had, if anywhere.
-    package var metrics: String? {
+    public var metrics: String? {
         get { state.withLock { $0.metrics } }
         set { state.withLock { $0.metrics = newValue } }
     }
 
-    package func listens(_ mode: String, at address: String) {
+    public func listens(_ mode: String, at address: String) {
         state.withLock { $0.listening.append(Listening(mode: mode, address: address)) }
     }
 
-    package var pid: Int { Int(getpid()) }
+    public var pid: Int { Int(getpid()) }
 }

@@ -1,7 +1,7 @@
 import FlowModel
 
 /// How clients reach the proxy on one port, and what it then knows of their server.
-package enum ModeKind: Sendable, Hashable {
+public enum ModeKind: Sendable, Hashable {
     /// Clients know that they speak to a proxy.
     case regular
     /// The system redirects clients' connections to us; it also says where they wanted to go.
@@ -16,7 +16,7 @@ package enum ModeKind: Sendable, Hashable {
     case dns
 
     /// What a port that the mode does not name defaults to, if `listen_port` says nothing either.
-    package var defaultPort: Int {
+    public var defaultPort: Int {
         switch self {
         case .socks5: 1080
         case .dns, .reverse(.dns, _): 53
@@ -25,7 +25,7 @@ package enum ModeKind: Sendable, Hashable {
     }
 
     /// The sockets that the mode listens on.
-    package var transports: [Transport] {
+    public var transports: [Transport] {
         switch self {
         case .regular, .transparent, .socks5, .upstream: [.tcp]
         case .dns: [.tcp, .udp]
@@ -34,19 +34,19 @@ package enum ModeKind: Sendable, Hashable {
     }
 }
 
-package enum Transport: String, Sendable, Hashable {
+public enum Transport: String, Sendable, Hashable {
     case tcp, udp
 }
 
 /// What the server behind a reverse proxy is spoken to in.
-package enum ReverseScheme: String, Sendable, Hashable, CaseIterable {
+public enum ReverseScheme: String, Sendable, Hashable, CaseIterable {
     case https, http
     /// HTTP/2 without TLS.
     case h2c
     case tls, tcp, udp, dns
 
     /// The port of a server whose address names none; nil where nobody can know.
-    package var serverPort: Int? {
+    public var serverPort: Int? {
         switch self {
         case .https: 443
         case .http, .h2c: 80
@@ -55,7 +55,7 @@ package enum ReverseScheme: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    package var transports: [Transport] {
+    public var transports: [Transport] {
         switch self {
         case .https, .http, .h2c, .tls, .tcp: [.tcp]
         case .udp: [.udp]
@@ -64,8 +64,8 @@ package enum ReverseScheme: String, Sendable, Hashable, CaseIterable {
     }
 
     /// Whether the server is spoken to over TLS, whatever the client speaks.
-    package var usesTLS: Bool { self == .https || self == .tls }
+    public var usesTLS: Bool { self == .https || self == .tls }
 
     /// Whether all that comes is HTTP.
-    package var isHTTP: Bool { self == .https || self == .http || self == .h2c }
+    public var isHTTP: Bool { self == .https || self == .http || self == .h2c }
 }

@@ -1,21 +1,21 @@
 /// The status code of a close frame (RFC 6455, 7.4).
-package struct CloseCode: RawRepresentable, Hashable, Sendable {
-    package let rawValue: Int
-    package init(rawValue: Int) { self.rawValue = rawValue }
+public struct CloseCode: RawRepresentable, Hashable, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
 
-    package static let goingAway = CloseCode(rawValue: 1001)
-    package static let protocolError = CloseCode(rawValue: 1002)
+    public static let goingAway = CloseCode(rawValue: 1001)
+    public static let protocolError = CloseCode(rawValue: 1002)
     /// Stands for a close frame without a code; never on the wire.
-    package static let none = CloseCode(rawValue: 1005)
+    public static let none = CloseCode(rawValue: 1005)
     /// Stands for a connection that ended without a close frame; never on the wire.
-    package static let abnormal = CloseCode(rawValue: 1006)
-    package static let badContent = CloseCode(rawValue: 1007)
-    package static let tooLarge = CloseCode(rawValue: 1009)
-    package static let internalError = CloseCode(rawValue: 1011)
+    public static let abnormal = CloseCode(rawValue: 1006)
+    public static let badContent = CloseCode(rawValue: 1007)
+    public static let tooLarge = CloseCode(rawValue: 1009)
+    public static let internalError = CloseCode(rawValue: 1011)
 
     /// Whether a close frame may have it: what the RFC defines for that, what IANA's registry has (1012-1014), and what is left to
     /// libraries and applications.
-    package var isForWire: Bool {
+    public var isForWire: Bool {
         switch rawValue {
         case 1000...1003, 1007...1014, 3000...4999: true
         default: false
@@ -24,12 +24,12 @@ package struct CloseCode: RawRepresentable, Hashable, Sendable {
 }
 
 /// What a close frame says.
-package struct CloseFrame: Hashable, Sendable {
+public struct CloseFrame: Hashable, Sendable {
     /// Nil if the frame is empty.
-    package let code: CloseCode?
-    package let reason: String
+    public let code: CloseCode?
+    public let reason: String
 
-    package init(code: CloseCode?, reason: String = "") {
+    public init(code: CloseCode?, reason: String = "") {
         self.code = code
         self.reason = reason
     }

@@ -1,25 +1,25 @@
 import FlowModel
 
 /// What two peers have agreed on about permessage-deflate (RFC 7692, 7.1), and what may be offered through us.
-package struct Compression: Equatable, Sendable {
-    package static let field = "Sec-WebSocket-Extensions"
+public struct Compression: Equatable, Sendable {
+    public static let field = "Sec-WebSocket-Extensions"
     static let name = "permessage-deflate"
 
     /// How one of the two compresses what it sends.
-    package struct Way: Equatable, Sendable {
+    public struct Way: Equatable, Sendable {
         /// A message may refer to those before it.
-        package var keepsContext = true
+        public var keepsContext = true
         /// The window is two to the power of it, from 8 to 15.
-        package var windowBits = 15
+        public var windowBits = 15
     }
 
-    package var client = Way()
-    package var server = Way()
+    public var client = Way()
+    public var server = Way()
 
     subscript(_ sender: Sender) -> Way { sender == .client ? client : server }
 
     /// What the response to a handshake says; nil if there is no compression.
-    package static func agreed(in headers: Headers) throws(Violation) -> Compression? {
+    public static func agreed(in headers: Headers) throws(Violation) -> Compression? {
         var agreed: Compression?
         for value in headers.values(field) {
             guard let members = ExtensionMember.list(value) else {
@@ -40,7 +40,7 @@ package struct Compression: Equatable, Sendable {
     }
 
     /// Takes out of a handshake's request what we could not follow if the server agreed to it, and returns that.
-    package static func restrictOffers(in headers: inout Headers) -> [ByteString] {
+    public static func restrictOffers(in headers: inout Headers) -> [ByteString] {
         var kept: [ByteString] = [], refused: [ByteString] = []
         for value in headers.values(field) {
             guard let members = ExtensionMember.list(value) else {

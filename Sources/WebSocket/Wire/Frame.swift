@@ -1,13 +1,13 @@
 /// What a frame is for (RFC 6455, 5.2).
-package enum Opcode: UInt8, Sendable {
+public enum Opcode: UInt8, Sendable {
     case continuation = 0, text = 1, binary = 2
     case close = 8, ping = 9, pong = 10
 
-    package var isControl: Bool { rawValue >= 8 }
+    public var isControl: Bool { rawValue >= 8 }
 }
 
 /// Which of the two peers sends.
-package enum Sender: Sendable {
+public enum Sender: Sendable {
     case client, server
 
     var other: Sender { self == .client ? .server : .client }
@@ -26,12 +26,12 @@ struct FrameHead: Equatable {
 }
 
 /// The four bytes that hide a client's payload (RFC 6455, 5.3).
-package struct MaskingKey: Equatable, Sendable {
+public struct MaskingKey: Equatable, Sendable {
     let bytes: (UInt8, UInt8, UInt8, UInt8)
 
-    package init(_ bytes: (UInt8, UInt8, UInt8, UInt8)) { self.bytes = bytes }
+    public init(_ bytes: (UInt8, UInt8, UInt8, UInt8)) { self.bytes = bytes }
 
-    package init(_ number: UInt32) {
+    public init(_ number: UInt32) {
         bytes = (
             UInt8(truncatingIfNeeded: number >> 24), UInt8(truncatingIfNeeded: number >> 16),
             UInt8(truncatingIfNeeded: number >> 8),
@@ -39,7 +39,7 @@ package struct MaskingKey: Equatable, Sendable {
         )
     }
 
-    package static func == (left: MaskingKey, right: MaskingKey) -> Bool { left.bytes == right.bytes }
+    public static func == (left: MaskingKey, right: MaskingKey) -> Bool { left.bytes == right.bytes }
 
     /// Masks or unmasks; `offset` is where in the payload the bytes begin.
     func apply(to target: UnsafeMutableRawBufferPointer, offset: Int) {

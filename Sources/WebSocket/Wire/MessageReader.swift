@@ -9,8 +9,8 @@ import NIOCore
 ///
 /// A reader that `passes` gives out the bytes of messages' frames as they come, control frames taken out, once they were found to be right;
 /// a message may then have any size, and is kept up to the limit.
-package struct MessageReader {
-    package enum Event: Equatable {
+public struct MessageReader {
+    public enum Event: Equatable, Sendable {
         case needMore
         case message(ReceivedMessage)
         /// In the place of messages, from a reader that passes them.
@@ -32,10 +32,10 @@ package struct MessageReader {
     private var present: FrameHead?
     private var message: PartialMessage?
     private var control: [UInt8] = []
-    package private(set) var isOver = false
+    public private(set) var isOver = false
 
     /// `limit`: bytes of a message at most, packed as well as unpacked. With `passes` that is what is kept of it, unpacked.
-    package init(from sender: Sender, compression: Compression?, limit: Int, passes: Bool = false) {
+    public init(from sender: Sender, compression: Compression?, limit: Int, passes: Bool = false) {
         frames = FrameParser(from: sender, knowsCompression: compression != nil)
         self.compression = compression?[sender]
         self.limit = limit
@@ -43,17 +43,17 @@ package struct MessageReader {
     }
 
     /// Bytes that were received and are not yet part of what `next` gave or of the present message.
-    package var waiting: Int { isOver ? 0 : frames.waiting }
+    public var waiting: Int { isOver ? 0 : frames.waiting }
     /// Whether the bytes so far end inside a message or a frame.
-    package var isInside: Bool { message != nil || present != nil || waiting > 0 }
+    public var isInside: Bool { message != nil || present != nil || waiting > 0 }
     /// Whether a message has begun and not ended.
-    package var isInsideMessage: Bool { message != nil }
+    public var isInsideMessage: Bool { message != nil }
 
-    package mutating func received(_ bytes: ByteBuffer) {
+    public mutating func received(_ bytes: ByteBuffer) {
         if !isOver { frames.received(bytes) }
     }
 
-    package mutating func next() -> Event {
+    public mutating func next() -> Event {
         guard !isOver else { return .needMore }
         do throws(Violation) {
             while true {

@@ -7,7 +7,7 @@ import NIOCore
 /// seen all that the sender's compressor has. After the first that was changed or dropped that is not so: from then on
 /// compressed messages are compressed anew, in a context of our own, each in one frame. Rules: clients' frames are masked
 /// (RFC 6455, 5.3), every one with a key of its own.
-package struct MessageWriter {
+public struct MessageWriter {
     private let sender: Sender
     /// How what goes this way may be compressed; nil if it may not.
     private let compression: Compression.Way?
@@ -17,7 +17,7 @@ package struct MessageWriter {
     private var isInStep: Bool
 
     /// `sender` is whom we stand for. `receivedWith`: how the messages that come from it are compressed.
-    package init(
+    public init(
         as sender: Sender, compression: Compression?, receivedWith other: Compression?, nextKey: @escaping () -> UInt32
     ) {
         self.sender = sender
@@ -27,7 +27,7 @@ package struct MessageWriter {
     }
 
     /// Writes a message that a peer has sent, or what became of it.
-    package mutating func write(_ message: ReceivedMessage, changedTo content: [UInt8]?, into buffer: inout ByteBuffer) {
+    public mutating func write(_ message: ReceivedMessage, changedTo content: [UInt8]?, into buffer: inout ByteBuffer) {
         let framed: FramedPayload
         if let content {
             framed = message.framed.isCompressed ? made(content) : FramedPayload(bytes: content)
@@ -40,18 +40,18 @@ package struct MessageWriter {
     }
 
     /// A message that a peer has sent is not passed on.
-    package mutating func dropped(_ message: ReceivedMessage) {
+    public mutating func dropped(_ message: ReceivedMessage) {
         if message.framed.isCompressed { lostStep() }
     }
 
     /// Writes a message that no peer has sent. It is not compressed, so that it leaves all contexts as they are.
-    package func writeInjected(_ kind: WebSocketMessage.Kind, _ content: [UInt8], into buffer: inout ByteBuffer) {
+    public func writeInjected(_ kind: WebSocketMessage.Kind, _ content: [UInt8], into buffer: inout ByteBuffer) {
         write(FramedPayload(bytes: content), kind, into: &buffer)
     }
 
-    package func writePing(_ payload: [UInt8], into buffer: inout ByteBuffer) { writeControl(.ping, payload, into: &buffer) }
-    package func writePong(_ payload: [UInt8], into buffer: inout ByteBuffer) { writeControl(.pong, payload, into: &buffer) }
-    package func writeClose(_ close: CloseFrame, into buffer: inout ByteBuffer) {
+    public func writePing(_ payload: [UInt8], into buffer: inout ByteBuffer) { writeControl(.ping, payload, into: &buffer) }
+    public func writePong(_ payload: [UInt8], into buffer: inout ByteBuffer) { writeControl(.pong, payload, into: &buffer) }
+    public func writeClose(_ close: CloseFrame, into buffer: inout ByteBuffer) {
         writeControl(.close, close.payload, into: &buffer)
     }
 

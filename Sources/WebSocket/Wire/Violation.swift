@@ -1,10 +1,10 @@
 /// What a peer did that the protocol forbids, and the status code with which its connection is closed.
-package struct Violation: Error, Hashable, Sendable {
-    package let code: CloseCode
-    package let expected: String
-    package let found: String
+public struct Violation: Error, Hashable, Sendable {
+    public let code: CloseCode
+    public let expected: String
+    public let found: String
 
-    package init(_ code: CloseCode, expected: String, found: String) {
+    public init(_ code: CloseCode, expected: String, found: String) {
         self.code = code
         self.expected = expected
         self.found = found
@@ -20,5 +20,5 @@ package struct Violation: Error, Hashable, Sendable {
 }
 
 extension Violation: CustomStringConvertible {
-    package var description: String { "expected \(expected), found \(found)" }
+    public var description: String { "expected \(expected), found \(found)" }
 }
