@@ -38,6 +38,7 @@ public final class Checkup {
     private(set) var caseName = ""
     private var results: [CaseResult] = []
     private var started = 0
+    private var answersPings = true
     /// What the last process that failed a case had printed.
     public private(set) var printed = ""
 
@@ -69,6 +70,7 @@ public final class Checkup {
         if entry.needsFresh, profile != nil { endSession() }
         do throws(CaseFailure) {
             let remark = try entry.run(self)
+            hearOut()
             try checkBreach()
             switch remark {
             case .unused(let why)?: return .unused(why)
@@ -80,6 +82,13 @@ public final class Checkup {
             endSession()
             return .failed(error)
         }
+    }
+
+    /// Reads what the worker has said in the case, which it has said before it answers a `ping`.
+    private func hearOut() {
+        guard answersPings, profile != nil, let current, !current.dialogue.isOver else { return }
+        let id = current.dialogue.request(Message("ping"), owner: caseName, patience: setting.patience, now: current.now)
+        answersPings = current.wait(until: current.now + setting.patience) { $0.requests[id]?.answer != nil }
     }
 
     // MARK: Processes
