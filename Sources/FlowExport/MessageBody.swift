@@ -134,7 +134,7 @@ extension Substring {
 
 extension Headers {
     /// The values of all lines of that name, joined with `, `; empty if there is none.
-    func folded(_ name: String) -> String { values(name).map(\.text).joined(separator: ", ") }
+    func folded(_ name: String) -> String { values(named: name).map(\.text).joined(separator: ", ") }
 }
 
 extension ByteString {

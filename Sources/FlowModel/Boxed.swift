@@ -4,22 +4,30 @@ import Schema
 ///
 /// Events pass flows on by value many times; a request has a dozen references of its own.
 @propertyWrapper
-public struct Boxed<Value: WireValue>: Sendable {
-    /// Changed only while it is uniquely referenced.
-    private final class Box: @unchecked Sendable {
-        var value: Value
-        init(_ value: Value) { self.value = value }
-    }
+public struct Boxed<Value: WireValue>: @unchecked Sendable {
+    /// Changed only while it is uniquely referenced. Its only content is the header, which has an address: lent by that, a flow's parts
+    /// need no coroutine.
+    private typealias Box = ManagedBuffer<Value, Never>
 
     private var box: Box
 
-    public init(wrappedValue: Value) { box = Box(wrappedValue) }
+    public init(wrappedValue: Value) { box = Self.box(wrappedValue) }
+
+    private static func box(_ value: Value) -> Box { Box.create(minimumCapacity: 0) { _ in value } }
 
     public var wrappedValue: Value {
-        _read { yield box.value }
-        _modify {
-            if !isKnownUniquelyReferenced(&box) { box = Box(box.value) }
-            yield &box.value
+        unsafeAddress { address }
+        unsafeMutableAddress { mutableAddress }
+    }
+
+    /// Where the value lies, for accessors alone: as long as nobody changes or drops the box.
+    public var address: UnsafePointer<Value> { box.withUnsafeMutablePointerToHeader { UnsafePointer($0) } }
+
+    /// The same for a change, of nobody else's value.
+    public var mutableAddress: UnsafeMutablePointer<Value> {
+        mutating get {
+            if !isKnownUniquelyReferenced(&box) { box = Self.box(box.header) }
+            return box.withUnsafeMutablePointerToHeader { $0 }
         }
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A string of octets as they stood on the wire: usually text, but nothing promises that it is UTF-8.
 public struct ByteString: Hashable, Sendable {
     /// The octets, unchanged.
@@ -89,8 +91,7 @@ extension UInt8 {
 extension UnsafeRawBufferPointer {
     /// True when the octets are exactly these.
     public func isExactly(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { $0.elementsEqual(self) }
+        count == text.utf8CodeUnitCount && memcmp(baseAddress ?? UnsafeRawPointer(text.utf8Start), text.utf8Start, count) == 0
     }
 
     /// True when both hold the same octets but for the case of ASCII letters.
@@ -99,6 +100,14 @@ extension UnsafeRawBufferPointer {
         for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased { return false }
         return true
     }
+
+    public func equalsIgnoringCase(_ text: StaticString) -> Bool { equalsIgnoringCase(text.octets) }
+}
+
+extension StaticString {
+    /// The octets of the source.
+    @inline(__always)
+    public var octets: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }
 
 extension String {

@@ -31,9 +31,6 @@ extension HTTPFlow {
         backup?.wrappedValue.mapContents(body)
     }
 
-    /// Whether a body of it may be held in a file.
-    public var holdsFiles: Bool { request.content.isFile || response?.content.isFile == true || backup != nil }
-
     public var trafficFootprint: Int {
         let messages = websocket?.wrappedValue.messages ?? []
         return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }

@@ -17,26 +17,29 @@ public struct HTTPFlow: FlowRecord {
     public var comment = ""
     public var timestampCreated: Double
     public var backup: Boxed<HTTPFlow>?
-    public var boxedRequest = Boxed(wrappedValue: Request())
+    public var boxedRequest: Boxed<Request>
     public var boxedResponse = Boxed<Response?>(wrappedValue: nil)
     /// Nil is one word: most flows have none, and every event goes past it.
     public var websocket: Boxed<WebSocketData>?
 
     public var request: Request {
-        _read { yield boxedRequest.wrappedValue }
-        _modify { yield &boxedRequest.wrappedValue }
+        unsafeAddress { boxedRequest.address }
+        unsafeMutableAddress { boxedRequest.mutableAddress }
     }
 
     public var response: Response? {
-        _read { yield boxedResponse.wrappedValue }
-        _modify { yield &boxedResponse.wrappedValue }
+        unsafeAddress { boxedResponse.address }
+        unsafeMutableAddress { boxedResponse.mutableAddress }
     }
 
-    public init(id: String, client: Frozen<Client>, server: Frozen<Server>, timestampCreated: Double) {
+    public init(
+        id: String, client: Frozen<Client>, server: Frozen<Server>, timestampCreated: Double, request: Request = Request()
+    ) {
         self.id = id
         self.client = client
         self.server = server
         self.timestampCreated = timestampCreated
+        boxedRequest = Boxed(wrappedValue: request)
     }
 
     public static let name = "HTTPFlow"

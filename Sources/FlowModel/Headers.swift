@@ -117,46 +117,8 @@ public struct Headers: Sendable {
         lines.append(write(name: name, value: value))
     }
 
-    /// The value of the first line of that name.
-    public func first(_ name: String) -> ByteString? {
-        name.withRawUTF8 { wanted in nextIndex(of: wanted, from: 0).map(value(at:)) }
-    }
-
-    /// The index of the first line of that name at or behind `start`; to be asked again with the index after, for the next one.
-    public func index(of name: String, from start: Int = 0) -> Int? {
-        name.withRawUTF8 { nextIndex(of: $0, from: start) }
-    }
-
-    /// The values of all lines of that name, in order.
-    public func values(_ name: String) -> [ByteString] {
-        var found: [ByteString] = []
-        name.withRawUTF8 { wanted in
-            var from = 0
-            while let index = nextIndex(of: wanted, from: from) {
-                found.append(value(at: index))
-                from = index + 1
-            }
-        }
-        return found
-    }
-
-    /// True when at least one line has that name.
-    public func contains(_ name: String) -> Bool {
-        name.withRawUTF8 { nextIndex(of: $0, from: 0) != nil }
-    }
-
     /// False when surely no line has one of those names.
     public func mayContain(_ names: NameSet) -> Bool { !self.names.isDisjoint(with: names) }
-
-    /// Gives the name exactly one line: the first keeps its place and its name's case, further ones go; without one, it is added.
-    public mutating func set(_ name: String, _ value: ByteString) {
-        guard let index = name.withRawUTF8({ nextIndex(of: $0, from: 0) }) else {
-            append(name: ByteString(name), value: value)
-            return
-        }
-        replaceValue(at: index, with: value)
-        if let second = name.withRawUTF8({ nextIndex(of: $0, from: index + 1) }) { remove(name, from: second) }
-    }
 
     /// Replaces the value of the line at an index below `count`; its name and place stay.
     public mutating func replaceValue(at index: Int, with value: ByteString) {
@@ -172,11 +134,6 @@ public struct Headers: Sendable {
             lines[index] = write(name: Array(block[lines[index].name]), value: value.bytes)
             compactIfMostlyDead()
         }
-    }
-
-    /// Removes all lines of that name.
-    public mutating func remove(_ name: String) {
-        remove(name, from: 0)
     }
 
     /// Removes all lines for which the closure answers true; the buffers are valid inside the closure only.
@@ -203,9 +160,9 @@ public struct Headers: Sendable {
         return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.allSatisfy(\.isFieldValueCharacter)
     }
 
-    func nextIndex(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        guard mayContain(NameSet(name)) else { return nil }
-        return block.withUnsafeBytes { octets in
+    /// The index of the first line of that name at or behind `start`. Who asks has looked into `names`.
+    func position(of name: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        block.withUnsafeBytes { octets in
             lines.withUnsafeBufferPointer { lines in
                 var index = start
                 while index < lines.count {
@@ -217,21 +174,19 @@ public struct Headers: Sendable {
         }
     }
 
-    private mutating func remove(_ name: String, from start: Int) {
-        name.withRawUTF8 { wanted in
-            guard let first = nextIndex(of: wanted, from: start) else { return }
-            let kept = block.withUnsafeBytes { octets in
-                lines.withUnsafeMutableBufferPointer { lines in
-                    var kept = first
-                    for index in (first + 1)..<lines.count where !lines[index].isNamed(wanted, in: octets) {
-                        lines[kept] = lines[index]
-                        kept += 1
-                    }
-                    return kept
+    /// Removes all lines of that name from the index on, where the first of them stands.
+    mutating func remove(_ name: UnsafeRawBufferPointer, from first: Int) {
+        let kept = block.withUnsafeBytes { octets in
+            lines.withUnsafeMutableBufferPointer { lines in
+                var kept = first
+                for index in (first + 1)..<lines.count where !lines[index].isNamed(name, in: octets) {
+                    lines[kept] = lines[index]
+                    kept += 1
                 }
+                return kept
             }
-            lines.removeSubrange(kept...)
         }
+        lines.removeSubrange(kept...)
     }
 
     private mutating func write(name: some Collection<UInt8>, value: some Collection<UInt8>) -> Line {

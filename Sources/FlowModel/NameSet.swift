@@ -7,7 +7,8 @@ public struct NameSet: Sendable {
     /// No name.
     public init() { bits = 0 }
 
-    /// One name, in whatever case.
+    /// One name, in whatever case. Inlined, so that the compiler knows the set of a name that it knows.
+    @inline(__always)
     public init(_ name: UnsafeRawBufferPointer) {
         guard let first = name.first, let last = name.last else {
             self.init(bit: 0)

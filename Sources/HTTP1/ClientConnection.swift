@@ -90,33 +90,33 @@ final class ClientConnection: DrainingConsumer {
 
     // MARK: Exchanges
 
-    private func begin(_ head: RequestHead, _ framing: Framing, on session: isolated Session) {
-        let stream = ClientHTTP1Stream(self, session.client, head)
+    private func begin(_ head: consuming RequestHead, _ framing: Framing, on session: isolated Session) {
+        let stream = ClientHTTP1Stream(self, session.client, copy head)
         let body = BodyPipe { [peer = session.client] in peer.setReading($0) }
         self.stream = stream
         self.body = body
         session.openExchanges += 1
         waitingBytes = 0
-        var flow = HTTPFlow(
-            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
-            timestampCreated: WallClock.now)
+        var request: Request
         do throws(ProxyFailure) {
-            flow.request = try Request(head, to: session.fixedTarget)
-            flow.request.nameServer(on: session)
+            request = try Request(head, to: session.fixedTarget)
+            request.nameServer(on: session)
         } catch {
             self.body = nil
             return refuse(error, on: session)
         }
-        if framing == .none, upgradesToHTTP2(flow.request, on: session) { return }
-        if head.method.isExactly("CONNECT") {
+        if framing == .none, upgradesToHTTP2(request, on: session) { return }
+        let isConnect = request.method.isExactly("CONNECT")
+        let asksUpgrade = request.headers.contains("Upgrade") && request.headers.hasToken("upgrade", in: "Connection")
+        let flow = newFlow(consume request, on: session)
+        if isConnect {
             let exchange = ConnectExchange(flow: flow, loop: session.loop, client: stream)
             clientLeft = { exchange.waiter.end(.clientGone) }
             return session.tell { await exchange.run(on: session) }
         }
         let exchange = Exchange(
-            flow: flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
-            asksUpgrade: head.headers.contains("Upgrade") && head.headers.hasToken("upgrade", in: "Connection"),
-            store: session.services.bodies, parts: parts)
+            flow: consume flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
+            asksUpgrade: asksUpgrade, store: session.services.bodies, parts: parts)
         clientLeft = { exchange.clientLeft() }
         // A request without a body is complete with its head.
         if framing == .none, case .end = parser.next() {
@@ -127,6 +127,12 @@ final class ClientConnection: DrainingConsumer {
         session.tell {
             await exchange.run(on: session)
         }
+    }
+
+    private func newFlow(_ request: consuming Request, on session: isolated Session) -> HTTPFlow {
+        HTTPFlow(
+            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
+            timestampCreated: WallClock.now, request: request)
     }
 
     /// Leaves for HTTP/2 if the client asks for it properly; a request with a body is answered in HTTP/1, as the client must expect.
@@ -189,9 +195,7 @@ final class ClientConnection: DrainingConsumer {
     private func refuse(_ failure: ProxyFailure, on session: isolated Session) {
         let stream = stream ?? ClientHTTP1Stream(self, session.client, RequestHead(method: "", target: ""))
         self.stream = stream
-        let flow = HTTPFlow(
-            id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
-            timestampCreated: WallClock.now)
+        let flow = newFlow(Request(), on: session)
         session.tell { await RefusedExchange(flow: flow, client: stream, failure: failure).run(on: session) }
     }
 }

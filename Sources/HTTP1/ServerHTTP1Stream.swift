@@ -16,9 +16,9 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     private var isSwitching = false
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
-    let head: Pending<Response>
+    let head: Pending<Boxed<Response?>>
     let response: BodyPipe
-    var whenInformational: ((Response) -> Void)?
+    var client: (any ClientStream)?
     weak var feeding: (any BodySource)?
 
     init(_ server: ServerConnection, _ session: isolated Session) {
@@ -106,11 +106,11 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         while !isOver, !isSwitching {
             switch parser.next() {
             case .needMore: return
-            case .informational(let head): whenInformational?(Response(head))
+            case .informational(let head): client?.sendInformational(Response(head))
             case .head(let head, let framing):
                 length = framing.bodyLength
                 serverPersists = framing != .untilClose && Persistence.persists(head.version, head.headers)
-                self.head.resume(Response(head))
+                self.head.resume(Boxed(wrappedValue: Response(head)))
                 if head.status == 101 {
                     isSwitching = true
                     server.peer.setReading(false)

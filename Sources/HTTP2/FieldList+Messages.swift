@@ -54,11 +54,11 @@ extension UnsafeRawBufferPointer {
     /// Whether a field of that name may concern one connection only: a message without any is as it should be.
     fileprivate var isConnectionField: Bool {
         switch count {
-        case 2: "te".withRawUTF8(equalsIgnoringCase)
-        case 7: "upgrade".withRawUTF8(equalsIgnoringCase)
-        case 10: "connection".withRawUTF8(equalsIgnoringCase) || "keep-alive".withRawUTF8(equalsIgnoringCase)
-        case 16: "proxy-connection".withRawUTF8(equalsIgnoringCase)
-        case 17: "transfer-encoding".withRawUTF8(equalsIgnoringCase)
+        case 2: equalsIgnoringCase("te")
+        case 7: equalsIgnoringCase("upgrade")
+        case 10: equalsIgnoringCase("connection") || equalsIgnoringCase("keep-alive")
+        case 16: equalsIgnoringCase("proxy-connection")
+        case 17: equalsIgnoringCase("transfer-encoding")
         default: false
         }
     }

@@ -35,7 +35,7 @@ public enum HTTP2Layer {
             session.client.write(
                 ByteBuffer(string: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"))
             var request = request
-            for name in ["Upgrade", "HTTP2-Settings", "Connection"] { request.headers.remove(name) }
+            for name in ["Upgrade", "HTTP2-Settings", "Connection"] { request.headers.remove(named: name) }
             connection.begin(request, on: session)
             if early.readableBytes > 0 { connection.received(early, on: session) }
             return true

@@ -19,9 +19,9 @@ final class ServerHTTP2Stream: ServerStream {
     private var trailers: Headers?
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
-    let head: Pending<Response>
+    let head: Pending<Boxed<Response?>>
     var response: BodyPipe { incoming.pipe }
-    var whenInformational: ((Response) -> Void)?
+    var client: (any ClientStream)?
     weak var feeding: (any BodySource)?
 
     init(_ connection: ServerHTTP2Connection, _ session: isolated Session) {
@@ -93,7 +93,7 @@ final class ServerHTTP2Stream: ServerStream {
         var response = Response(block)
         if (100..<200).contains(block.status) {
             // Informational by nature; 101 does not exist in HTTP/2 (RFC 9113 8.6).
-            if block.status != 101 { whenInformational?(response) }
+            if block.status != 101 { client?.sendInformational(response) }
             return
         }
         responseHasBegun = true
@@ -106,7 +106,7 @@ final class ServerHTTP2Stream: ServerStream {
         } else {
             length = endsStream || method == "HEAD" ? .none : block.contentLength.map { .exact($0) } ?? .unknown
         }
-        head.resume(response)
+        head.resume(Boxed(wrappedValue: response))
     }
 
     /// Ends the stream for what came on it.

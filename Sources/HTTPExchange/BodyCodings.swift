@@ -6,7 +6,7 @@ import Schema
 
 /// The content codings of one message, as its header names them: takes them off its body and puts them on again.
 public struct BodyCodings: Equatable, Sendable {
-    public static let field = "Content-Encoding"
+    public static let field: StaticString = "Content-Encoding"
     /// How far a body is unpacked where the loop has to wait for it.
     private static let limitsAtOnce = CodingLimits(maximumSize: 16 << 20)
 

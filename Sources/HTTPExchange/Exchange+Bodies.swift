@@ -68,10 +68,11 @@ extension Exchange {
             flow.response?.content = .bytes(ByteBuffer())
             flow.response?.timestampEnd = WallClock.now
         }
-        guard path.flows, let response = flow.response else { return nil }
+        guard path.flows, flow.response != nil else { return nil }
         flow.response?.content = .omitted(path.length.count)
         flow.response?.timestampEnd = path.pipe.timestampEnd
-        guard !response.isStreamed, response.statusCode != 101, keepsContent(HTTPHooks.table.response, response.headers, session)
+        guard flow.response?.isStreamed == false, flow.response?.statusCode != 101, let headers = flow.response?.headers,
+            keepsContent(HTTPHooks.table.response, headers, session)
         else { return nil }
         return path
     }
@@ -88,7 +89,7 @@ extension Exchange {
 
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
     private func keepsContent(_ hook: Hook<FlowEvent>, _ headers: Headers, _ session: isolated Session) -> Bool {
-        if keepsContent || session.hooks.contentNeed(hook, of: flow) > .nothing { return true }
+        if keepsContent || hears(hook, session) && session.hooks.contentNeed(hook, of: flow) > .nothing { return true }
         guard session.services.keepsContent else { return false }
         return !headers.announceEvents || session.services.interception?.needsContent == true
     }
@@ -141,7 +142,7 @@ extension Exchange {
 
     /// What was held for workers alone is not kept with the ended flow. To give up many pages takes its time.
     func dropMemoryFiles() {
-        guard flow.holdsFiles else { return }
+        guard flow.request.content.isFile || flow.response?.content.isFile == true || flow.backup != nil else { return }
         var files: [BodyFile] = []
         flow.mapContents { content in
             guard case .file(let file) = content, file.isInMemory else { return content }

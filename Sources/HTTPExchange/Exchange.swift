@@ -44,8 +44,8 @@ public final class Exchange: @unchecked Sendable {
     }
 
     public var flow: HTTPFlow {
-        _read { yield state.wrappedValue }
-        _modify { yield &state.wrappedValue }
+        unsafeAddress { state.address }
+        unsafeMutableAddress { state.mutableAddress }
     }
 
     private static let noState = Boxed(wrappedValue: HTTPFlow.blank)
@@ -99,7 +99,9 @@ public final class Exchange: @unchecked Sendable {
         if request.isHTTP2, request.authority == before.3 { flow.request.authority = request.hostField }
     }
 
-    /// Sends the request and waits for the response's head, once more on a new connection if a kept one turns out to be dead.
+    /// Sends the request and waits for the response's head, once more on a new connection if a kept one turns out to be dead. A part of
+    /// `run`: a function that suspends costs as much as it takes to read a field line.
+    @inline(__always)
     private func askServer(on session: isolated Session) async throws(ProxyFailure) {
         var isSecondTry = false
         while true {
@@ -134,20 +136,10 @@ public final class Exchange: @unchecked Sendable {
             waiter: waiter)
     }
 
-    /// Which connections will do. Fails as the one did that should have been made before any request.
     private func serverKey(on session: isolated Session) throws(ProxyFailure) -> ServerKey {
-        let address = Address(host: flow.request.host, port: flow.request.port)
-        let isToTarget = session.ground.target == address
-        if isToTarget, let failure = session.ground.eagerFailure.take() { throw failure }
-        let usesTLS = flow.request.scheme.isExactly("https")
-        var key = ServerKey(address: address, tls: usesTLS, serverName: usesTLS ? address.host : nil)
-        let isInTunnel = isToTarget && session.ground.isTunnel
-        if isInTunnel, usesTLS, let name = session.ground.serverName { key.serverName = name }
-        let prior = session.ground.cleartextHTTP2
-        key.http2 = isToTarget && !usesTLS && prior != .no && (!asksUpgrade || prior == .yes)
-        let isBound = isInTunnel && flow.isReplay == nil
-        key.route = session.ground.route(flow.request.via, asks: !usesTLS && !asksUpgrade && !key.http2 && !isBound)
-        return key
+        try session.serverKey(
+            Address(host: flow.request.host, port: flow.request.port), usesTLS: flow.request.scheme.isExactly("https"),
+            by: flow.request.via, asksUpgrade: asksUpgrade, isReplay: flow.isReplay != nil)
     }
 
     /// Sends the head, and of the body what is there.
@@ -155,7 +147,7 @@ public final class Exchange: @unchecked Sendable {
         flow.server = server.frozenRecord
         let stream = parts.serverStream(server, session)
         upstream = (server, stream)
-        stream.whenInformational = { [client] in client.sendInformational($0) }
+        stream.client = client
         if session.services.present.http2Priority { passPriority(to: stream) }
         guard asksUpgrade || flow.request.via == .direct else {
             try send(flow.request, to: stream, on: session)
@@ -203,16 +195,17 @@ public final class Exchange: @unchecked Sendable {
     }
 
     /// The head of a response has come.
-    private func take(_ response: Response, of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
-        if response.statusCode == 101, !asksUpgrade {
+    private func take(_ response: Boxed<Response?>, of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
+        flow.boxedResponse = response
+        if !asksUpgrade, flow.response?.statusCode == 101 {
+            flow.response = nil
             let server = upstream?.server.key.address.description ?? ""
             throw ProxyFailure(
                 .badMessage(status: 502), fault: .server, "server \(server) sent 101 though nobody asked for an upgrade")
         }
-        if session.sharesServers, flow.request.headers.authenticateConnection || response.headers.authenticateConnection {
+        if session.sharesServers, flow.request.headers.authenticateConnection || flow.response?.headers.authenticateConnection == true {
             upstream?.server.isPersonal = true
         }
-        flow.response = response
         beginResponseBody(stream, on: session)
     }
 
@@ -326,7 +319,7 @@ public final class Exchange: @unchecked Sendable {
         bodies.end()
         heldRequest = nil
         dropMemoryFiles()
-        session.services.meters.exchangeEnded(flow)
+        session.services.meters.exchangeEnded(flow.request.httpVersion, status: flow.response?.statusCode)
         var sizes = BodySizes()
         sizes.request = requestBody.size
         if let content = flow.response?.content, content.buffer != nil || content.isHeld {
@@ -339,7 +332,7 @@ public final class Exchange: @unchecked Sendable {
         session.services.recorder.record(ended, sizes: sizes)
     }
 
-    private func hears(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool { session.hooks.hasListeners(hook) }
+    func hears(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool { session.hooks.hasListeners(hook) }
 
     /// Tells those of it who listen; not to be called where nobody does.
     private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {

@@ -16,8 +16,8 @@ public struct FlowEvent: HookPayload {
     }
 
     public var http: HTTPFlow {
-        _read { yield boxed.wrappedValue }
-        _modify { yield &boxed.wrappedValue }
+        unsafeAddress { boxed.address }
+        unsafeMutableAddress { boxed.mutableAddress }
     }
 
     public static func == (left: FlowEvent, right: FlowEvent) -> Bool { left.boxed == right.boxed }

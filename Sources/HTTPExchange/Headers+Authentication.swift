@@ -4,10 +4,11 @@ extension Headers {
     /// Whether they belong to a scheme that authenticates the connection and not the request (RFC 4559; NTLM): whoever sends a request on
     /// it later is taken for the same one.
     var authenticateConnection: Bool {
-        ["Authorization", "WWW-Authenticate", "Proxy-Authorization", "Proxy-Authenticate"].contains { name in
-            contains(name) && values(name).contains(where: \.namesConnectionScheme)
-        }
+        namesScheme("Authorization") || namesScheme("WWW-Authenticate") || namesScheme("Proxy-Authorization")
+            || namesScheme("Proxy-Authenticate")
     }
+
+    private func namesScheme(_ name: StaticString) -> Bool { values(name).contains(where: \.namesConnectionScheme) }
 }
 
 extension ByteString {

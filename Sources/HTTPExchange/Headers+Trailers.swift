@@ -18,6 +18,6 @@ extension Headers {
 
     /// Removes what may not stand in a trailer section.
     public mutating func removeForbiddenTrailers() {
-        for name in Self.forbiddenInTrailers where contains(name) { remove(name) }
+        for name in Self.forbiddenInTrailers { remove(named: name) }
     }
 }

@@ -36,11 +36,11 @@ public enum HopByHop {
     /// Takes out what Connection names.
     private static func removeNamed(_ headers: inout Headers, upgrades: Bool) {
         // Keep-Alive, which nearly all senders name that name something, goes in any case.
-        let namesOther = headers.anyToken(in: "Connection") { name in !"keep-alive".withRawUTF8(name.equalsIgnoringCase) }
+        let namesOther = headers.anyToken(in: "Connection") { name in !name.equalsIgnoringCase("keep-alive") }
         guard namesOther else { return }
         for name in headers.tokens("Connection")
         where !protected.contains(name) && !(upgrades && name == "upgrade") && name != "te" {
-            headers.remove(name)
+            headers.remove(named: name)
         }
     }
 }

@@ -24,7 +24,7 @@ public final class RefusedExchange {
             _ = try? await session.hooks.run(hook, &event, waiter: nil)
         }
         client.sendError(failure)
-        session.services.meters.exchangeEnded(flow)
+        session.services.meters.exchangeEnded(flow.request.httpVersion, status: flow.response?.statusCode)
         session.services.flows.finish(.http(flow), on: session.loop)
         session.services.recorder.record(.http(flow), sizes: BodySizes())
     }

@@ -1,6 +1,7 @@
 import FlowModel
 import NIOCore
 import ProxyKernel
+import Schema
 
 /// The client's side of one exchange, of whatever HTTP version. Confined to the session's loop.
 public protocol ClientStream: BodySink {
@@ -40,13 +41,13 @@ public struct StreamPriority: Sendable {
 /// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
 public protocol ServerStream: BodySink {
     func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure)
-    /// The response's head, once it is there.
-    var head: Pending<Response> { get }
+    /// The response's head, once it is there, as a flow has it.
+    var head: Pending<Boxed<Response?>> { get }
     /// What the head said of the body's length.
     var length: BodyLength { get }
     var response: BodyPipe { get }
-    /// Called with each interim response.
-    var whenInformational: ((Response) -> Void)? { get set }
+    /// Who is passed each interim response.
+    var client: (any ClientStream)? { get set }
     /// True if any byte of the response has come.
     var responseHasBegun: Bool { get }
     /// Says how urgent the request is, before its head or later.

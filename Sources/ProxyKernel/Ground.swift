@@ -75,9 +75,37 @@ public struct Ground: Sendable {
 /// What every request asks of its session's ground, without a copy of it.
 extension Session {
     /// Where everything goes, if that does not depend on the request, and whether over TLS.
-    public var fixedTarget: (address: Address, usesTLS: Bool)? { ground.target.map { ($0, ground.targetUsesTLS) } }
+    public var fixedTarget: (address: Address, usesTLS: Bool)? {
+        if let target = ground.target { (target, ground.targetUsesTLS) } else { nil }
+    }
+    /// The Host field of a request, which most requests of a session share.
+    public func hostField(of request: Request) -> ByteString {
+        if let last = lastHostField, last.host == request.host, last.port == request.port, last.scheme == request.scheme {
+            return last.field
+        }
+        let field = request.hostField
+        lastHostField = (request.host, request.port, request.scheme, field)
+        return field
+    }
     public var isReverse: Bool { ground.isReverse }
     public var clientUsesTLS: Bool { ground.clientUsesTLS }
+}
+
+extension Session {
+    /// Which connections will do for a request to that address. Fails as the one did that should have been made before any request.
+    public func serverKey(
+        _ address: Address, usesTLS: Bool, by way: UpstreamChoice, asksUpgrade: Bool, isReplay: Bool
+    ) throws(ProxyFailure) -> ServerKey {
+        let isToTarget = ground.target == address
+        if isToTarget, let failure = ground.eagerFailure.take() { throw failure }
+        var key = ServerKey(address: address, tls: usesTLS, serverName: usesTLS ? address.host : nil)
+        let isInTunnel = isToTarget && ground.isTunnel
+        if isInTunnel, usesTLS, let name = ground.serverName { key.serverName = name }
+        let prior = ground.cleartextHTTP2
+        key.http2 = isToTarget && !usesTLS && prior != .no && (!asksUpgrade || prior == .yes)
+        key.route = ground.route(way, asks: !usesTLS && !asksUpgrade && !key.http2 && !(isInTunnel && !isReplay))
+        return key
+    }
 }
 
 /// Whether a server is spoken to in HTTP/2 without TLS.

@@ -14,6 +14,9 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     private var spareJobs: [UnownedJob] = []
     private var sparePeers: [Peer] = []
     private var turnIsDue = false
+    /// A story begins: its first job is not queued.
+    private var isBeginning = false
+    private var beginning: UnownedJob?
 
     public init(_ loop: any EventLoop) { self.loop = loop }
 
@@ -26,7 +29,17 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     public func isIsolatingCurrentContext() -> Bool? { loop.inEventLoop }
     public func checkIsolated() { loop.preconditionInEventLoop() }
 
+    /// Begins a story, which runs at once until its first wait. `Task.immediate` would have it queued, since it does not see that the
+    /// preference for this executor is met.
+    func begin(@_inheritActorContext _ story: sending @escaping @isolated(any) () async -> Void) {
+        isBeginning = true
+        Task(executorPreference: self, operation: story)
+        isBeginning = false
+        beginning.take()?.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+    }
+
     private func add(_ job: UnownedJob) {
+        if isBeginning, beginning == nil { return beginning = job }
         jobs.append(job)
         becomeDue()
     }

@@ -12,14 +12,14 @@ public protocol AnyPending: AnyObject {
 /// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
 public final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
     public let loop: any EventLoop
-    var result: Result<Value, ProxyFailure>?
+    /// Nil again once it was handed over, so that nobody else holds the value.
+    private var result: Result<Value, ProxyFailure>?
+    /// True until a value or a failure has come.
+    public private(set) var isOpen = true
     /// Set while `wait` is suspended. Unchecked, because it is resumed where it is taken out, and nowhere else.
     var continuation: UnsafeContinuation<Void, Never>?
 
     public init(on loop: any EventLoop) { self.loop = loop }
-
-    /// True until a value or a failure has come.
-    public var isOpen: Bool { result == nil }
 
     public func resume(_ value: Value) { end(.success(value)) }
     public func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
@@ -29,19 +29,20 @@ public final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }
-        if result == nil {
+        if isOpen {
             await withUnsafeContinuation(isolation: isolation) {
                 // Who has no actor may have had a turn of the loop before he is suspended, in which the result came.
-                if result == nil { continuation = $0 } else { $0.resume() }
+                if isOpen { continuation = $0 } else { $0.resume() }
             }
         }
-        guard let result else { fatalError("a wait ended without a result") }
+        guard let result = result.take() else { fatalError("a wait ended without a result") }
         return try result.get()
     }
 
     func end(_ new: Result<Value, ProxyFailure>) {
         guard loop.inEventLoop else { return loop.execute { self.end(new) } }
-        guard result == nil else { return }
+        guard isOpen else { return }
+        isOpen = false
         result = new
         continuation.take()?.resume()
     }

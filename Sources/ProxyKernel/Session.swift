@@ -26,6 +26,7 @@ public actor Session {
     public var servers: [ServerConnection] = []
     /// The record of flows that have no server yet.
     var unconnected: Frozen<Server>?
+    var lastHostField: (host: String, port: Int, scheme: ByteString, field: ByteString)?
     /// What the server of a tunnel said before its client said anything.
     public var spokenFirst: ByteBuffer?
     private var lastActivity = NIODeadline.now()
@@ -116,7 +117,7 @@ public actor Session {
 
     /// Starts a linear story on this loop. The last statement of a callback: the story runs at once until its first wait.
     public func tell(@_inheritActorContext _ story: sending @escaping @isolated(any) () async -> Void) {
-        Task.immediate(executorPreference: executor, operation: story)
+        executor.begin(story)
     }
 
     /// Comes to life: from here on what the client's connection does is reported here.

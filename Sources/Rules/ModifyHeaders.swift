@@ -64,7 +64,7 @@ struct ModifyHeaders: Rule {
 
     private func modify(_ headers: inout Headers, of flow: HTTPFlow) {
         let rows = rows.filter { $0.filter?.matches(flow) ?? true }
-        for row in rows { headers.remove(row.name) }
+        for row in rows { headers.remove(named: row.name) }
         for row in rows {
             do throws(BadValue) {
                 let value = try row.fieldValue()

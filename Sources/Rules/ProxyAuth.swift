@@ -101,7 +101,7 @@ final class ProxyAuth: Rule {
         flow.metadata.set("proxyauth", .array([.string(known.name), .string(known.password)]))
     }
 
-    private static func field(isProxy: Bool) -> String { isProxy ? "Proxy-Authorization" : "Authorization" }
+    private static func field(isProxy: Bool) -> StaticString { isProxy ? "Proxy-Authorization" : "Authorization" }
 
     private static func challenge(isProxy: Bool) -> Response {
         let status = isProxy ? 407 : 401

@@ -50,7 +50,7 @@ struct ReplayKey: Hashable {
         self.path = Self.withoutParameters(path)
         query = Percent.pairs(target.dropFirst(path.count + 1)).filter { !form.ignoredParams.contains($0.name) }
             .map { Pair(name: $0.name, value: $0.value) }
-        headers = form.headers.map { request.headers.values($0) }
+        headers = form.headers.map { request.headers.values(named: $0) }
         let parts = form.ignoresContent || form.ignoredPayloadParams.isEmpty ? [] : FormBody.pairs(request)
         fields = parts.filter { !form.ignoredPayloadParams.contains($0.name) }
             .map { Pair(name: $0.name, value: $0.value) }

@@ -67,9 +67,9 @@ extension Response {
     mutating func refresh(at now: Double) {
         let delay = now - timestampStart
         for name in ["Date", "Expires", "Last-Modified"] {
-            guard let date = headers.first(name).flatMap({ HTTPDate.read($0.string) }), let moved = HTTPDate.text(date + delay)
+            guard let date = headers.first(named: name).flatMap({ HTTPDate.read($0.string) }), let moved = HTTPDate.text(date + delay)
             else { continue }
-            headers.set(name, ByteString(moved))
+            headers.set(named: name, ByteString(moved))
         }
         var index = 0
         while let found = headers.index(of: "Set-Cookie", from: index) {

@@ -28,10 +28,10 @@ struct HeadersTests {
         let names = ["Host", "User-Agent", "Accept", "content-LENGTH", "X", "Sec-Fetch-Mode", "x@", "[Y]"]
         var headers = Headers()
         for name in names {
-            #expect(!headers.contains(name))
+            #expect(headers.index(named: name) == nil)
             headers.append(name: ByteString(name), value: "v")
             for wanted in [name, name.lowercased(), name.uppercased()] {
-                #expect(headers.contains(wanted))
+                #expect(headers.index(named: wanted) != nil)
                 #expect(headers.mayContain(NameSet("Nowhere-Else", wanted)))
             }
         }
@@ -141,15 +141,15 @@ struct HeadersTests {
     @Test(
         "tokens splits, trims and lowers over all lines",
         arguments: [
-            ([("Connection", "Close")], ["close"]),
-            ([("connection", " keep-alive ,\tUpgrade,,"), ("Connection", "TE")], ["keep-alive", "upgrade", "te"]),
+            ([("Connection", "Close")], ["CLOSE"]),
+            ([("connection", " keep-alive ,\tUpgrade,,"), ("Connection", "TE")], ["Keep-Alive", "UPGRADE", "te"]),
             ([("Connection", ""), ("Connection", ", ,")], []),
             ([("Other", "close")], []),
-        ] as [([(String, String)], [String])])
-    func tokens(pairs: [(String, String)], expected: [String]) {
+        ] as [([(String, String)], [StaticString])])
+    func tokens(pairs: [(String, String)], expected: [StaticString]) {
         let headers = Headers(pairs)
-        #expect(headers.tokens("Connection") == expected)
-        for token in expected { #expect(headers.hasToken(token.uppercased(), in: "connection")) }
+        #expect(headers.tokens("Connection") == expected.map { "\($0)".lowercased() })
+        for token in expected { #expect(headers.hasToken(token, in: "connection")) }
         #expect(!headers.hasToken("clos", in: "Connection"))
         #expect(!headers.hasToken("", in: "Connection"))
     }

@@ -28,10 +28,26 @@ struct ChainEntry: Sendable {
     var order: Int { listeners.first?.subscription.order ?? 0 }
 }
 
+/// Hooks by their indices, each a bit.
+struct HookSet: Sendable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    func contains(_ hook: Int) -> Bool { (hook < 64 ? low : high) &>> UInt64(truncatingIfNeeded: hook) & 1 == 1 }
+
+    mutating func insert(_ hook: Int) {
+        precondition(hook < 128, "more hooks than a set of them has bits")
+        let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: hook)
+        if hook < 64 { low |= bit } else { high |= bit }
+    }
+}
+
 /// Who listens to what, as ports keep it.
 struct Chain: Sendable {
     /// By the hooks' indices, each in its order.
     private(set) var entries: [[ChainEntry]] = []
+    /// To which hooks anybody listens.
+    private(set) var heard = HookSet()
     /// Which generation new flows of an addon go to, by its place: the newest that is up.
     private(set) var newest: [Int: Int] = [:]
     /// Workers that are up.
@@ -80,6 +96,7 @@ struct Chain: Sendable {
         .map(\.element) {
             while entries.count <= hook { entries.append([]) }
             entries[hook].append(entry)
+            heard.insert(hook)
         }
     }
 
@@ -95,6 +112,7 @@ struct Chain: Sendable {
         }
         return nil
     }
+
 
     subscript(hook: Int) -> [ChainEntry] { hook < entries.count ? entries[hook] : [] }
 }

@@ -21,7 +21,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         self.host = host
     }
 
-    func hasListeners(_ hook: any AnyHook) -> Bool { !chain[hook.index].isEmpty }
+    func hasListeners(_ hook: any AnyHook) -> Bool { chain.heard.contains(hook.index) }
 
     func contentNeed(_ hook: any AnyHook, of flow: HTTPFlow) -> ContentNeed {
         var need = ContentNeed.nothing

@@ -168,12 +168,10 @@ private enum BodyKind {
     case plain(type: String)
 
     init(_ message: JSON, isDecoded: Bool) {
-        func field(_ name: String) -> String {
-            let headers = (try? Headers.restored(from: message["headers"] ?? [], at: "")) ?? Headers()
-            return headers.values(name).map(\.string).joined(separator: ",").lowercased()
-        }
-        let isEncoded = !isDecoded && !field(BodyCodings.field).isEmpty
-        self = isEncoded ? .opaque : .plain(type: field("content-type"))
+        let headers = (try? Headers.restored(from: message["headers"] ?? [], at: "")) ?? Headers()
+        func field(_ values: [ByteString]) -> String { values.map(\.string).joined(separator: ",").lowercased() }
+        let isEncoded = !isDecoded && !field(headers.values(BodyCodings.field)).isEmpty
+        self = isEncoded ? .opaque : .plain(type: field(headers.values("Content-Type")))
     }
 }
 

@@ -99,7 +99,7 @@ public enum OutgoingFraming {
         headers.remove("Content-Length")
         let index = headers.index(of: "Transfer-Encoding")
         if let index, headers.index(of: "Transfer-Encoding", from: index + 1) == nil {
-            let isCanonical = headers.withLine(at: index) { _, value in "chunked".withRawUTF8(value.equalsIgnoringCase) }
+            let isCanonical = headers.withLine(at: index) { _, value in value.equalsIgnoringCase("chunked") }
             if isCanonical { return }
         }
         headers.set("Transfer-Encoding", "chunked")

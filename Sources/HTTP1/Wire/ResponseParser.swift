@@ -40,7 +40,7 @@ public struct ResponseParser {
     private var head: HeadParser
     private var body: BodyParser
     private var detachesAfterBody = false
-    private var methods = CircularBuffer<ByteString>(initialCapacity: 2)
+    private var methods: [ByteString] = []
 
     /// A parser at the start of a connection.
     public init(limits: Limits = Limits()) {

@@ -36,9 +36,9 @@ struct FieldList {
     /// What must not enter a compression table, where others could guess it (RFC 7541 7.1.3).
     private static func isSecret(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
         switch name.count {
-        case 13: "authorization".withRawUTF8(name.equalsIgnoringCase)
-        case 19: "proxy-authorization".withRawUTF8(name.equalsIgnoringCase)
-        case 6: value.count < 20 && "cookie".withRawUTF8(name.equalsIgnoringCase)
+        case 13: name.equalsIgnoringCase("authorization")
+        case 19: name.equalsIgnoringCase("proxy-authorization")
+        case 6: value.count < 20 && name.equalsIgnoringCase("cookie")
         default: false
         }
     }

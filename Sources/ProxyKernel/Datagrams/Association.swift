@@ -68,7 +68,7 @@ public actor Association {
     /// Starts a linear story on this loop; the association is not idle until it is over.
     public func tell(_ story: @escaping () async -> Void) {
         openWork()
-        Task.immediate(executorPreference: executor) { [self] in
+        executor.begin { [self] in
             await story()
             closeWork()
         }

@@ -67,11 +67,12 @@ public final class ProxyMeters: Sendable {
         openExchanges.increment()
     }
 
-    public func exchangeEnded(_ flow: HTTPFlow) {
+    /// `status` is nil where there was no response.
+    public func exchangeEnded(_ version: ByteString, status: Int?) {
         openExchanges.decrement()
-        let version = Self.named.firstIndex(of: flow.request.httpVersion) ?? 1
-        let status = flow.response.map { (1...5).contains($0.statusCode / 100) ? $0.statusCode / 100 : 0 } ?? 0
-        requests[version * Self.classes.count + status].increment()
+        let version = Self.named.firstIndex(of: version) ?? 1
+        let hundreds = (status ?? 0) / 100
+        requests[version * Self.classes.count + ((1...5).contains(hundreds) ? hundreds : 0)].increment()
     }
 
     func connectFailed(_ failure: ProxyFailure) {

@@ -2,7 +2,7 @@ import FlowModel
 
 /// What two peers have agreed on about permessage-deflate (RFC 7692, 7.1), and what may be offered through us.
 public struct Compression: Equatable, Sendable {
-    public static let field = "Sec-WebSocket-Extensions"
+    public static let field: StaticString = "Sec-WebSocket-Extensions"
     static let name = "permessage-deflate"
 
     /// How one of the two compresses what it sends.
