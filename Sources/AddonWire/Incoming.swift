@@ -19,17 +19,17 @@ public enum Incoming: Sendable, Equatable {
     }
 
     public init(_ json: JSON) throws(Failure) {
-        guard let object = json.object else {
+        guard case .object(let object) = json else {
             throw Failure(
                 description: json.array == nil ? "expected an object, found \(json.kind)" : "batches are not part of the protocol"
             )
         }
-        if let method = object["method"] {
+        if let method = object.member("method") {
             guard let method = method.string else {
                 throw Failure(description: "method: expected a string, found \(method.kind)")
             }
-            let params = object["params"] ?? [:]
-            if let id = object["id"], id != .null {
+            let params = object.member("params") ?? [:]
+            if let id = object.member("id"), id != .null {
                 guard id.double != nil || (id.string?.utf8.count ?? .max) <= Self.maximumID else {
                     throw Failure(description: "id: expected a number or a string of at most \(Self.maximumID) bytes")
                 }
@@ -39,10 +39,10 @@ public enum Incoming: Sendable, Equatable {
             }
             return
         }
-        let id = object["id"]?.int
+        let id = object.member("id")?.int
         // Many serialisers write null for what is absent.
-        let error = object["error"].flatMap { $0 == .null ? nil : $0 }
-        switch (object["result"], error) {
+        let error = object.member("error").flatMap { $0 == .null ? nil : $0 }
+        switch (object.member("result"), error) {
         case (let result?, nil): self = .result(id: id, result)
         case (.null?, let error?), (nil, let error?):
             guard error.object != nil else {

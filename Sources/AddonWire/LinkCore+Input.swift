@@ -22,7 +22,7 @@ extension LinkCore {
             counters.badLines += 1
             return actions + close(tooLong)
         }
-        if state != .closed { actions += pump(now: now) }
+        if state != .closed, mayPump { actions += pump(now: now) }
         return actions
     }
 
@@ -95,7 +95,7 @@ extension LinkCore {
         // If we were not run for a while, what did not come meanwhile says nothing about the worker.
         let wasStarved = now - due > Self.starvation
         wake = nil
-        for id in requests.keys.sorted() {
+        for id in requests.numbers {
             guard var request = requests[id] else { continue }
             if request.deadline > now {
                 wakeBy(request.deadline)

@@ -31,6 +31,9 @@ extension LinkCore {
         return queued > 0 ? pump(now: now) : []
     }
 
+    /// Whether what has ended may have made room for something, or was the last of something.
+    var mayPump: Bool { queueHead < queue.count || state == .draining }
+
     /// Sends what waits, as far as the bounds allow, and says whether the connection is drained.
     mutating func pump(now: Int64) -> [Action] {
         while queueHead < queue.count {

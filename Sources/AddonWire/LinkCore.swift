@@ -58,7 +58,7 @@ public struct LinkCore {
     /// The time at which `tick` must be called, at the latest; nil for never. May be too early.
     public internal(set) var wake: Int64?
 
-    var requests: [Int: Request] = [:]
+    var requests = OpenNumbers<Request>()
     var nextID = 1
     var inFlight = 0
     var bytesInFlight = 0
@@ -83,7 +83,7 @@ public struct LinkCore {
     public init(limits: LinkLimits = LinkLimits()) {
         self.limits = limits
         splitter = LineSplitter(limit: limits.ownLine)
-        reader = JSONReader(maximumDepth: limits.maximumDepth, maximumValues: limits.maximumValues, keepsPairs: true)
+        reader = JSONReader(maximumDepth: limits.maximumDepth, maximumValues: limits.maximumValues, keepsText: true)
     }
 
     /// Events that were accepted and have not ended.
@@ -205,14 +205,13 @@ public struct LinkCore {
         wake = nil
         output = []
         queue = []
-        let ids = requests.keys.sorted()
         var actions: [Action] = []
-        for id in ids {
+        for id in requests.numbers {
             guard let request = requests[id], request.kind == .event || request.kind == .call else { continue }
             if request.kind == .event { counters.failed[.crash, default: 0] += 1 }
             actions.append(.failed(id: id, LinkFailure(.crash, end.description)))
         }
-        requests = [:]
+        requests = OpenNumbers()
         (inFlight, bytesInFlight, queued) = (0, 0, 0)
         actions.append(.close(isHandshake && end == .ended ? .handshake("it closed the connection before it answered") : end))
         return actions
@@ -220,7 +219,7 @@ public struct LinkCore {
 
     /// Removes a request that has ended and gives its slot free; the caller pumps.
     mutating func remove(_ id: Int) -> Request? {
-        guard let request = requests.removeValue(forKey: id) else { return nil }
+        guard let request = requests.remove(id) else { return nil }
         if request.kind == .event {
             if request.end == nil {
                 queued -= 1

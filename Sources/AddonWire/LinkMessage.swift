@@ -41,15 +41,14 @@ public struct LinkMessage: Sendable {
 
     /// Appends the line; without an id it is a notification.
     public func append(id: Int?, to output: inout [UInt8]) {
-        guard let id else {
+        if let id {
+            output += Self.idPrefix
+            JSONWriter.withDigits(of: id.magnitude) { output.append(contentsOf: $0) }
+            output.append(UInt8(ascii: ","))
+        } else {
             output += Self.version
-            output += bytes[1...]
-            return
         }
-        output += Self.idPrefix
-        JSONWriter.withDigits(of: id.magnitude) { output.append(contentsOf: $0) }
-        output.append(UInt8(ascii: ","))
-        output += bytes[1...]
+        bytes.withUnsafeBytes { output.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[1...])) }
     }
 
     /// A result of a worker's call, as a whole line.

@@ -39,7 +39,7 @@ extension Boxed: WireValue {
 
     public static var shape: Shape { Value.shape }
     public func write(_ selection: Selection?, to writer: inout JSONWriter) {
-        wrappedValue.write(selection, to: &writer)
+        Value.write(address, selection, to: &writer)
     }
     public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Boxed {
         Boxed(wrappedValue: try Value.read(json, at: path()))
@@ -47,11 +47,12 @@ extension Boxed: WireValue {
     public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Boxed {
         Boxed(wrappedValue: try Value.restored(from: json, at: path()))
     }
-    public static func changes(from old: Boxed, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Boxed>]
-    {
-        try Value.changes(from: old.wrappedValue, to: json, at: path(), access: access).map { change in
-            Change(path: change.path) { change.apply(&$0.wrappedValue) }
+    public static func changes(
+        from old: UnsafePointer<Boxed>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Boxed>) -> Void
+    ) throws(StateRefusal) {
+        try Value.changes(from: old.pointee.address, to: json, at: path(), access: access) { change in
+            take(Change(path: change.path) { change.apply(&$0.wrappedValue) })
         }
     }
 }

@@ -38,10 +38,12 @@ extension Frozen: WireValue {
         Frozen(try Value.restored(from: json, at: path()))
     }
 
-    public static func changes(from old: Frozen, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Frozen>]
-    {
-        _ = try Value.changes(from: old.value, to: json, at: path(), access: .readOnly)
-        return []
+    public static func changes(
+        from old: UnsafePointer<Frozen>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _: (Change<Frozen>) -> Void
+    ) throws(StateRefusal) {
+        try withUnsafePointer(to: old.pointee.value) { (old) throws(StateRefusal) in
+            try Value.changes(from: old, to: json, at: path(), access: .readOnly) { _ in }
+        }
     }
 }

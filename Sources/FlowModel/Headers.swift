@@ -149,7 +149,7 @@ public struct Headers: Sendable {
     public static func isName(_ name: ByteString) -> Bool { name.bytes.withUnsafeBytes { isName($0) } }
 
     public static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
-        !name.isEmpty && name.allSatisfy(\.isTokenCharacter)
+        !name.isEmpty && name.endOfToken(0..<name.count) == name.count
     }
 
     /// True when the octets may stand as a field value: no control character but HTAB, no whitespace at either end.
@@ -157,7 +157,7 @@ public struct Headers: Sendable {
 
     public static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
         guard let first = value.first, let last = value.last else { return true }
-        return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.allSatisfy(\.isFieldValueCharacter)
+        return !first.isOptionalWhitespace && !last.isOptionalWhitespace && value.isFieldValue(0..<value.count)
     }
 
     /// The index of the first line of that name at or behind `start`. Who asks has looked into `names`.

@@ -55,16 +55,8 @@ extension Headers: WireValue {
     }
 
     private static func read(_ json: JSON, at path: @autoclosure () -> String, isForWire: Bool) throws(StateRefusal) -> Headers {
+        if case .pairs(let pairs) = json { return try read(pairs, at: path(), isForWire: isForWire) }
         var headers = Headers()
-        if case .pairs(let pairs) = json {
-            headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
-            for index in 0..<pairs.count {
-                try pairs.withPair(at: index) { (name, value) throws(StateRefusal) in
-                    try headers.append(name, value, at: { "\(path())[\(index)]" }, isForWire: isForWire)
-                }
-            }
-            return headers
-        }
         guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
         headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
         for (index, pair) in pairs.enumerated() {
@@ -84,16 +76,23 @@ extension Headers: WireValue {
     private mutating func append(
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, at place: () -> String, isForWire: Bool
     ) throws(StateRefusal) {
-        guard !isForWire || Headers.isName(name) else {
+        if isForWire { try Self.checkFitness(name, value, at: place()) }
+        append(name: name, value: value)
+    }
+
+    /// Refuses a line that is not fit for the wire.
+    static func checkFitness(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, at place: @autoclosure () -> String
+    ) throws(StateRefusal) {
+        guard isName(name) else {
             let name = String(decoding: name, as: UTF8.self)
             throw StateRefusal(.badState, at: "\(place())[0]", "'\(name)' is not a field name (RFC 9110 5.1)")
         }
-        guard !isForWire || Headers.isValue(value) else {
+        guard isValue(value) else {
             let name = String(decoding: name, as: UTF8.self)
             throw StateRefusal(
                 .badState, at: "\(place())[1]", "a control character or outer whitespace in the value of '\(name)'")
         }
-        append(name: name, value: value)
     }
 }
 
@@ -171,14 +170,15 @@ extension Content: WireValue {
     }
 
     /// `{"omitted": …}` in an answer means unchanged, whatever its size says, and so does a reference.
-    public static func changes(from old: Content, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Content>]
-    {
-        if json["omitted"] != nil || ContentReference.keys.contains(where: { json[$0] != nil }) { return [] }
+    public static func changes(
+        from old: UnsafePointer<Content>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Content>) -> Void
+    ) throws(StateRefusal) {
+        if json["omitted"] != nil || ContentReference.keys.contains(where: { json[$0] != nil }) { return }
         let new = try read(json, at: path())
-        if new == old { return [] }
+        if new == old.pointee { return }
         guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
-        return [Change(path: path()) { $0 = new }]
+        take(Change(path: path()) { $0 = new })
     }
 }
 
@@ -226,20 +226,22 @@ public struct Metadata: Sendable, Equatable, WireValue {
     public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Metadata {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
         var metadata = Metadata()
-        metadata.json = json
+        metadata.json = json.detached
         return metadata
     }
     /// An object is merged (RFC 7396), so that two addons may each keep members of their own; that of a whole state replaces.
-    public static func changes(from old: Metadata, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Metadata>]
-    {
+    public static func changes(
+        from old: UnsafePointer<Metadata>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Metadata>) -> Void
+    ) throws(StateRefusal) {
         guard json.object != nil else { throw .expected("an object", at: path(), found: json) }
-        let merged = access == .replacing ? json : old.json.merging(json)
-        if merged == old.json { return [] }
+        let json = json.detached
+        let merged = access == .replacing ? json : old.pointee.json.merging(json)
+        if merged == old.pointee.json { return }
         guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
         guard merged.encoded.count <= maximumBytes else {
             throw StateRefusal(.tooLarge, at: path(), "more than \(maximumBytes) bytes of metadata")
         }
-        return [Change(path: path()) { $0.json = access == .replacing ? json : $0.json.merging(json) }]
+        take(Change(path: path()) { $0.json = access == .replacing ? json : $0.json.merging(json) })
     }
 }

@@ -25,6 +25,7 @@ public final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
     public func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
 
     /// Suspends until the value is there. Call once.
+    @inline(__always)
     public func wait(as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) -> Value {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }

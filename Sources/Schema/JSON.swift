@@ -17,6 +17,13 @@ public enum JSON: Sendable {
         if case .object(let object) = self { object[key] } else { nil }
     }
 
+    var isNull: Bool { if case .null = self { true } else { false } }
+
+    /// The member of that name, if this is an object that has it; of the name no string is made.
+    public func member(_ key: StaticString) -> JSON? {
+        if case .object(let object) = self { object.member(key) } else { nil }
+    }
+
     public var string: String? { if case .string(let value) = self { value } else { nil } }
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     public var array: [JSON]? {
@@ -63,6 +70,17 @@ public enum JSON: Sendable {
         var writer = JSONWriter()
         writer.value(self)
         return writer.bytes
+    }
+
+    /// The same as a tree of its own, for who keeps it longer than the text that it was read from.
+    public var detached: JSON {
+        switch self {
+        case .array(let values): .array(values.map(\.detached))
+        case .pairs(let pairs): .array(pairs.values)
+        case .object(let object):
+            .object(JSONObject(unique: object.members.map { .init(key: $0.key, value: $0.value.detached) }))
+        default: self
+        }
     }
 
     /// RFC 7396: what `self` becomes when `patch` is merged into it.
@@ -123,20 +141,85 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    public private(set) var members: [Member] = []
+    private enum Storage {
+        case members([Member])
+        /// The object at a token of a text that was read.
+        case text(UInt32, JSONDocument)
+    }
 
-    public init() {}
+    private var storage: Storage
+
+    public init() { storage = .members([]) }
+
+    init(_ document: JSONDocument, at index: Int) { storage = .text(UInt32(index), document) }
+
+    public var members: [Member] {
+        switch storage {
+        case .members(let members): members
+        case .text(let index, let document): document.view.members(at: Int(index), of: document)
+        }
+    }
+
+    /// How many members there are.
+    public var count: Int {
+        switch storage {
+        case .members(let members): members.count
+        case .text(let index, let document): Int(document.view.tokens[Int(index)].count)
+        }
+    }
 
     public init(dictionaryLiteral elements: (String, JSON)...) {
+        self.init()
         for (key, value) in elements { self[key] = value }
     }
 
     /// Members whose names the caller knows to be unique.
-    public init(unique members: [Member]) { self.members = members }
+    public init(unique members: [Member]) { storage = .members(members) }
+
+    /// Calls `body` with the bytes of each member's name, valid inside the closure only, and its value.
+    @inline(__always)
+    public func forEachMember<Failure>(_ body: (UnsafeRawBufferPointer, JSON) throws(Failure) -> Void) throws(Failure) {
+        switch storage {
+        case .members(let members):
+            for member in members {
+                var key = member.key
+                try key.withUTF8 { key in
+                    Result { () throws(Failure) in try body(UnsafeRawBufferPointer(key), member.value) }
+                }.get()
+            }
+        case .text(let index, let document):
+            let view = document.view
+            try view.forEachMember(at: Int(index)) { (name, value) throws(Failure) in
+                try view.withText(at: name) { (name) throws(Failure) in try body(name, document.value(at: value)) }
+                return false
+            }
+        }
+    }
+
+    /// As the subscript; of the name, which is ASCII, no string is made.
+    public func member(_ key: StaticString) -> JSON? {
+        let key = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+        switch storage {
+        case .members(let members):
+            return members.first { $0.key.utf8.elementsEqual(key) }?.value
+        case .text(let index, let document):
+            return document.view.member(key, at: Int(index)).map { document.value(at: $0) }
+        }
+    }
 
     public subscript(_ key: String) -> JSON? {
-        get { members.first { $0.key == key }?.value }
+        get {
+            switch storage {
+            case .members(let members): return members.first { $0.key == key }?.value
+            case .text(let index, let document):
+                var key = key
+                let value = key.withUTF8 { document.view.member(UnsafeRawBufferPointer($0), at: Int(index)) }
+                return value.map { document.value(at: $0) }
+            }
+        }
         set {
+            var members = members
+            defer { storage = .members(members) }
             let index = members.firstIndex { $0.key == key }
             switch (index, newValue) {
             case (let index?, let value?): members[index].value = value
@@ -154,13 +237,13 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 
     /// Equal if the same names have equal values, in any order.
     public static func == (left: JSONObject, right: JSONObject) -> Bool {
-        guard left.members.count == right.members.count else { return false }
-        guard left.members.count > 8 else { return left.members.allSatisfy { right[$0.key] == $0.value } }
+        guard left.count == right.count else { return false }
+        guard left.count > 8 else { return left.members.allSatisfy { right[$0.key] == $0.value } }
         let values = right.values
         return left.members.allSatisfy { values[$0.key] == $0.value }
     }
 
-    public func hash(into hasher: inout Hasher) { hasher.combine(members.count) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(count) }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral,

@@ -1,32 +1,33 @@
-/// An array of pairs of texts, as a header section is, in one block: as a tree it would cost many times its bytes.
-public struct JSONPairs: Sendable, Hashable {
-    /// The texts one behind the other, in UTF-8.
-    private var bytes: [UInt8] = []
-    /// Where each of them ends.
-    private var ends: [Int] = []
+/// An array of pairs of texts, as a header section is, in the text that it was read from: as a tree it would cost many times its bytes.
+public struct JSONPairs: Sendable {
+    private let index: UInt32
+    private let document: JSONDocument
 
-    /// Appends one text by what `write` appends to the block.
-    mutating func append<Failure>(_ write: (inout [UInt8]) throws(Failure) -> Void) throws(Failure) {
-        if ends.isEmpty {
-            bytes.reserveCapacity(512)
-            ends.reserveCapacity(32)
-        }
-        try write(&bytes)
-        ends.append(bytes.count)
+    init(_ document: JSONDocument, at index: Int) {
+        self.document = document
+        self.index = UInt32(index)
     }
 
-    public var count: Int { ends.count / 2 }
+    public var count: Int { Int(document.view.tokens[Int(index)].count) }
+
+    /// At least so many bytes as all of the texts have.
+    public var textLength: Int {
+        let first = Int(index) + 1
+        return (first..<document.view.end(of: Int(index))).reduce(0) {
+            $0 + (document.view.tokens[$1].isString ? Int(document.view.tokens[$1].count) : 0)
+        }
+    }
 
     /// Lends both texts of a pair; the buffers are valid inside the closure only.
+    @inline(__always)
     public func withPair<Result, Failure>(
         at index: Int, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let start = index == 0 ? 0 : ends[2 * index - 1]
-        let (middle, end) = (ends[2 * index], ends[2 * index + 1])
-        return try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
-            let bytes = UnsafeRawBufferPointer(bytes)
-            return try body(
-                UnsafeRawBufferPointer(rebasing: bytes[start..<middle]), UnsafeRawBufferPointer(rebasing: bytes[middle..<end]))
+        // A pair is an array and its two strings.
+        let pair = Int(self.index) + 1 + 3 * index
+        let view = document.view
+        return try view.withText(at: pair + 1) { (first) throws(Failure) in
+            try view.withText(at: pair + 2) { (second) throws(Failure) in try body(first, second) }
         }
     }
 
@@ -35,6 +36,17 @@ public struct JSONPairs: Sendable, Hashable {
         (0..<count).map { index in
             withPair(at: index) {
                 .array([.string(String(decoding: $0, as: UTF8.self)), .string(String(decoding: $1, as: UTF8.self))])
+            }
+        }
+    }
+}
+
+extension JSONPairs: Equatable {
+    public static func == (left: JSONPairs, right: JSONPairs) -> Bool {
+        guard left.count == right.count else { return false }
+        return (0..<left.count).allSatisfy { index in
+            left.withPair(at: index) { first, second in
+                right.withPair(at: index) { first.isSame(as: $0) && second.isSame(as: $1) }
             }
         }
     }

@@ -2,6 +2,8 @@
 public struct JSONFailure: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
     public init(_ description: String) { self.description = description }
+
+    init(_ what: String, at index: Int) { description = "\(what) at byte \(index)" }
 }
 
 /// The one strict parser for everything that a worker sends.
@@ -13,13 +15,14 @@ public struct JSONReader: Sendable {
     public let maximumDepth: Int
     /// Arrays, objects and commas in one line, at most: what a tree of many small values costs is a hundred times their bytes.
     public let maximumValues: Int
-    /// Whether arrays of pairs of texts become `JSON.pairs`, for those who look at both.
-    private let keepsPairs: Bool
+    /// Whether objects, and arrays of pairs of texts, stay in the text that they were read from, for those who look at few of them. Who
+    /// keeps one keeps all of the text: see `JSON.detached`.
+    private let keepsText: Bool
 
-    public init(maximumDepth: Int = 64, maximumValues: Int = .max, keepsPairs: Bool = false) {
+    public init(maximumDepth: Int = 64, maximumValues: Int = .max, keepsText: Bool = false) {
         self.maximumDepth = maximumDepth
         self.maximumValues = maximumValues
-        self.keepsPairs = keepsPairs
+        self.keepsText = keepsText
     }
 
     public func read(_ line: [UInt8]) throws(JSONFailure) -> JSON {
@@ -27,7 +30,14 @@ public struct JSONReader: Sendable {
     }
 
     public func read(_ line: UnsafeRawBufferPointer) throws(JSONFailure) -> JSON {
-        var parser = JSONParser(line, maximumDepth: maximumDepth, maximumValues: maximumValues, keepsPairs: keepsPairs)
-        return try parser.read()
+        try withUnsafeTemporaryAllocation(of: JSONTokens.Token.self, capacity: 64) { memory in
+            Result { () throws(JSONFailure) in
+                var parser = JSONParser(line, memory, maximumDepth: maximumDepth, maximumValues: maximumValues)
+                try parser.read()
+                let tokens = parser.tokens.all
+                guard keepsText else { return JSONView(text: line, tokens: parser.tokens.base).value(at: 0, of: nil) }
+                return JSONDocument(line, tokens).value(at: 0)
+            }
+        }.get()
     }
 }

@@ -84,6 +84,7 @@ public struct JSONWriter: ~Copyable {
     /// A byte string: a JSON string if it is valid UTF-8, else `{"b64": "…"}`.
     public mutating func byteString(_ value: UnsafeRawBufferPointer) {
         separate()
+        if quotedShort(value) { return }
         let plain = value.endOfPlainText(from: 0)
         if plain == value.count || UTF8Check.isValid(value) {
             quoted(value, plain)
@@ -201,8 +202,51 @@ public struct JSONWriter: ~Copyable {
         var text = text
         text.withUTF8 {
             let text = UnsafeRawBufferPointer($0)
-            quoted(text, text.endOfPlainText(from: 0))
+            if !quotedShort(text) { quoted(text, text.endOfPlainText(from: 0)) }
         }
+    }
+
+    /// Writes a short text whose bytes all stand for themselves, as most do that there are; false if it is another, of which nothing is
+    /// written. It is looked at while it is copied.
+    private mutating func quotedShort(_ text: UnsafeRawBufferPointer) -> Bool {
+        let length = text.count
+        guard length <= 64 else { return false }
+        // The last eight bytes, or four, may be some of those before as well.
+        makeRoom(for: length + 2)
+        let place = base + count + 1
+        var odd: UInt64 = 0
+        if length >= 8 {
+            var index = 0
+            while index + 8 < length {
+                odd |= Self.copyWord(of: text, at: index, to: place)
+                index += 8
+            }
+            odd |= Self.copyWord(of: text, at: length - 8, to: place)
+        } else if length >= 4 {
+            let first = text.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
+            let last = text.loadUnaligned(fromByteOffset: length - 4, as: UInt32.self)
+            place.storeBytes(of: first, as: UInt32.self)
+            place.storeBytes(of: last, toByteOffset: length - 4, as: UInt32.self)
+            odd = UnsafeRawBufferPointer.oddBytes(UInt64(first) | UInt64(last) << 32)
+        } else {
+            for index in 0..<length {
+                place.storeBytes(of: text[index], toByteOffset: index, as: UInt8.self)
+                if !text[index].isPlainText { odd = 1 }
+            }
+        }
+        guard odd == 0 else { return false }
+        base.storeBytes(of: UInt8(ascii: "\""), toByteOffset: count, as: UInt8.self)
+        place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: length, as: UInt8.self)
+        count += length + 2
+        return true
+    }
+
+    /// Those of the eight bytes that do not stand for themselves are told.
+    @inline(__always)
+    private static func copyWord(of text: UnsafeRawBufferPointer, at index: Int, to place: UnsafeMutableRawPointer) -> UInt64 {
+        let word = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        place.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
+        return UnsafeRawBufferPointer.oddBytes(word)
     }
 
     /// `text` is valid UTF-8; its first `plain` bytes stand for themselves.

@@ -48,7 +48,7 @@ extension UnsafeRawBufferPointer {
 
     /// The top bit of each byte that is below 0x20, above 0x7E, `"` or `\`; above the lowest of them others may be set too.
     @inline(__always)
-    private static func oddBytes(_ word: UInt64) -> UInt64 {
+    static func oddBytes(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quote = word ^ (ones &* 0x22)
         let backslash = word ^ (ones &* 0x5C)
@@ -77,5 +77,5 @@ extension UnsafeRawBufferPointer {
 extension UInt8 {
     /// Printable ASCII that stands for itself in a JSON string.
     @inline(__always)
-    fileprivate var isPlainText: Bool { self >= 0x20 && self < 0x7F && self != 0x22 && self != 0x5C }
+    var isPlainText: Bool { self >= 0x20 && self < 0x7F && self != 0x22 && self != 0x5C }
 }

@@ -17,56 +17,53 @@ extension Record {
     }
 
     public func write(_ selection: Selection?, to writer: inout JSONWriter) {
+        withUnsafePointer(to: self) { Self.write($0, selection, to: &writer) }
+    }
+
+    public static func write(_ place: UnsafePointer<Self>, _ selection: Selection?, to writer: inout JSONWriter) {
         writer.beginObject()
-        writeMembers(selection, to: &writer)
+        writeMembers(of: place, selection, to: &writer)
         writer.endObject()
     }
 
     /// The rows as members of an object that the caller has begun.
     public func writeMembers(_ selection: Selection? = nil, to writer: inout JSONWriter) {
-        withUnsafePointer(to: self) { record in
-            let fields = Self.fields
-            if let selection {
-                for (index, nested) in selection.rows {
-                    writer.key(encoded: fields[index].key)
-                    fields[index].write(record, nested, &writer)
-                }
-            } else {
-                for index in fields.indices where fields[index].access != .writeOnly {
-                    writer.key(encoded: fields[index].key)
-                    fields[index].write(record, nil, &writer)
-                }
-            }
+        withUnsafePointer(to: self) { Self.writeMembers(of: $0, selection, to: &writer) }
+    }
+
+    private static func writeMembers(of record: UnsafePointer<Self>, _ selection: Selection?, to writer: inout JSONWriter) {
+        let fields = Self.fields
+        if let selection {
+            for (index, nested) in selection.rows { fields[index].write(record, nested, &writer) }
+        } else {
+            for field in fields where field.access != .writeOnly { field.write(record, nil, &writer) }
         }
     }
 
     public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self {
         var value = blank
-        for change in try changes(from: blank, to: json, at: path(), access: .creating) { change.apply(&value) }
+        try withUnsafePointer(to: blank) { (blank) throws(StateRefusal) in
+            try changes(from: blank, to: json, at: path(), access: .creating) { $0.apply(&value) }
+        }
         return value
     }
 
     /// RFC 7396: absent members are unchanged, unknown ones ignored.
-    public static func changes(from old: Self, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Self>]
-    {
-        guard let object = json.object else { throw .expected("an object", at: path(), found: json) }
+    public static func changes(
+        from old: UnsafePointer<Self>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Self>) -> Void
+    ) throws(StateRefusal) {
+        guard case .object(let object) = json else { throw .expected("an object", at: path(), found: json) }
         let fields = fields
-        var result: [Change<Self>] = []
-        try withUnsafePointer(to: old) { (old) throws(StateRefusal) in
-            for member in object.members {
-                for field in fields where field.name == member.key {
-                    let place = {
-                        let prefix = path()
-                        return prefix.isEmpty ? field.name : prefix + "." + field.name
-                    }
-                    let changes = try field.changes(old, member.value, place, access)
-                    if result.isEmpty { result = changes } else { result += changes }
-                    break
+        try object.forEachMember { (name, value) throws(StateRefusal) in
+            for field in fields where field.isNamed(name) {
+                let place = {
+                    let prefix = path()
+                    return prefix.isEmpty ? field.name : prefix + field.suffix
                 }
+                return try field.changes(old, value, place, access, take)
             }
         }
-        return result
     }
 }
 
@@ -80,9 +77,13 @@ public final class Field<Root: Sendable>: Sendable {
     public let key: [UInt8]
     /// The values that the member can have, if not every one of its shape.
     public let words: [JSON]
+    /// The name as it stands in a path.
+    let suffix: String
+    /// Writes the member of a record, its name and its value.
     public let write: @Sendable (UnsafePointer<Root>, Selection?, inout JSONWriter) -> Void
-    /// Old record, the member's JSON, its path, and the access of the place that holds the record.
-    public let changes: @Sendable (UnsafePointer<Root>, JSON, () -> String, Access) throws(StateRefusal) -> [Change<Root>]
+    /// Old record, the member's JSON, its path, the access of the place that holds the record, and who takes the changes.
+    public let changes:
+        @Sendable (UnsafePointer<Root>, JSON, () -> String, Access, (Change<Root>) -> Void) throws(StateRefusal) -> Void
     /// Puts in the value that the JSON stands for, whole.
     let restore: @Sendable (inout Root, JSON, () -> String) throws(StateRefusal) -> Void
 
@@ -98,7 +99,9 @@ public final class Field<Root: Sendable>: Sendable {
         self.doc = doc
         self.access = access
         shape = { Value.shape }
-        key = JSONWriter.encodedKey(name)
+        suffix = ".\(name)"
+        let key = JSONWriter.encodedKey(name)
+        self.key = key
         // No key path here: the literal would keep the optimiser from specialising this in other targets.
         self.words = words.map { $0.wireJSON }
         let check = { @Sendable (value: Value, path: () -> String) throws(StateRefusal) in
@@ -114,38 +117,46 @@ public final class Field<Root: Sendable>: Sendable {
         }
         let offset = MemoryLayout<Root>.offset(of: place)
         write = { root, selection, writer in
+            writer.key(encoded: key)
             guard let offset else { return root.pointee[keyPath: place].write(selection, to: &writer) }
-            UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee.write(selection, to: &writer)
+            Value.write(UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self), selection, to: &writer)
         }
-        changes = { (root, json, path, outer) throws(StateRefusal) in
+        changes = { (root, json, path, outer, take) throws(StateRefusal) in
             let bound: Access = outer != .creating && access == .readOnly ? .readOnly : outer
-            let old =
-                offset.map { UnsafeRawPointer(root).advanced(by: $0).assumingMemoryBound(to: Value.self).pointee }
-                ?? root.pointee[keyPath: place]
+            func put(_ change: Change<Value>) {
+                guard let offset else { return take(Change(path: change.path) { change.apply(&$0[keyPath: place]) }) }
+                take(
+                    Change(path: change.path) { root in
+                        withUnsafeMutablePointer(to: &root) { root in
+                            change.apply(
+                                &UnsafeMutableRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee)
+                        }
+                    })
+            }
+            if let offset, refuse == nil, words.isEmpty {
+                let old = UnsafeRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self)
+                return try Value.changes(from: old, to: json, at: path(), access: bound, put)
+            }
+            let old = root.pointee[keyPath: place]
             let changes = try Value.changes(from: old, to: json, at: path(), access: bound)
-            if changes.isEmpty { return [] }
-            if refuse != nil || !words.isEmpty {
-                var new = old
-                for change in changes { change.apply(&new) }
-                try check(new, path)
-                if let reason = refuse?(new) { throw StateRefusal(.badState, at: path(), reason) }
-            }
-            guard let offset else {
-                return changes.map { change in Change(path: change.path) { change.apply(&$0[keyPath: place]) } }
-            }
-            return changes.map { change in
-                Change(path: change.path) { root in
-                    withUnsafeMutablePointer(to: &root) { root in
-                        change.apply(
-                            &UnsafeMutableRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee)
-                    }
-                }
-            }
+            if changes.isEmpty { return }
+            var new = old
+            for change in changes { change.apply(&new) }
+            try check(new, path)
+            if let reason = refuse?(new) { throw StateRefusal(.badState, at: path(), reason) }
+            changes.forEach(put)
         }
     }
 }
 
 extension Field {
+    @inline(__always)
+    func isNamed(_ name: UnsafeRawBufferPointer) -> Bool {
+        // Between the quotation marks of `"name":`.
+        key.count == name.count + 3
+            && key.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[1..<(name.count + 1)]).isSame(as: name) }
+    }
+
     /// A row that workers may change.
     public convenience init<Value: WireValue>(
         _ name: String, _ place: any WritableKeyPath<Root, Value> & Sendable,

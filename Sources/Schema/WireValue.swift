@@ -3,17 +3,25 @@ public protocol WireValue: Equatable, Sendable {
     static var shape: Shape { get }
     /// Writes the value; of a record only the rows selected, if there is a selection. Other values have no parts to select.
     func write(_ selection: Selection?, to writer: inout JSONWriter)
+    /// The same of a value where it stands: one that holds others would be copied with them, and each of them again.
+    static func write(_ place: UnsafePointer<Self>, _ selection: Selection?, to writer: inout JSONWriter)
     /// The value that `json` stands for; `path` names the place for the refusal.
     static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self
-    /// The changes that turn `old` into what `json` says, each naming its path; none if they are equal.
-    static func changes(from old: Self, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Self>]
+    /// Hands `take` the changes that turn what stands at `old` into what `json` says, each naming its path; none if they are equal.
+    static func changes(
+        from old: UnsafePointer<Self>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Self>) -> Void
+    ) throws(StateRefusal)
     /// The value that `json` is the whole state of: the inverse of `write`, where `read` takes what a worker may make.
     static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self
 }
 
 extension WireValue {
     public func write(to writer: inout JSONWriter) { write(nil, to: &writer) }
+
+    public static func write(_ place: UnsafePointer<Self>, _ selection: Selection?, to writer: inout JSONWriter) {
+        place.pointee.write(selection, to: &writer)
+    }
 
     public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Self {
         try read(json, at: path())
@@ -27,13 +35,25 @@ extension WireValue {
         return (try? JSONReader().read(writer.bytes)) ?? .null
     }
 
+    public static func changes(
+        from old: UnsafePointer<Self>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Self>) -> Void
+    ) throws(StateRefusal) {
+        let new = try read(json, at: path())
+        if new == old.pointee { return }
+        guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
+        take(Change(path: path()) { $0 = new })
+    }
+
+    /// The changes that turn `old` into what `json` says.
     public static func changes(from old: Self, to json: JSON, at path: @autoclosure () -> String, access: Access)
         throws(StateRefusal) -> [Change<Self>]
     {
-        let new = try read(json, at: path())
-        if new == old { return [] }
-        guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
-        return [Change(path: path()) { $0 = new }]
+        var changes: [Change<Self>] = []
+        try withUnsafePointer(to: old) { (old) throws(StateRefusal) in
+            try Self.changes(from: old, to: json, at: path(), access: access) { changes.append($0) }
+        }
+        return changes
     }
 }
 
@@ -116,7 +136,7 @@ extension String: WireValue {
 extension JSON: WireValue {
     public static var shape: Shape { .any }
     public func write(_: Selection?, to writer: inout JSONWriter) { writer.value(self) }
-    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> JSON { json }
+    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> JSON { json.detached }
 }
 
 extension Array: WireValue where Element: WireValue {
@@ -143,29 +163,39 @@ extension Array: WireValue where Element: WireValue {
 extension Optional: WireValue where Wrapped: WireValue {
     public static var shape: Shape { .nullable(Wrapped.shape) }
     public func write(_ selection: Selection?, to writer: inout JSONWriter) {
-        if let value = self { value.write(selection, to: &writer) } else { writer.null() }
+        withUnsafePointer(to: self) { Self.write($0, selection, to: &writer) }
+    }
+    public static func write(_ place: UnsafePointer<Wrapped?>, _ selection: Selection?, to writer: inout JSONWriter) {
+        if let place = wrapped(place) { Wrapped.write(place, selection, to: &writer) } else { writer.null() }
+    }
+    /// What an optional holds stands where the optional does.
+    private static func wrapped(_ place: UnsafePointer<Wrapped?>) -> UnsafePointer<Wrapped>? {
+        if case nil = place.pointee { nil } else { UnsafeRawPointer(place).assumingMemoryBound(to: Wrapped.self) }
     }
     public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Wrapped? {
-        json == .null ? nil : try Wrapped.read(json, at: path())
+        json.isNull ? nil : try Wrapped.read(json, at: path())
     }
     public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Wrapped? {
-        json == .null ? nil : try Wrapped.restored(from: json, at: path())
+        json.isNull ? nil : try Wrapped.restored(from: json, at: path())
     }
-    public static func changes(from old: Wrapped?, to json: JSON, at path: @autoclosure () -> String, access: Access)
-        throws(StateRefusal) -> [Change<Wrapped?>]
-    {
-        if let old, json != .null {
-            return try Wrapped.changes(from: old, to: json, at: path(), access: access).map { change in
-                Change(path: change.path) { target in
-                    var value = target ?? old
-                    change.apply(&value)
-                    target = value
-                }
+    public static func changes(
+        from old: UnsafePointer<Wrapped?>, to json: JSON, at path: @autoclosure () -> String, access: Access,
+        _ take: (Change<Wrapped?>) -> Void
+    ) throws(StateRefusal) {
+        if let old = wrapped(old), !json.isNull {
+            return try Wrapped.changes(from: old, to: json, at: path(), access: access) { change in
+                let old = old.pointee
+                take(
+                    Change(path: change.path) { target in
+                        var value = target.take() ?? old
+                        change.apply(&value)
+                        target = value
+                    })
             }
         }
         let new = try read(json, at: path())
-        if new == old { return [] }
+        if new == old.pointee { return }
         guard access != .readOnly else { throw StateRefusal(.readOnly, at: path(), "it may not be changed") }
-        return [Change(path: path()) { $0 = new }]
+        take(Change(path: path()) { $0 = new })
     }
 }

@@ -25,8 +25,8 @@ struct JSONOracleTests {
                 let end = min(text.count, place + Int.random(in: 0...2, using: &random))
                 text.replaceSubrange(place..<end, with: Array(Self.splices.randomElement(using: &random)?.utf8 ?? "".utf8))
             }
-            for keepsPairs in [false, true] {
-                guard let ours = try? JSONReader(keepsPairs: keepsPairs).read(text) else {
+            for keepsText in [false, true] {
+                guard let ours = try? JSONReader(keepsText: keepsText).read(text) else {
                     refused += 1
                     continue
                 }

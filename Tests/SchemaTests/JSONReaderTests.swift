@@ -98,7 +98,7 @@ struct JSONReaderTests {
     @Test("an array of pairs of texts is the same in one block as it is in a tree")
     func pairs() throws {
         let text = #"[["Host","a"],["X-Quoted","\"6b\"\u00e9\ud83d\ude00"],["",""]]"#
-        let block = try JSONReader(keepsPairs: true).read(Array(text.utf8)), tree = try JSONReader().read(Array(text.utf8))
+        let block = try JSONReader(keepsText: true).read(Array(text.utf8)), tree = try JSONReader().read(Array(text.utf8))
         guard case .pairs(let pairs) = block, case .array = tree else {
             Issue.record("found \(block) and \(tree)")
             return
@@ -117,7 +117,7 @@ struct JSONReaderTests {
             #"["a","b"]"#,
         ])
     func noPairs(_ text: String) throws {
-        let read = try JSONReader(keepsPairs: true).read(Array(text.utf8))
+        let read = try JSONReader(keepsText: true).read(Array(text.utf8))
         #expect(try read == JSONReader().read(Array(text.utf8)))
         #expect(String(decoding: read.encoded, as: UTF8.self) == text)
         guard case .array = read else {
@@ -132,16 +132,16 @@ struct JSONReaderTests {
     func pairsOfBadLines(_ vector: LineVector) {
         let bytes = Array(#"[["a","b"],"#.utf8) + vector.bytes + Array("]".utf8)
         let isTree = (try? JSONReader().read(bytes)) != nil
-        #expect(((try? JSONReader(keepsPairs: true).read(bytes)) != nil) == isTree, "\(vector.why ?? "")")
+        #expect(((try? JSONReader(keepsText: true).read(bytes)) != nil) == isTree, "\(vector.why ?? "")")
     }
 
     @Test("pairs count as values, as in a tree")
     func valuesOfPairs() throws {
         let text = Array(#"[["a","b"],["c","d"]]"#.utf8)
-        for keepsPairs in [true, false] {
-            #expect((try? JSONReader(maximumValues: 6, keepsPairs: keepsPairs).read(text)) != nil)
-            #expect((try? JSONReader(maximumValues: 5, keepsPairs: keepsPairs).read(text)) == nil)
-            #expect((try? JSONReader(maximumDepth: 1, keepsPairs: keepsPairs).read(text)) == nil)
+        for keepsText in [true, false] {
+            #expect((try? JSONReader(maximumValues: 6, keepsText: keepsText).read(text)) != nil)
+            #expect((try? JSONReader(maximumValues: 5, keepsText: keepsText).read(text)) == nil)
+            #expect((try? JSONReader(maximumDepth: 1, keepsText: keepsText).read(text)) == nil)
         }
     }
 

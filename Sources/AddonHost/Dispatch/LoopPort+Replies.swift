@@ -25,18 +25,18 @@ extension LoopPort {
             return .failed(failure)
         }
         do throws(StateRefusal) {
-            guard result.object != nil else { throw .expected("an object", at: "result", found: result) }
+            guard case .object = result else { throw .expected("an object", at: "result", found: result) }
             let restored = try EventLine.restored(result, shown, subscription)
             var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
             for body in taken.contents { changes.append(Self.content(body.side) { $0.set(body.content, of: body.side) }) }
             try subscription.worker.grants.check(changes, of: shown)
             try StreamedBodies.check(changes, of: shown.flow, in: subscription.hook)
-            if let entries = result["log"]?.array { entries.forEach { subscription.worker.logEntry($0) } }
-            if let entries = result["metrics"]?.array {
+            if let entries = result.member("log")?.array { entries.forEach { subscription.worker.logEntry($0) } }
+            if let entries = result.member("metrics")?.array {
                 let worker = subscription.worker
                 worker.loop.execute { worker.count(entries) }
             }
-            if let kill = result["kill"] {
+            if let kill = result.member("kill") {
                 guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
                 if kills {
                     try subscription.worker.grants.checkKill()

@@ -95,8 +95,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
         link.notify(EventLine.notification(shown, listener.subscription))
     }
 
-    /// Asks one worker, twice if its hook wants that and it died.
-    @specialized(where Payload == FlowEvent)
+    /// Asks one worker, twice if its hook wants that and it died. A part of `fire`: each function that suspends costs as much as an
+    /// answer is to read.
+    @inline(__always)
     private func ask<Payload: HookPayload>(
         _ first: Listener, _ payload: Payload, _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
@@ -246,6 +247,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
     }
 
     /// Waits for an answer; an event that nobody waits for any more is withdrawn.
+    @inline(__always)
     func answer(
         _ question: Question, of link: WorkerLink, _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> LinkAnswer {

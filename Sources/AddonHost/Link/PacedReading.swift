@@ -27,8 +27,10 @@ final class PacedReading: ChannelDuplexHandler {
 
     private static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
-    /// Of the processor: that others have it meanwhile is not the worker's doing.
-    private static var work: Int64 {
+    /// What passes while something is done: of the processor if that matters, since that others have it meanwhile is not the worker's doing;
+    /// it takes a call of the system.
+    private static func work(exactly: Bool) -> Int64 {
+        guard exactly else { return now }
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
@@ -41,9 +43,10 @@ final class PacedReading: ChannelDuplexHandler {
     func charge<Result>(_ body: () -> Result) -> Result {
         // What is done while reading is counted there.
         guard !isHandingOn else { return body() }
-        let before = Self.work
+        let isTight = pace.isTight
+        let before = Self.work(exactly: isTight)
         // The pause that this may need comes with what is read next.
-        defer { _ = pace.spent(Self.work - before, now: Self.now) }
+        defer { _ = pace.spent(Self.work(exactly: isTight) - before, now: Self.now) }
         return body()
     }
 
@@ -77,12 +80,13 @@ final class PacedReading: ChannelDuplexHandler {
     private func handOn(_ context: ChannelHandlerContext) {
         let began = Self.now
         while !rests, let piece = unread.readSlice(length: nextPiece), piece.readableBytes > 0 {
-            let before = Self.work
+            let isTight = pace.isTight
+            let before = Self.work(exactly: isTight)
             isHandingOn = true
             context.fireChannelRead(wrapInboundOut(piece))
             isHandingOn = false
             let now = Self.now
-            let pause = pace.spent(Self.work - before, now: now)
+            let pause = pace.spent((isTight ? Self.work(exactly: true) : now) - before, now: now)
             let isLong = unread.readableBytes > 0 && now - began > Self.turn
             if pause > 0 || isLong { rest(pause, context) }
         }

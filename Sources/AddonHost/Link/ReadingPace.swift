@@ -19,6 +19,9 @@ struct ReadingPace: Sendable {
         since = now
     }
 
+    /// Whether it matters how much exactly is spent.
+    var isTight: Bool { share < 1 && left < Self.burst / 5 * 4 }
+
     /// So much of what is read next was asked for.
     mutating func allow(_ time: Int64) { allowance = min(allowance + time, Self.largestAllowance) }
 

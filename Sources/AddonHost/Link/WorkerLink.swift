@@ -39,7 +39,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     private weak var owner: (any LinkOwner)?
     private let initialize: LinkMessage
     private var context: ChannelHandlerContext?
-    private var tickets: [Int: EventTicket] = [:]
+    private var tickets = OpenNumbers<EventTicket>()
     private var streams: [Int: WorkerStream] = [:]
     private var hasStarted = false
     private var hasEnded = false
@@ -119,7 +119,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         guard loop.inEventLoop else { return loop.execute { self.cancel(ticket, why: why) } }
         ticket.isCancelled = true
         carrier.release(ticket.carried)
-        guard let id = ticket.id, tickets.removeValue(forKey: id) != nil else { return }
+        guard let id = ticket.id, tickets.remove(id) != nil else { return }
         perform(core.cancel(id, why: why, now: MonotonicClock.now))
     }
 
@@ -247,11 +247,11 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             switch action {
             case .initialized(let result): owner?.initialized(self, result)
             case .answered(let id, let result):
-                guard let ticket = tickets.removeValue(forKey: id) else { break }
+                guard let ticket = tickets.remove(id) else { break }
                 if carrier.socket != nil { ticket.received = carrier.receive(ReturnedBodies.numbers(in: result)) }
                 complete(ticket, .success(result))
             case .failed(let id, let failure):
-                guard let ticket = tickets.removeValue(forKey: id) else { break }
+                guard let ticket = tickets.remove(id) else { break }
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
                 complete(ticket, .failure(failure))
             case .call(let id, let method, let params): call(id, method, params)

@@ -36,7 +36,7 @@ struct OctetWord {
 
 extension UnsafeRawBufferPointer {
     /// The first position in the range whose octet is no token character, or its end.
-    func endOfToken(_ range: Range<Int>) -> Int {
+    public func endOfToken(_ range: Range<Int>) -> Int {
         var position = range.lowerBound
         while position + 8 <= range.upperBound {
             let length = OctetWord(self, at: position).nameLength
@@ -50,14 +50,14 @@ extension UnsafeRawBufferPointer {
     }
 
     /// True when the octets of the range may stand in a field value.
-    func isFieldValue(_ range: Range<Int>) -> Bool {
-        guard range.count >= 8 else { return part(range).allSatisfy(\.isFieldValueCharacter) }
+    public func isFieldValue(_ range: Range<Int>) -> Bool {
+        guard range.count >= 8 else { return self[range].allSatisfy(\.isFieldValueCharacter) }
         // The last word may overlap the one before.
         let last = range.upperBound - 8
         var position = range.lowerBound
         while position < last, OctetWord(self, at: position).isText { position += 8 }
         if position >= last, OctetWord(self, at: last).isText { return true }
         // HTAB may stand in a value, and hardly ever does.
-        return part(range).allSatisfy(\.isFieldValueCharacter)
+        return self[range].allSatisfy(\.isFieldValueCharacter)
     }
 }
