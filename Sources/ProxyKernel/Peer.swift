@@ -19,9 +19,15 @@ public final class Peer: Conduit {
     private var gathered: ByteBuffer?
     /// A buffer of at most this size is held back until the end of the turn.
     private static let smallPiece = 4096
+    /// What is read at once, at most: each read and each write wakes another process, which costs more than the copy.
+    public static let largestRead = 256 * 1024
+    /// In one turn, of so many bytes. The channel keeps a buffer for each.
+    public static let readsInTurn: UInt = 1
     /// Counts what is received and sent; nil for what stays within the proxy.
     private let meters: ProxyMeters.SideMeters?
     private var isPaused = false
+    /// What the channel knows of that.
+    private var channelIsPaused = false
 
     /// The handler that reports to the session; TLS goes in front of it.
     private(set) var handler: PeerHandler?
@@ -42,6 +48,7 @@ public final class Peer: Conduit {
     /// Leaves the channel, which somebody else takes.
     func detach() -> (any Channel)? {
         guard isOpen, let channel, let handler else { return nil }
+        tellReading()
         channel.pipeline.syncOperations.removeHandler(handler, promise: nil)
         sawClosed()
         consumer = nil
@@ -101,6 +108,7 @@ public final class Peer: Conduit {
         outbox?.fill()
         isUnsent = false
         if isOpen { flush() }
+        tellReading()
     }
 
     private func flush() {
@@ -108,10 +116,17 @@ public final class Peer: Conduit {
         channel?.pipeline.syncOperations.flush()
     }
 
+    /// A pause begins at the end of the turn, when what was read has been sent: most are over by then, and cost no system call.
     public func setReading(_ reads: Bool) {
         guard isOpen, isPaused == reads else { return }
         isPaused = !reads
-        try? channel?.syncOptions?.setOption(.autoRead, value: reads)
+        if reads { tellReading() } else { sendSoon() }
+    }
+
+    private func tellReading() {
+        guard isOpen, channelIsPaused != isPaused else { return }
+        channelIsPaused = isPaused
+        try? channel?.syncOptions?.setOption(.autoRead, value: !isPaused)
     }
 
     public func close() {

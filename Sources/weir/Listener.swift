@@ -60,7 +60,10 @@ final class Listener {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // What is received first is small; the allocator keeps buffers of this size for an idle connection.
-            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65536))
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: Peer.largestRead)
+            )
+            .childChannelOption(.maxMessagesPerRead, value: Peer.readsInTurn)
             .childChannelInitializer { [services, port] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.eof }
