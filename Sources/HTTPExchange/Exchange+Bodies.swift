@@ -149,7 +149,7 @@ extension Exchange {
             files.append(file)
             return .omitted(file.size)
         }
-        guard !files.isEmpty else { return }
+        guard files.contains(where: { $0.size > BodyStore.copiedSoon }) else { return }
         BodyStore.offLoop(loop) { [files] in withExtendedLifetime(files) {} }.whenComplete { _ in }
     }
 

@@ -17,6 +17,14 @@ struct LargeBody: Sendable {
     let fitsLine: Bool
     var descriptor: OwnedDescriptor?
 
+    /// Whether `prepared` takes longer than to ask another thread for it.
+    var isSlow: Bool {
+        switch content {
+        case .file(let file): !(file.isInMemory && wantsDescriptor)
+        default: size > BodyStore.copiedSoon
+        }
+    }
+
     /// With what takes time: a memory file or another descriptor, or the bytes of a file. Blocks.
     ///
     /// Where the system gives no descriptor it goes as it would without one.

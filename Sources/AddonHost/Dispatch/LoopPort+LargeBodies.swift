@@ -30,9 +30,12 @@ extension LoopPort {
             }
         }
         defer { withExtendedLifetime(permit) {} }
-        let made = try await BodyStore.offLoop(loop, as: waiter, isolation: isolation) { () throws(BodyFileFailure) in
+        let prepare = { @Sendable () throws(BodyFileFailure) in
             try bodies.map { (body) throws(BodyFileFailure) in try body.prepared() }
         }
+        let made =
+            bodies.contains(where: \.isSlow)
+            ? try await BodyStore.offLoop(loop, as: waiter, isolation: isolation, prepare) : Result(catching: prepare)
         let prepared: [LargeBody]
         do throws(BodyFileFailure) { prepared = try made.get() } catch {
             return (.failure(LinkFailure(.tooLarge, "its body cannot be shown: \(error)")), ticket)
@@ -74,10 +77,12 @@ extension LoopPort {
             case .failure(let failure): return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(failure)")))
             case nil: return Taken(answer: .failure(LinkFailure(.badReply, "\(path): descriptors were not agreed on")))
             }
-            let copied = try await BodyStore.offLoop(loop, as: waiter, isolation: isolation) {
-                [store = host.bodies] () throws(BodyFileFailure) in
+            let take = { @Sendable [store = host.bodies] () throws(BodyFileFailure) in
                 try SealedMemory.take(descriptor, size: body.size, into: store)
             }
+            let isQuick = body.size <= min(BodyStore.copiedSoon, host.bodies.memoryLimit)
+            let copied =
+                isQuick ? Result(catching: take) : try await BodyStore.offLoop(loop, as: waiter, isolation: isolation, take)
             do throws(BodyFileFailure) { taken.contents.append((body.side, try copied.get())) } catch {
                 return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(error)")))
             }
@@ -96,6 +101,7 @@ extension LoopPort {
     private func permit(
         _ link: WorkerLink, within timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
     ) async throws(ProxyFailure) -> BodyCarrier.Permit? {
+        if link.loop.inEventLoop, let permit = link.carrier.enterNow(on: loop) { return permit }
         let pending = Pending<BodyCarrier.Permit?>(on: loop)
         link.loop.flatSubmit { link.carrier.enter(on: link.loop) }.whenSuccess { pending.resume($0) }
         let alarm = loop.scheduleTask(in: .milliseconds(timeout)) { pending.resume(nil) }

@@ -13,7 +13,10 @@ final class BodyCarrier: @unchecked Sendable {
             self.loop = loop
         }
 
-        deinit { loop.execute { [carrier, loop] in carrier.leave(on: loop) } }
+        deinit {
+            guard !loop.inEventLoop else { return carrier.leave(on: loop) }
+            loop.execute { [carrier, loop] in carrier.leave(on: loop) }
+        }
     }
 
     /// Events with descriptors that are open at a time: the socket takes some ten packets before the worker has read any of them, and
@@ -56,15 +59,17 @@ final class BodyCarrier: @unchecked Sendable {
         return received
     }
 
+    /// Nil if that has to be waited for. `loop` is the link's.
+    func enterNow(on loop: any EventLoop) -> Permit? {
+        guard carried < Self.maximumCarried else { return nil }
+        carried += 1
+        return Permit(self, loop)
+    }
+
     /// Succeeds when one more event may have descriptors. `loop` is the link's.
     func enter(on loop: any EventLoop) -> EventLoopFuture<Permit> {
         let promise = loop.makePromise(of: Permit.self)
-        if carried < Self.maximumCarried {
-            carried += 1
-            promise.succeed(Permit(self, loop))
-        } else {
-            waiting.append(promise)
-        }
+        if let permit = enterNow(on: loop) { promise.succeed(permit) } else { waiting.append(promise) }
         return promise.futureResult
     }
 

@@ -50,7 +50,7 @@ enum SealedMemory {
         }
         guard size > store.memoryLimit else {
             var buffer = ByteBufferAllocator().buffer(capacity: size)
-            try DescriptorBytes.read(descriptor.number, from: 0, count: size) { buffer.writeBytes($0) }
+            try DescriptorBytes.read(descriptor.number, from: 0, count: size, into: &buffer)
             return .bytes(buffer)
         }
         let file = try store.makeFile()

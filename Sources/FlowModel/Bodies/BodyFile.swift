@@ -27,7 +27,7 @@ public final class BodyFile: Sendable, Equatable {
     public func read(at offset: Int, count: Int) throws(BodyFileFailure) -> ByteBuffer {
         let wanted = max(0, min(count, size - offset))
         var buffer = ByteBufferAllocator().buffer(capacity: wanted)
-        try DescriptorBytes.read(descriptor, from: offset, count: wanted) { buffer.writeBytes($0) }
+        try DescriptorBytes.read(descriptor, from: offset, count: wanted, into: &buffer)
         return buffer
     }
 
@@ -67,12 +67,39 @@ public enum DescriptorBytes {
         defer { room.deallocate() }
         var done = 0
         while done < count {
-            let got = pread(descriptor, room.baseAddress, min(room.count, count - done), off_t(offset + done))
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw BodyFileFailure("a body cannot be read from its file", errno: errno) }
-            guard got > 0 else { throw BodyFileFailure("a body's file ends after \(offset + done) of \(offset + count) bytes") }
+            let got = try some(descriptor, from: offset + done, atMost: count - done, into: room)
             try body(UnsafeRawBufferPointer(rebasing: room[..<got]))
             done += got
+        }
+    }
+
+    /// Appends them.
+    public static func read(
+        _ descriptor: CInt, from offset: Int, count: Int, into buffer: inout ByteBuffer
+    ) throws(BodyFileFailure) {
+        var done = 0
+        while done < count {
+            var got = Result<Int, BodyFileFailure>.success(0)
+            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count - done) { room in
+                got = Result { () throws(BodyFileFailure) in
+                    try some(descriptor, from: offset + done, atMost: count - done, into: room)
+                }
+                return (try? got.get()) ?? 0
+            }
+            done += try got.get()
+        }
+    }
+
+    /// How many it has read: at least one, at most `limit`.
+    private static func some(
+        _ descriptor: CInt, from offset: Int, atMost limit: Int, into room: UnsafeMutableRawBufferPointer
+    ) throws(BodyFileFailure) -> Int {
+        while true {
+            let got = pread(descriptor, room.baseAddress, min(room.count, limit), off_t(offset))
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw BodyFileFailure("a body cannot be read from its file", errno: errno) }
+            guard got > 0 else { throw BodyFileFailure("a body's file ends after \(offset) of \(offset + limit) bytes") }
+            return got
         }
     }
 }

@@ -27,6 +27,8 @@ final class BodySpool: @unchecked Sendable {
     private var goesToFile: Bool
     /// Its file is one in memory, since whoever wants the body takes it so.
     private let isMapped: Bool
+    /// So short that no thread of its own writes it.
+    private let isQuick: Bool
     private var isWriting = false
     private var isEnded = false
     /// The body, once it is whole.
@@ -47,6 +49,7 @@ final class BodySpool: @unchecked Sendable {
         self.setReading = setReading
         isMapped =
             mapped && !mayGoOn && length.count.map { $0 >= Self.worthMapping && $0 <= store.memoryLimit } ?? false
+        isQuick = isMapped && length.count.map { $0 <= BodyStore.copiedSoon } ?? false
         goesToFile = !mayGoOn && length.count.map { $0 > store.memoryLimit } ?? false || isMapped
         done = Pending(on: loop)
         // Growing means copying what is there.
@@ -58,6 +61,7 @@ final class BodySpool: @unchecked Sendable {
     func received(_ bytes: ByteBuffer) {
         size += bytes.readableBytes
         guard mayGoOn || done.isOpen else { return }
+        if isQuick, size <= limit { return append(bytes) }
         if held.capacity == 0, !goesToFile {
             held = bytes
         } else {
@@ -71,6 +75,13 @@ final class BodySpool: @unchecked Sendable {
         if size > store.memoryLimit, !mayGoOn { goesToFile = true }
         guard goesToFile, held.readableBytes >= Self.piece else { return }
         if !isWriting { write() } else if held.readableBytes >= Self.backlog * Self.piece { setReading(false) }
+    }
+
+    private func append(_ bytes: ByteBuffer) {
+        do throws(BodyFileFailure) {
+            if writer == nil { writer = try BodyFileWriter() }
+            try writer?.append(bytes)
+        } catch { failed(ProxyFailure(error)) }
     }
 
     func ended() {

@@ -30,6 +30,9 @@ public struct BodyStore: Sendable {
         try BodyFileWriter(folder: "\(HomePath.expanded(confdir))/bodies")
     }
 
+    /// Bytes in memory, however they are held, that are copied sooner than another thread has been asked to.
+    public static let copiedSoon = 256 * 1024
+
     /// Runs what blocks on a thread for that, and comes back to the loop.
     public static func offLoop<Value: Sendable>(
         _ loop: any EventLoop, _ body: @escaping @Sendable () throws -> Value
