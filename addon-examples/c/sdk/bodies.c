@@ -7,30 +7,47 @@
 
 #include "parts.h"
 
-enum { BY_DESCRIPTOR = 64 << 10, ONE_DESCRIPTOR = CMSG_SPACE(sizeof(int)) };
+enum { BY_DESCRIPTOR = 64 << 10, BUFFER = 256 << 10, ONE_DESCRIPTOR = CMSG_SPACE(sizeof(int)) };
 
 // Octets
 
 /// What a value stands for and does not hold itself; it is the value's, and goes with it.
-struct octets { void *data; size_t size; bool is_mapped; };
+struct octets { void *data; size_t size; enum { OWN, BUFFERED, MAPPED } place; };
+/// For what a file holds, if nobody has it at present: to read that into memory of ours takes less time than to map it.
+static void *spare;
 
 static void free_octets(json_object *value, void *data) {
     (void)value;
     struct octets *octets = data;
-    if (octets->is_mapped) munmap(octets->data, octets->size);
+    if (octets->place == MAPPED) munmap(octets->data, octets->size);
+    else if (octets->place == BUFFERED && !spare) spare = octets->data;
     else free(octets->data);
     free(octets);
 }
 
-static struct octets *keep(json_object *value, void *data, size_t size, bool is_mapped) {
+static struct octets *keep(json_object *value, void *data, size_t size, int place) {
     struct octets *octets = new(struct octets);
-    *octets = (struct octets){data, size, is_mapped};
+    *octets = (struct octets){data, size, place};
     json_object_set_userdata(value, octets, free_octets);
     return octets;
 }
 
 static struct msghdr packet(struct iovec *part, char *control) {
     return (struct msghdr){.msg_iov = part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = ONE_DESCRIPTOR};
+}
+
+static void keep_file(json_object *content, int fd, size_t size) {
+    if (size > BUFFER) {
+        void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+        if (mapped != MAP_FAILED) keep(content, mapped, size, MAPPED);
+        return;
+    }
+    char *data = spare ?: must(malloc(BUFFER));
+    spare = NULL;
+    size_t done = 0;
+    for (ssize_t count; done < size && (count = pread(fd, data + done, size - done, done)) > 0;) done += count;
+    if (done == size) keep(content, data, size, BUFFERED);
+    else free(data);
 }
 
 /// Reads packets up to the one that a line names; those before it are of events that were withdrawn.
@@ -45,10 +62,8 @@ static void map_descriptor(weir_addon *addon, json_object *content) {
         int fd;
         memcpy(&fd, CMSG_DATA(rights), sizeof fd);
         sent = atoll(payload);
-        size_t size = integer(content, "size");
-        void *mapped = sent == wanted ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+        if (sent == wanted) keep_file(content, fd, integer(content, "size"));
         close(fd);
-        if (mapped != MAP_FAILED) keep(content, mapped, size, true);
     }
 }
 
@@ -77,7 +92,7 @@ bool weir_bytes(struct weir_event *event, json_object *value, struct weir_bytes 
         size_t size = integer(value, "size");
         void *data = base64 ? from_base64(base64, &size) : read_by_calls(event, member(value, "ref"), size);
         if (!data) return false;
-        octets = keep(value, data, size, false);
+        octets = keep(value, data, size, OWN);
     }
     *bytes = (struct weir_bytes){octets->data, octets->size};
     return true;
