@@ -40,7 +40,7 @@ public struct FlowPrinter: FlowRecorder {
         sizes.request = http.request.content.isHeld ? http.request.content.size ?? 0 : 0
         sizes.response = http.response?.content.isHeld == true ? http.response?.content.size ?? 0 : 0
         record(flow, sizes: sizes)
-        guard detail > 0, admits(flow), let socket = http.websocket?.wrappedValue else { return }
+        guard detail > 0, admits(flow), let socket = http.websocket?.value else { return }
         for message in socket.messages { Terminal.write(lines(of: message, in: http)) }
     }
 
@@ -70,7 +70,7 @@ public struct FlowPrinter: FlowRecorder {
             if detail >= 2 { text += block(response.headers, response.trailers) }
             if detail >= 3 { text += body(response.content) }
         }
-        if let socket = flow.websocket?.wrappedValue { text += "\(indent)<< \(end(of: socket))\n" }
+        if let socket = flow.websocket?.value { text += "\(indent)<< \(end(of: socket))\n" }
         return text
     }
 

@@ -4,7 +4,7 @@ import Schema
 extension FlowRecord {
     /// Remembers the state as it is now, for `revert`; does nothing if a state is remembered already.
     public mutating func keepBackup() {
-        if backup == nil { backup = Boxed(wrappedValue: self) }
+        if backup == nil { backup = Boxed(self) }
     }
 
     public var hasBackup: Bool { backup != nil }
@@ -14,14 +14,14 @@ extension FlowRecord {
         guard let backup else { return false }
         var present = self
         present.backup = nil
-        return present != backup.wrappedValue
+        return present != backup.value
     }
 
     /// Takes back what was changed since the state was remembered, and forgets that one.
     ///
     /// Of a live flow, what only the wire can tell stays: its connections, and what came since then.
     public mutating func revert(isLive: Bool) {
-        guard let old = backup?.wrappedValue else { return }
+        guard let old = backup?.value else { return }
         let present = self
         self = old
         guard isLive else { return }
@@ -60,7 +60,7 @@ extension FlowRecord {
     /// About how many bytes of memory the flow takes.
     public var footprint: Int {
         4096 + trafficFootprint + metadata.json.footprint + comment.utf8.count + (error?.message.utf8.count ?? 0)
-            + (backup?.wrappedValue.footprint ?? 0)
+            + (backup?.value.footprint ?? 0)
     }
 }
 

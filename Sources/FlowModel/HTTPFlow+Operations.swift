@@ -17,10 +17,10 @@ extension HTTPFlow {
 
     /// The state without the messages of its WebSocket, which count as forgotten, there and in what is remembered of it.
     public var withoutMessages: HTTPFlow {
-        guard websocket != nil || backup?.wrappedValue.websocket != nil else { return self }
+        guard websocket != nil || backup?.value.websocket != nil else { return self }
         var flow = self
-        flow.websocket?.wrappedValue.kept.forgetAll()
-        if let backup { flow.backup = Boxed(wrappedValue: backup.wrappedValue.withoutMessages) }
+        flow.websocket?.value.kept.forgetAll()
+        if let backup { flow.backup = Boxed(backup.value.withoutMessages) }
         return flow
     }
 
@@ -28,11 +28,11 @@ extension HTTPFlow {
     public mutating func mapContents(_ body: (Content) -> Content) {
         request.content = body(request.content)
         if let content = response?.content { response?.content = body(content) }
-        backup?.wrappedValue.mapContents(body)
+        backup?.value.mapContents(body)
     }
 
     public var trafficFootprint: Int {
-        let messages = websocket?.wrappedValue.messages ?? []
+        let messages = websocket?.value.messages ?? []
         return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }
     }
 

@@ -18,7 +18,7 @@ public struct HTTPFlow: FlowRecord {
     public var timestampCreated: Double
     public var backup: Boxed<HTTPFlow>?
     public var boxedRequest: Boxed<Request>
-    public var boxedResponse = Boxed<Response?>(wrappedValue: nil)
+    public var boxedResponse: Boxed<Response>?
     /// Nil is one word: most flows have none, and every event goes past it.
     public var websocket: Boxed<WebSocketData>?
 
@@ -27,9 +27,10 @@ public struct HTTPFlow: FlowRecord {
         unsafeMutableAddress { boxedRequest.mutableAddress }
     }
 
+    /// A copy: who reads or changes a part of it, for every flow, does so in `boxedResponse`.
     public var response: Response? {
-        unsafeAddress { boxedResponse.address }
-        unsafeMutableAddress { boxedResponse.mutableAddress }
+        get { boxedResponse?.value }
+        set { boxedResponse = newValue.map { Boxed($0) } }
     }
 
     public init(
@@ -39,7 +40,7 @@ public struct HTTPFlow: FlowRecord {
         self.client = client
         self.server = server
         self.timestampCreated = timestampCreated
-        boxedRequest = Boxed(wrappedValue: request)
+        boxedRequest = Boxed(request)
     }
 
     public static let name = "HTTPFlow"

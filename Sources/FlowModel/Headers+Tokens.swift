@@ -11,7 +11,8 @@ extension Headers {
         return anyToken(in: name.octets, from: first, isWanted)
     }
 
-    private func anyToken(in name: UnsafeRawBufferPointer, from first: Int, _ isWanted: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+    private func anyToken(in name: UnsafeRawBufferPointer, from first: Int, _ isWanted: (UnsafeRawBufferPointer) -> Bool) -> Bool
+    {
         var next: Int? = first
         while let index = next {
             if withLine(at: index, { _, value in value.anyMember(isWanted) }) { return true }

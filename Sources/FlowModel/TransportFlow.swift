@@ -49,7 +49,7 @@ public struct TransportFlow<Carrier: MessageTransport>: FlowRecord {
     public var withoutMessages: TransportFlow {
         var flow = self
         flow.messages = []
-        if let backup { flow.backup = Boxed(wrappedValue: backup.wrappedValue.withoutMessages) }
+        if let backup { flow.backup = Boxed(backup.value.withoutMessages) }
         return flow
     }
 

@@ -46,20 +46,21 @@ final class ClientHTTP1Stream: ClientStream {
         write(ResponseHead(status: response.statusCode, reason: response.reason, headers: response.headers))
     }
 
-    func sendHead(_ response: Response, length: BodyLength) {
+    func sendHead(_ response: Boxed<Response>, length: BodyLength) {
         headWasSent = true
-        let status = response.statusCode
+        let status = response.value.statusCode
         let isTunnel = status == 101 || method.isExactly("CONNECT") && (200..<300).contains(status)
-        var head = ResponseHead(status: status, reason: response.reason, headers: response.headers)
+        var head = ResponseHead(status: status, reason: response.value.reason, headers: response.value.headers)
         // HTTP/2 has no reasons.
-        if response.httpVersion.isExactly("HTTP/2.0"), head.reason.bytes.isEmpty {
+        if response.value.httpVersion.isExactly("HTTP/2.0"), head.reason.bytes.isEmpty {
             head.reason = ByteString(StatusText.of(status))
         }
         HopByHop.strip(&head.headers, relayingUpgrade: status == 101)
         framing = OutgoingFraming.apply(toResponse: &head.headers, status: status, method: method, length: length, peer: version)
         // Who was promised a 100 and gets a final answer may or may not send the body: the connection cannot go on.
         persists =
-            wantsPersistence && framing != .untilClose && !owesContinue && !response.headers.hasToken("close", in: "Connection")
+            wantsPersistence && framing != .untilClose && !owesContinue
+            && !response.value.headers.hasToken("close", in: "Connection")
             && connection?.mayPersist != false
         if !isTunnel { Persistence.apply(to: &head.headers, persists: persists, peer: version) }
         write(head, room: framing.smallLength)

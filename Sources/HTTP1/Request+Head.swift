@@ -6,18 +6,18 @@ extension Request {
     /// The request that a head means: which host, in which scheme. `place` is where everything goes where its session stands, if that is
     /// fixed.
     init(_ head: RequestHead, to place: (address: Address, usesTLS: Bool)?) throws(ProxyFailure) {
-        self.init()
         func refuse(_ note: String) -> ProxyFailure { ProxyFailure(.badMessage(status: 400), fault: .client, note) }
-        timestampStart = WallClock.now
-        method = head.method
-        httpVersion = head.version.text
-        headers = head.headers
         let target: RequestTarget
         do throws(RequestTarget.Failure) {
             target = try RequestTarget(head.target, method: head.method)
         } catch {
             throw refuse("the request target '\(head.target)' is not valid: \(error)")
         }
+        self.init()
+        timestampStart = WallClock.now
+        method = head.method
+        httpVersion = head.version.text
+        headers = head.headers
         switch target {
         case .authority(let authority):
             guard place == nil else {

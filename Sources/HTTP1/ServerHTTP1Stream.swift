@@ -16,7 +16,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     private var isSwitching = false
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
-    let head: Pending<Boxed<Response?>>
+    let head: Pending<Boxed<Response>>
     let response: BodyPipe
     var client: (any ClientStream)?
     weak var feeding: (any BodySource)?
@@ -32,8 +32,9 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     private var name: String { server.name }
 
     /// The whole URL where a proxy is asked for it, the path elsewhere.
-    private func target(of request: Request) -> ByteString {
-        guard case .asked = server.key.route else { return request.path }
+    private func target(of boxed: Boxed<Request>) -> ByteString {
+        guard case .asked = server.key.route else { return boxed.value.path }
+        let request = boxed.value
         let path = request.path.isExactly("*") ? "" : request.path.string
         return ByteString("http://\(Authority(host: request.host, port: request.port == 80 ? nil : request.port))\(path)")
     }
@@ -42,8 +43,8 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
 
     var takesBody: Bool { server.peer.isWritable }
 
-    func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure) {
-        var head = RequestHead(method: request.method, target: target(of: request), headers: request.headers)
+    func sendHead(_ request: Boxed<Request>, length: BodyLength) throws(ProxyFailure) {
+        var head = RequestHead(method: request.value.method, target: target(of: request), headers: request.value.headers)
         let upgrades = head.headers.hasToken("upgrade", in: "Connection")
         HopByHop.strip(&head.headers, relayingUpgrade: upgrades)
         guard let framing = OutgoingFraming.apply(toRequest: &head.headers, length: length, peer: .http11) else {
@@ -52,12 +53,12 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
         }
         self.framing = framing
         if !head.headers.contains("Host") {
-            head.headers.append(name: "Host", value: request.hostHeader ?? request.hostField)
+            head.headers.append(name: "Host", value: request.value.hostHeader ?? request.value.hostField)
         }
-        if request.isHTTP2 { head.headers.joinCookies() }
+        if request.value.isHTTP2 { head.headers.joinCookies() }
         var bytes = server.peer.buffer(capacity: 512 + framing.smallLength)
         MessageWriter.write(head, into: &bytes)
-        parser.expectResponse(toMethod: request.method)
+        parser.expectResponse(toMethod: request.value.method)
         server.peer.write(bytes)
     }
 
@@ -110,7 +111,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
             case .head(let head, let framing):
                 length = framing.bodyLength
                 serverPersists = framing != .untilClose && Persistence.persists(head.version, head.headers)
-                self.head.resume(Boxed(wrappedValue: Response(head)))
+                self.head.resume(Boxed(Response(head)))
                 if head.status == 101 {
                     isSwitching = true
                     server.peer.setReading(false)

@@ -90,10 +90,10 @@ final class ClientHTTP2Stream: ClientStream, @unchecked Sendable {
         connection?.peer.sendSoon()
     }
 
-    func sendHead(_ response: Response, length: BodyLength) {
+    func sendHead(_ response: Boxed<Response>, length: BodyLength) {
         headWasSent = true
-        var status = response.statusCode
-        var headers = response.headers
+        var status = response.value.statusCode
+        var headers = response.value.headers
         let opensTunnel = isWebSocket && status == 101 || method == "CONNECT" && (200..<300).contains(status)
         if opensTunnel {
             status = 200

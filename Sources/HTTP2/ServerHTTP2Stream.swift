@@ -19,7 +19,7 @@ final class ServerHTTP2Stream: ServerStream {
     private var trailers: Headers?
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
-    let head: Pending<Boxed<Response?>>
+    let head: Pending<Boxed<Response>>
     var response: BodyPipe { incoming.pipe }
     var client: (any ClientStream)?
     weak var feeding: (any BodySource)?
@@ -40,8 +40,8 @@ final class ServerHTTP2Stream: ServerStream {
 
     var takesBody: Bool { id.map { connection.engine.takesBody($0) } ?? true }
 
-    func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure) {
-        var request = request
+    func sendHead(_ request: Boxed<Request>, length: BodyLength) throws(ProxyFailure) {
+        var request = request.value
         method = request.method
         if request.headers.hasToken("websocket", in: "Upgrade") {
             webSocketKey = request.headers.first("Sec-WebSocket-Key") ?? ""
@@ -106,7 +106,7 @@ final class ServerHTTP2Stream: ServerStream {
         } else {
             length = endsStream || method == "HEAD" ? .none : block.contentLength.map { .exact($0) } ?? .unknown
         }
-        head.resume(Boxed(wrappedValue: response))
+        head.resume(Boxed(response))
     }
 
     /// Ends the stream for what came on it.

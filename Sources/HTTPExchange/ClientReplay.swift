@@ -155,7 +155,7 @@ private final class ReplayedStream: ClientStream {
 
     func continueIfExpected() {}
     func sendInformational(_ response: Response) {}
-    func sendHead(_ response: Response, length: BodyLength) { headWasSent = true }
+    func sendHead(_ response: Boxed<Response>, length: BodyLength) { headWasSent = true }
     func body(_ bytes: ByteBuffer) {}
     func bodyEnded(trailers: Headers?) {}
     func bodyFailed(_ failure: ProxyFailure) {}

@@ -39,17 +39,17 @@ public final class ConnectExchange: @unchecked Sendable {
     }
 
     private func enterTunnel(to target: Address, _ eager: ServerConnection?, on session: isolated Session) {
-        client.sendHead(flow.response ?? Self.established(), length: .none)
+        client.sendHead(flow.boxedResponse ?? Boxed(Self.established()), length: .none)
         let early = client.takeOver()?.early ?? ByteBuffer()
         session.enterTunnel(to: target, eager: eager, early: early)
     }
 
     private func refuse(_ response: Response, on session: isolated Session) async throws(ProxyFailure) {
         if case .file(let file) = response.content {
-            client.sendHead(response, length: .exact(file.size))
+            client.sendHead(Boxed(response), length: .exact(file.size))
             return try await BodyFileSource.pipe(file, on: loop).pass(to: client, waiter: waiter, on: session)
         }
-        client.sendHead(response, length: .exact(response.content.buffer?.readableBytes ?? 0))
+        client.sendHead(Boxed(response), length: .exact(response.content.buffer?.readableBytes ?? 0))
         if let bytes = response.content.buffer { client.body(bytes) }
         client.bodyEnded(trailers: nil)
     }

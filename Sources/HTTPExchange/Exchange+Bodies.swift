@@ -28,7 +28,7 @@ extension Exchange {
 
     func beginResponseBody(_ stream: any ServerStream, on session: isolated Session) {
         bodies.response = BodyPath(stream.response, length: stream.length)
-        flow.response?.isStreamed = isLarge(stream.length, session)
+        flow.boxedResponse?.value.isStreamed = isLarge(stream.length, session)
     }
 
     private func isLarge(_ length: BodyLength, _ session: isolated Session) -> Bool {
@@ -44,7 +44,7 @@ extension Exchange {
         }
         guard let path = bodies.request, path.flows else { return nil }
         flow.request.content = .omitted(path.length.count)
-        guard flow.response == nil, !flow.request.isStreamed,
+        guard flow.boxedResponse == nil, !flow.request.isStreamed,
             keepsContent(HTTPHooks.table.request, flow.request.headers, session)
                 || keepsContent(HTTPHooks.table.response, flow.request.headers, session)
         else { return nil }
@@ -65,13 +65,14 @@ extension Exchange {
         guard let path = bodies.response, let stream = upstream?.stream else { return nil }
         try bound(stream.response, stream.length, of: "the response", fault: .server, on: session)
         if path.length == .none || path.isEmpty {
-            flow.response?.content = .bytes(ByteBuffer())
-            flow.response?.timestampEnd = WallClock.now
+            flow.boxedResponse?.value.content = .bytes(ByteBuffer())
+            flow.boxedResponse?.value.timestampEnd = WallClock.now
         }
-        guard path.flows, flow.response != nil else { return nil }
-        flow.response?.content = .omitted(path.length.count)
-        flow.response?.timestampEnd = path.pipe.timestampEnd
-        guard flow.response?.isStreamed == false, flow.response?.statusCode != 101, let headers = flow.response?.headers,
+        guard path.flows, flow.boxedResponse != nil else { return nil }
+        flow.boxedResponse?.value.content = .omitted(path.length.count)
+        flow.boxedResponse?.value.timestampEnd = path.pipe.timestampEnd
+        guard flow.boxedResponse?.value.isStreamed == false, flow.boxedResponse?.value.statusCode != 101,
+            let headers = flow.boxedResponse?.value.headers,
             keepsContent(HTTPHooks.table.response, headers, session)
         else { return nil }
         return path
@@ -79,12 +80,12 @@ extension Exchange {
 
     func holdResponseBody(_ path: BodyPath, on session: isolated Session) async throws(ProxyFailure) {
         guard let content = try await hold(path, "the response", fault: .server, on: session) else {
-            flow.response?.isStreamed = true
+            flow.boxedResponse?.value.isStreamed = true
             return
         }
-        flow.response?.content = content
-        flow.response?.trailers = path.pipe.trailers
-        flow.response?.timestampEnd = path.pipe.timestampEnd
+        flow.boxedResponse?.value.content = content
+        flow.boxedResponse?.value.trailers = path.pipe.trailers
+        flow.boxedResponse?.value.timestampEnd = path.pipe.timestampEnd
     }
 
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
@@ -133,16 +134,18 @@ extension Exchange {
             flow.request.trailers = pipe.trailers
             if let copy = pipe.takeCopy() { flow.request.content = .bytes(copy) }
         }
-        if let pipe = bodies.response?.pipe, flow.response?.content.isOmitted == true {
-            flow.response?.timestampEnd = pipe.timestampEnd
-            flow.response?.trailers = pipe.trailers
-            if let copy = pipe.takeCopy() { flow.response?.content = .bytes(copy) }
+        if let pipe = bodies.response?.pipe, flow.boxedResponse?.value.content.isOmitted == true {
+            flow.boxedResponse?.value.timestampEnd = pipe.timestampEnd
+            flow.boxedResponse?.value.trailers = pipe.trailers
+            if let copy = pipe.takeCopy() { flow.boxedResponse?.value.content = .bytes(copy) }
         }
     }
 
     /// What was held for workers alone is not kept with the ended flow. To give up many pages takes its time.
     func dropMemoryFiles() {
-        guard flow.request.content.isFile || flow.response?.content.isFile == true || flow.backup != nil else { return }
+        guard flow.request.content.isFile || flow.boxedResponse?.value.content.isFile == true || flow.backup != nil else {
+            return
+        }
         var files: [BodyFile] = []
         flow.mapContents { content in
             guard case .file(let file) = content, file.isInMemory else { return content }

@@ -32,7 +32,7 @@ public final class Exchange: @unchecked Sendable {
         flow: HTTPFlow, loop: any EventLoop, client: any ClientStream, requestBody: BodyPipe, requestLength: BodyLength,
         asksUpgrade: Bool, keepsContent: Bool = false, store: BodyStore, parts: HTTPParts
     ) {
-        state = Boxed(wrappedValue: flow)
+        state = Boxed(flow)
         self.loop = loop
         self.client = client
         self.requestBody = requestBody
@@ -48,7 +48,7 @@ public final class Exchange: @unchecked Sendable {
         unsafeMutableAddress { state.mutableAddress }
     }
 
-    private static let noState = Boxed(wrappedValue: HTTPFlow.blank)
+    private static let noState = Boxed(HTTPFlow.blank)
 
     public func run(on session: isolated Session) async {
         session.services.flows.add(self, id: flow.id)
@@ -63,7 +63,7 @@ public final class Exchange: @unchecked Sendable {
             }
             if hears(HTTPHooks.table.request, session) { try await fireRequest(on: session) }
             if isIntercepted(on: session) { try await hold(as: waiter, on: session) }
-            if flow.response == nil { try await askServer(on: session) } else { discardRequestBody() }
+            if flow.boxedResponse == nil { try await askServer(on: session) } else { discardRequestBody() }
             if hears(HTTPHooks.table.responseheaders, session) { try await fire(HTTPHooks.table.responseheaders, on: session) }
             if let body = try noteResponseBody(on: session) { try await holdResponseBody(body, on: session) }
             upgradeLayer?.announce(&flow, session)
@@ -150,41 +150,41 @@ public final class Exchange: @unchecked Sendable {
         stream.client = client
         if session.services.present.http2Priority { passPriority(to: stream) }
         guard asksUpgrade || flow.request.via == .direct else {
-            try send(flow.request, to: stream, on: session)
+            try send(flow.boxedRequest, to: stream, on: session)
             return stream
         }
         var request = flow.request
         if asksUpgrade { for layer in parts.upgrades { layer.prepare(&request, session) } }
         // They were for the proxy that is left out.
         if request.via == .direct { request.headers.remove("Proxy-Authorization") }
-        try send(request, to: stream, on: session)
+        try send(Boxed(request), to: stream, on: session)
         return stream
     }
 
-    private func send(_ request: Request, to stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
-        switch request.content {
+    private func send(_ request: Boxed<Request>, to stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
+        switch request.value.content {
         case .omitted:
             guard let path = bodies.request else {
                 try stream.sendHead(request, length: .none)
                 return stream.bodyEnded(trailers: nil)
             }
-            if let trailers = request.trailers { path.pipe.setTrailers(trailers) }
-            try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : path.length)
-            copyStreamed(path, isStreamed: request.isStreamed, on: session)
+            if let trailers = request.value.trailers { path.pipe.setTrailers(trailers) }
+            try stream.sendHead(request, length: request.value.trailers.isPresent ? .unknown : path.length)
+            copyStreamed(path, isStreamed: request.value.isStreamed, on: session)
             path.pipe.join(stream)
             if client.expectsContinue { promiseContinue(on: session) }
         case .bytes(let bytes):
             let isAbsent = bytes.readableBytes == 0 && requestLength == .none
             let length = isAbsent ? BodyLength.none : .exact(bytes.readableBytes)
-            try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : length)
+            try stream.sendHead(request, length: request.value.trailers.isPresent ? .unknown : length)
             // What stands behind a request to leave HTTP is for what follows.
             if !asksUpgrade { discardRequestBody() }
             if bytes.readableBytes > 0 { stream.body(bytes) }
-            stream.bodyEnded(trailers: request.trailers)
+            stream.bodyEnded(trailers: request.value.trailers)
         case .file(let file):
-            try stream.sendHead(request, length: request.trailers.isPresent ? .unknown : .exact(file.size))
+            try stream.sendHead(request, length: request.value.trailers.isPresent ? .unknown : .exact(file.size))
             if !asksUpgrade { discardRequestBody() }
-            let body = BodyFileSource.pipe(file, trailers: request.trailers, on: loop)
+            let body = BodyFileSource.pipe(file, trailers: request.value.trailers, on: loop)
             heldRequest = body
             body.join(stream)
         case .missing, .reference:
@@ -195,15 +195,18 @@ public final class Exchange: @unchecked Sendable {
     }
 
     /// The head of a response has come.
-    private func take(_ response: Boxed<Response?>, of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
+    private func take(_ response: consuming Boxed<Response>, of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure)
+    {
         flow.boxedResponse = response
-        if !asksUpgrade, flow.response?.statusCode == 101 {
+        if !asksUpgrade, flow.boxedResponse?.value.statusCode == 101 {
             flow.response = nil
             let server = upstream?.server.key.address.description ?? ""
             throw ProxyFailure(
                 .badMessage(status: 502), fault: .server, "server \(server) sent 101 though nobody asked for an upgrade")
         }
-        if session.sharesServers, flow.request.headers.authenticateConnection || flow.response?.headers.authenticateConnection == true {
+        if session.sharesServers,
+            flow.request.headers.authenticateConnection || flow.boxedResponse?.value.headers.authenticateConnection == true
+        {
             upstream?.server.isPersonal = true
         }
         beginResponseBody(stream, on: session)
@@ -226,24 +229,24 @@ public final class Exchange: @unchecked Sendable {
 
     /// Sends the response to the client. The result is the body that is still to be passed on.
     private func answer(on session: isolated Session) throws(ProxyFailure) -> BodyPipe? {
-        guard let response = flow.response else { return nil }
-        switch response.content {
+        guard let response = flow.boxedResponse else { return nil }
+        switch response.value.content {
         case .omitted:
             guard upstream != nil, let path = bodies.response else {
                 client.sendWhole(response, ByteBuffer())
                 return nil
             }
-            if let trailers = response.trailers { path.pipe.setTrailers(trailers) }
-            client.sendHead(response, length: response.trailers.isPresent ? .unknown : path.length)
-            if response.statusCode == 101, asksUpgrade { return nil }
-            copyStreamed(path, isStreamed: response.isStreamed, on: session)
+            if let trailers = response.value.trailers { path.pipe.setTrailers(trailers) }
+            client.sendHead(response, length: response.value.trailers.isPresent ? .unknown : path.length)
+            if response.value.statusCode == 101, asksUpgrade { return nil }
+            copyStreamed(path, isStreamed: response.value.isStreamed, on: session)
             return try passed(path.pipe)
         case .file(let file):
             endServersBody()
-            client.sendHead(response, length: response.trailers.isPresent ? .unknown : .exact(file.size))
-            return try passed(BodyFileSource.pipe(file, trailers: response.trailers, on: loop))
+            client.sendHead(response, length: response.value.trailers.isPresent ? .unknown : .exact(file.size))
+            return try passed(BodyFileSource.pipe(file, trailers: response.value.trailers, on: loop))
         case .bytes(let bytes):
-            if response.statusCode == 101, asksUpgrade, upstream != nil {
+            if response.value.statusCode == 101, asksUpgrade, upstream != nil {
                 client.sendHead(response, length: .none)
             } else if upstream?.stream.length == BodyLength.none, bytes.readableBytes == 0 {
                 // Without a body by its nature, as for HEAD: its length says what the body would have been.
@@ -279,13 +282,13 @@ public final class Exchange: @unchecked Sendable {
 
     /// What follows HTTP, if something does.
     private var upgradeLayer: UpgradeLayer? {
-        guard asksUpgrade, upstream != nil, flow.response?.statusCode == 101 else { return nil }
+        guard asksUpgrade, upstream != nil, flow.boxedResponse?.value.statusCode == 101 else { return nil }
         return parts.upgrades.first { $0.claims(flow) }
     }
 
     /// After a 101 that was asked for: the protocol that follows, or a relay that goes on without us.
     private func followUpgrade(on session: isolated Session) async {
-        guard flow.response?.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
+        guard flow.boxedResponse?.value.statusCode == 101, let stream = upstream?.stream, let server = stream.takeOver(),
             let client = client.takeOver()
         else { return requestBody.discard() }
         let layer = upgradeLayer
@@ -319,10 +322,10 @@ public final class Exchange: @unchecked Sendable {
         bodies.end()
         heldRequest = nil
         dropMemoryFiles()
-        session.services.meters.exchangeEnded(flow.request.httpVersion, status: flow.response?.statusCode)
+        session.services.meters.exchangeEnded(flow.request.httpVersion, status: flow.boxedResponse?.value.statusCode)
         var sizes = BodySizes()
         sizes.request = requestBody.size
-        if let content = flow.response?.content, content.buffer != nil || content.isHeld {
+        if let content = flow.boxedResponse?.value.content, content.buffer != nil || content.isHeld {
             sizes.response = content.size ?? 0
         } else {
             sizes.response = upstream?.stream.response.size ?? 0

@@ -52,7 +52,7 @@ public struct FilteredFlow: FilterSubject {
     public var messages: [FilterMessage] {
         switch flow {
         case .http(let flow):
-            flow.websocket?.wrappedValue.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
+            flow.websocket?.value.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
                 ?? []
         case .tcp(let flow): flow.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
         case .udp(let flow): flow.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }

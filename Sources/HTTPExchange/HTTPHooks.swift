@@ -7,7 +7,7 @@ public struct FlowEvent: HookPayload {
     public var boxed: Boxed<HTTPFlow>
     public let bodies: FlowBodies?
 
-    public init(_ flow: HTTPFlow, bodies: FlowBodies? = nil) { self.init(Boxed(wrappedValue: flow), bodies: bodies) }
+    public init(_ flow: HTTPFlow, bodies: FlowBodies? = nil) { self.init(Boxed(flow), bodies: bodies) }
 
     /// Shares the flow with whoever holds it.
     init(_ flow: Boxed<HTTPFlow>, bodies: FlowBodies? = nil) {

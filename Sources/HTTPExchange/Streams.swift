@@ -12,7 +12,7 @@ public protocol ClientStream: BodySink {
     /// Passes an interim response on.
     func sendInformational(_ response: Response)
     /// Sends the final head; the body follows as a sink's.
-    func sendHead(_ response: Response, length: BodyLength)
+    func sendHead(_ response: Boxed<Response>, length: BodyLength)
     /// Ends the client's connection without anything that looks like a complete response.
     func abort()
     /// What the client said of the request's urgency, and who is told when it says so anew.
@@ -40,9 +40,9 @@ public struct StreamPriority: Sendable {
 
 /// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
 public protocol ServerStream: BodySink {
-    func sendHead(_ request: Request, length: BodyLength) throws(ProxyFailure)
+    func sendHead(_ request: Boxed<Request>, length: BodyLength) throws(ProxyFailure)
     /// The response's head, once it is there, as a flow has it.
-    var head: Pending<Boxed<Response?>> { get }
+    var head: Pending<Boxed<Response>> { get }
     /// What the head said of the body's length.
     var length: BodyLength { get }
     var response: BodyPipe { get }

@@ -10,8 +10,8 @@ public struct WebSocketEvent: HookPayload {
 
     /// The flow with all messages that it keeps.
     public init(_ flow: HTTPFlow) {
-        _http = Boxed(wrappedValue: flow)
-        messagesBefore = flow.websocket?.wrappedValue.kept.first ?? 0
+        _http = Boxed(flow)
+        messagesBefore = flow.websocket?.value.kept.first ?? 0
         isOfMessage = false
     }
 
@@ -20,11 +20,11 @@ public struct WebSocketEvent: HookPayload {
         var flow = flow
         var socket = WebSocketData()
         if let whole = flow.websocket {
-            whole.wrappedValue.copyEnd(to: &socket)
+            whole.value.copyEnd(to: &socket)
         }
         socket.messages = [message]
-        flow.websocket = Boxed(wrappedValue: socket)
-        _http = Boxed(wrappedValue: flow)
+        flow.websocket = Boxed(socket)
+        _http = Boxed(flow)
         messagesBefore = before
         isOfMessage = true
     }
@@ -32,7 +32,7 @@ public struct WebSocketEvent: HookPayload {
     /// What the event's listeners have made of its message: the last of the list, whose type and origin stay. An empty list drops it.
     public func decided(_ message: WebSocketMessage) -> WebSocketMessage {
         var decided = message
-        guard let answer = http.websocket?.wrappedValue.messages.last else {
+        guard let answer = http.websocket?.value.messages.last else {
             decided.isDropped = true
             return decided
         }
@@ -48,9 +48,9 @@ public struct WebSocketEvent: HookPayload {
     }
 
     public mutating func leaveOutMessages() {
-        guard !isOfMessage, let socket = http.websocket?.wrappedValue else { return }
+        guard !isOfMessage, let socket = http.websocket?.value else { return }
         messagesBefore = socket.kept.count
-        http.websocket?.wrappedValue.kept.forgetAll()
+        http.websocket?.value.kept.forgetAll()
     }
 
     public static let name = "WebSocketEvent"

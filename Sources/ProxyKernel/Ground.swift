@@ -47,6 +47,7 @@ public struct Ground: Sendable {
     var knowsServer: Bool { isReverse && admits == .raw || mode.kind == .transparent }
 
     /// How a server is reached: by asking the upstream proxy for each URL, or else through a tunnel there; straight without one.
+    @inline(__always)
     public func route(_ choice: UpstreamChoice = .asMode, asks: Bool = false) -> Route {
         let proxy: ServerVia? =
             switch choice {

@@ -67,7 +67,8 @@ extension Response {
     mutating func refresh(at now: Double) {
         let delay = now - timestampStart
         for name in ["Date", "Expires", "Last-Modified"] {
-            guard let date = headers.first(named: name).flatMap({ HTTPDate.read($0.string) }), let moved = HTTPDate.text(date + delay)
+            guard let date = headers.first(named: name).flatMap({ HTTPDate.read($0.string) }),
+                let moved = HTTPDate.text(date + delay)
             else { continue }
             headers.set(named: name, ByteString(moved))
         }

@@ -11,8 +11,8 @@ extension Conversation {
             kind, isFromClient: sender == .client, content: ByteString(content), timestamp: WallClock.now)
         message.isInjected = isInjected
         // A worker may have taken it out of the flow.
-        if exchange.flow.websocket == nil { exchange.flow.websocket = Boxed(wrappedValue: blank) }
-        return NotedMessage(number: exchange.flow.websocket?.wrappedValue.kept.append(message) ?? 0, message: message)
+        if exchange.flow.websocket == nil { exchange.flow.websocket = Boxed(blank) }
+        return NotedMessage(number: exchange.flow.websocket?.value.kept.append(message) ?? 0, message: message)
     }
 
     /// Whether somebody may want to see messages.
@@ -32,7 +32,7 @@ extension Conversation {
             var event = event(present(noted))
             let holds = apply(outcome, to: &event)
             noted.message = event.decided(noted.message)
-            exchange.flow.websocket?.wrappedValue.kept[noted.number] = noted.message
+            exchange.flow.websocket?.value.kept[noted.number] = noted.message
             if let failure = outcome.failure { throw failure }
             if holds {
                 try await exchange.hold(as: waiter, on: session)
@@ -56,7 +56,7 @@ extension Conversation {
     /// The message as it is in the flow, if that keeps it still.
     private func present(_ noted: NotedMessage) -> NotedMessage {
         NotedMessage(
-            number: noted.number, message: exchange.flow.websocket?.wrappedValue.kept[noted.number] ?? noted.message)
+            number: noted.number, message: exchange.flow.websocket?.value.kept[noted.number] ?? noted.message)
     }
 
     func event(_ noted: NotedMessage) -> WebSocketEvent {

@@ -24,7 +24,7 @@ extension Conversation {
             record(noted, on: session)
             return noted
         }
-        exchange.flow.websocket?.wrappedValue.kept.append(nil)
+        exchange.flow.websocket?.value.kept.append(nil)
         remark(
             .unrecorded, on: session,
             "a message of \(source.name) has more than \(Self.recordLimit(session.services.settings)) bytes: it passes without being recorded, and without its event"

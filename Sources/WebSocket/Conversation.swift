@@ -66,7 +66,7 @@ final class Conversation: @unchecked Sendable {
     }
 
     func run(on session: isolated Session) async {
-        exchange.flow.websocket = Boxed(wrappedValue: blank)
+        exchange.flow.websocket = Boxed(blank)
         exchange.injector = { [weak self] (message) throws(InjectionRefusal) in
             try session.assumeIsolated { session in
                 Result { () throws(InjectionRefusal) in try self?.inject(message, on: session) }
@@ -178,7 +178,7 @@ final class Conversation: @unchecked Sendable {
         for party in [server, client] { party.leave(on: session, abruptly: isAbrupt) }
         for direction in directions { direction.end(isAbrupt: isAbrupt, on: session) }
         for direction in directions { await direction.settle(on: session) }
-        exchange.flow.websocket?.wrappedValue.end(ending, goodbye?.by, goodbye?.frame)
+        exchange.flow.websocket?.value.end(ending, goodbye?.by, goodbye?.frame)
         exchange.waiter.reopen()
         exchange.flow.intercepted = false
         if let note = note(of: ending) {

@@ -17,7 +17,7 @@ public enum WebSocketLayer {
         },
         announce: { flow, session in
             guard session.services.settings[WebSocketOptions.table.websocket] else { return }
-            flow.websocket = Boxed(wrappedValue: WebSocketData())
+            flow.websocket = Boxed(WebSocketData())
         },
         run: { exchange, upgrade, session in
             guard session.services.settings[WebSocketOptions.table.websocket] else {

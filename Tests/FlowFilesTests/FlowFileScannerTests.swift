@@ -23,7 +23,7 @@ struct FlowFileScannerTests {
         http.response?.headers.append(name: "a", value: "b")
         var websocket = WebSocketData()
         websocket.messages = [WebSocketMessage(.binary, isFromClient: true, content: ByteString([0xFE]), timestamp: 3)]
-        http.websocket = Boxed(wrappedValue: websocket)
+        http.websocket = Boxed(websocket)
         var tcp = TCPFlow(id: "2", client: client, server: upstream, timestampCreated: 2)
         tcp.messages = [StreamMessage(isFromClient: false, content: "x", timestamp: 4)]
         tcp.error = FlowError("broken", at: 5)

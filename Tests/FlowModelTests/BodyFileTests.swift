@@ -108,6 +108,6 @@ final class BodyFileTests {
         var any = AnyFlow.http(flow)
         any.dropFiles()
         guard case .http(let dropped) = any else { return }
-        #expect(dropped.request.content == .omitted(100_000) && dropped.backup?.wrappedValue.request.content == .omitted(100_000))
+        #expect(dropped.request.content == .omitted(100_000) && dropped.backup?.value.request.content == .omitted(100_000))
     }
 }

@@ -48,7 +48,7 @@ struct FlowOperationsTests {
         #expect(!flow.isModified)
         flow.comment = "changed"
         flow.keepBackup()
-        #expect(flow.isModified && flow.backup?.wrappedValue == before)
+        #expect(flow.isModified && flow.backup?.value == before)
         flow.revert(isLive: false)
         #expect(flow == before && !flow.isModified)
         flow.revert(isLive: false)
@@ -85,7 +85,7 @@ struct FlowOperationsTests {
         flow.error = FlowError("broken", at: 3)
         let replay = flow.prepareReplay()
         #expect(replay.id == flow.id && replay.timestampCreated == flow.timestampCreated && replay.isReplay == "request")
-        #expect(replay.response == nil && replay.error == nil && replay.backup?.wrappedValue == flow)
+        #expect(replay.response == nil && replay.error == nil && replay.backup?.value == flow)
     }
 
     @Test(

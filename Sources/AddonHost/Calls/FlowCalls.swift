@@ -107,7 +107,7 @@ enum FlowCalls {
         return try onFlow(params, worker) { flow in
             var result = standing(flow, for: worker)
             if case .http(let http) = flow.anyFlow, let socket = http.websocket {
-                result["messages_before"] = .int(mode == .none ? socket.wrappedValue.kept.count : socket.wrappedValue.kept.first)
+                result["messages_before"] = .int(mode == .none ? socket.value.kept.count : socket.value.kept.first)
             }
             result["flow"] = parsed(worker.grants.encoded(flow.anyFlow, mode, nil))
             return .object(result)

@@ -113,6 +113,5 @@ struct Chain: Sendable {
         return nil
     }
 
-
     subscript(hook: Int) -> [ChainEntry] { hook < entries.count ? entries[hook] : [] }
 }

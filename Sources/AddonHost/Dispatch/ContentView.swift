@@ -20,7 +20,7 @@ enum ContentView {
         }
         // What the state was before is shown whole or without its bodies.
         if let backup = flow.backup {
-            flow.backup = Boxed(wrappedValue: shown(backup.wrappedValue, .none, undecodable: undecodable))
+            flow.backup = Boxed(shown(backup.value, .none, undecodable: undecodable))
         }
         return flow
     }
@@ -44,7 +44,7 @@ enum ContentView {
                 response.content, response.headers, unpacking, isolation: isolation, undecodable,
                 (name: "response", peer: "server \(flow.request.host):\(flow.request.port)", fault: .server))
         }
-        shown.backup = flow.backup.map { Boxed(wrappedValue: Self.shown($0.wrappedValue, .none, undecodable: undecodable)) }
+        shown.backup = flow.backup.map { Boxed(Self.shown($0.value, .none, undecodable: undecodable)) }
         return shown
     }
 

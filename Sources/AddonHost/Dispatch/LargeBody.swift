@@ -90,7 +90,7 @@ extension HTTPFlow {
     func placing(_ contents: [(side: MessageSide, content: Content)]) -> HTTPFlow {
         var flow = self
         for (side, content) in contents { flow.set(content, of: side) }
-        flow.backup?.wrappedValue.mapContents { $0.isHeld ? .omitted($0.size) : $0 }
+        flow.backup?.value.mapContents { $0.isHeld ? .omitted($0.size) : $0 }
         return flow
     }
 }

@@ -42,7 +42,7 @@ enum SampleFlows {
         case let hook as Hook<WebSocketEvent>:
             let message = WebSocketMessage(.text, isFromClient: true, content: "Hello", timestamp: time + 1)
             var flow = http(traits, at: hook)
-            flow.websocket = Boxed(wrappedValue: WebSocketData())
+            flow.websocket = Boxed(WebSocketData())
             if hook.index == WebSocketHooks.table.error.index { flow.error = FlowError("the connection broke", at: time + 2) }
             return hook.index == WebSocketHooks.table.message.index
                 ? Sample(hook, WebSocketEvent(flow, newest: message, before: 0)) : Sample(hook, WebSocketEvent(flow))

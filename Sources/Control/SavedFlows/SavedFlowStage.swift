@@ -41,7 +41,7 @@ public actor SavedFlowStage {
                 try await fire(HTTPHooks.table.responseheaders, &event)
                 try await fire(HTTPHooks.table.response, &event)
             }
-            if let messages = event.http.websocket?.wrappedValue.messages {
+            if let messages = event.http.websocket?.value.messages {
                 try await play(messages, in: &event.http)
             } else if event.http.error != nil {
                 try await fire(HTTPHooks.table.error, &event)
@@ -56,17 +56,17 @@ public actor SavedFlowStage {
 
     /// The events of a WebSocket, each message with those before it left out.
     private func play(_ messages: [WebSocketMessage], in flow: inout HTTPFlow) async throws(ProxyFailure) {
-        flow.websocket?.wrappedValue.messages = []
+        flow.websocket?.value.messages = []
         try await fire(WebSocketHooks.table.start, in: &flow)
         for (number, message) in messages.enumerated() {
             var event = WebSocketEvent(flow, newest: message, before: number)
             // A message that ends the flow was there all the same.
-            flow.websocket?.wrappedValue.messages.append(message)
+            flow.websocket?.value.messages.append(message)
             try await fire(WebSocketHooks.table.message, &event)
             let kept = flow.websocket
             flow = event.http
             flow.websocket = kept
-            flow.websocket?.wrappedValue.messages[number] = event.decided(message)
+            flow.websocket?.value.messages[number] = event.decided(message)
         }
         if flow.error != nil { try await fire(WebSocketHooks.table.error, in: &flow) }
         try await fire(WebSocketHooks.table.end, in: &flow)

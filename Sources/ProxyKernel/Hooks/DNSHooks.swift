@@ -5,7 +5,7 @@ import Schema
 public struct DNSFlowEvent: HookPayload {
     @Boxed public var carried: DNSFlow
 
-    public init(_ flow: DNSFlow) { _carried = Boxed(wrappedValue: flow) }
+    public init(_ flow: DNSFlow) { _carried = Boxed(flow) }
 
     public var anyFlow: AnyFlow? { .dns(carried) }
 

@@ -10,7 +10,7 @@ public struct TransportEvent<Carrier: EventfulTransport>: HookPayload {
 
     /// The beginning or the end of a flow, with the messages that are kept of it; so many came before them.
     public init(_ flow: TransportFlow<Carrier>, messagesBefore: Int = 0) {
-        _carried = Boxed(wrappedValue: flow)
+        _carried = Boxed(flow)
         self.messagesBefore = messagesBefore
         isAboutMessage = false
     }

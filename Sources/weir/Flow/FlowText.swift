@@ -55,7 +55,7 @@ enum FlowText {
         var sizes = BodySizes()
         sizes.request = flow.request.content.size ?? 0
         sizes.response = flow.response?.content.size ?? 0
-        let messages = flow.websocket?.wrappedValue.messages ?? []
+        let messages = flow.websocket?.value.messages ?? []
         return printer.lines(of: flow.readable, sizes) + messages.map { printer.lines(of: $0, in: flow) }.joined()
     }
 
