@@ -21,7 +21,7 @@ extension AddonHost {
             }
             link.submit(
                 message, timeout: worker.bounds.eventTimeout,
-                EventTicket(policy: .continue) { reply in
+                EventTicket(policy: .continue, on: link.loop) { reply in
                     answer.completeWith(reply.mapError { AddonFailure("\($0)") })
                 })
         }

@@ -41,6 +41,8 @@ public struct LinkMessage: Sendable {
 
     /// Appends the line; without an id it is a notification.
     public func append(id: Int?, to output: inout [UInt8]) {
+        // At once, since most lines are alone in what is written.
+        if output.isEmpty { output.reserveCapacity(Self.idPrefix.count + 20 + bytes.count) }
         if let id {
             output += Self.idPrefix
             JSONWriter.withDigits(of: id.magnitude) { output.append(contentsOf: $0) }

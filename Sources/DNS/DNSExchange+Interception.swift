@@ -11,28 +11,28 @@ extension DNSExchange: TrackedFlow {
     }
 
     /// Fires a hook and applies what came of it. Stands still if a worker wants it to, but for the last event.
-    func fire(_ hook: Hook<DNSFlowEvent>, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
+    func fire(_ hook: Hook<DNSFlowEvent>) async throws(ProxyFailure) {
         guard hooks.hasListeners(hook) else { return }
-        let outcome = try await hooks.fire(hook, DNSFlowEvent(flow), waiter: waiter, isolation: isolation)
+        let outcome = try await hooks.fire(hook, DNSFlowEvent(flow), waiter: waiter)
         // The flow may have been edited meanwhile.
         var event = DNSFlowEvent(flow)
         for change in outcome.failure == nil ? outcome.changes : outcome.remains { change.apply(&event) }
         flow = event.carried
         if let failure = outcome.failure { throw failure }
-        if flow.intercepted, hook !== DNSHooks.table.error { try await hold(isolation: isolation) }
+        if flow.intercepted, hook !== DNSHooks.table.error { try await hold() }
     }
 
     /// Holds the flow if the operator's filter says so.
-    func intercept(isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
+    func intercept() async throws(ProxyFailure) {
         guard let interception = services.interception, interception.admits(.dns(flow)) else { return }
         flow.intercepted = true
-        try await hold(isolation: isolation)
+        try await hold()
     }
 
-    private func hold(isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
+    private func hold() async throws(ProxyFailure) {
         services.logger.info("\(label) is intercepted")
         let seconds = services.settings[ProxyOptions.table.interceptTimeout]
-        try await standstill.stand(seconds: seconds, as: waiter, isolation: isolation)
+        try await standstill.stand(seconds: seconds, as: waiter)
         flow.intercepted = false
     }
 

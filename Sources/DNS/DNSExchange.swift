@@ -151,7 +151,7 @@ final class DNSExchange: @unchecked Sendable {
         }
     }
 
-    private func fail(_ failure: ProxyFailure, isolation: isolated (any Actor)? = #isolation) async {
+    private func fail(_ failure: ProxyFailure) async {
         if !failure.endsSilently, let answer = try? query.message.failed(.serverFailure).datagram(limit: limit ?? .max) {
             send(answer)
         }

@@ -110,8 +110,7 @@ extension Exchange {
             path.length == .unknown ? session.services.present.streamedAbove ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
-                in: bodies.store, limit: large, mapped: wantsFiles(session), of: "of \(whom)", waiter: waiter, on: session.loop,
-                isolation: session)
+                in: bodies.store, limit: large, mapped: wantsFiles(session), of: "of \(whom)", waiter: waiter, on: session.loop)
         } catch {
             guard error.what == .limit, error.fault != .us, path.flows else { throw error }
             if large <= bodies.store.limit { return nil }

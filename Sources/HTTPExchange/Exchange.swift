@@ -340,7 +340,7 @@ public final class Exchange: @unchecked Sendable {
     /// Tells those of it who listen; not to be called where nobody does.
     private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {
         let outcome = try await session.hooks.fire(
-            hook, FlowEvent(state, bodies: bodies), waiter: waiter, isolation: session)
+            hook, FlowEvent(state, bodies: bodies), waiter: waiter)
         if let failure = outcome.failure {
             apply(outcome.remains)
             throw failure

@@ -69,7 +69,7 @@ public protocol HookPort: AnyObject, Sendable {
     ///
     /// Ends at the latest by the listeners' deadlines, or when `waiter` is ended: then the workers are sent `cancel`.
     func fire<Payload: HookPayload>(
-        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
+        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?
     ) async throws(ProxyFailure) -> HookOutcome<Payload>
     /// Sends the event without waiting for anybody.
     func notify<Payload: HookPayload>(_ hook: Hook<Payload>, _ payload: Payload)
@@ -78,9 +78,9 @@ public protocol HookPort: AnyObject, Sendable {
 extension HookPort {
     /// Fires the hook if anybody listens, and applies what came of it.
     public func run<Payload: HookPayload>(
-        _ hook: Hook<Payload>, _ payload: inout Payload, waiter: Waiter?, isolation: isolated (any Actor)? = #isolation
+        _ hook: Hook<Payload>, _ payload: inout Payload, waiter: Waiter?
     ) async throws(ProxyFailure) {
         guard hasListeners(hook) else { return }
-        try await fire(hook, payload, waiter: waiter, isolation: isolation).apply(to: &payload)
+        try await fire(hook, payload, waiter: waiter).apply(to: &payload)
     }
 }

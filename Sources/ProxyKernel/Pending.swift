@@ -6,46 +6,69 @@ public protocol AnyPending: AnyObject {
     func fail(_ failure: ProxyFailure)
 }
 
-/// The one place where the life of a flow stands still: a value that is on its way.
+/// The one place where the life of a flow stands still.
 ///
-/// It ends once, by whichever comes first: the value, a failure, the client's leaving, a deadline; all later ones are
-/// ignored. Confined to one event loop: `wait` is called there; `resume` and `fail` may be called from anywhere and hop.
-public final class Pending<Value: Sendable>: AnyPending, @unchecked Sendable {
+/// It ends once, by whichever comes first: what is waited for, a failure, the client's leaving, a deadline; all later ones are
+/// ignored. Confined to one event loop: `suspend` and `end` are called there; `fail` may be called from anywhere and hops.
+open class Suspension: AnyPending, @unchecked Sendable {
     public let loop: any EventLoop
-    /// Nil again once it was handed over, so that nobody else holds the value.
-    private var result: Result<Value, ProxyFailure>?
-    /// True until a value or a failure has come.
+    private var failure: ProxyFailure?
+    /// True until what is waited for or a failure has come.
     public private(set) var isOpen = true
-    /// Set while `wait` is suspended. Unchecked, because it is resumed where it is taken out, and nowhere else.
-    var continuation: UnsafeContinuation<Void, Never>?
+    /// Set while `suspend` waits. Unchecked, because it is resumed where it is taken out, and nowhere else.
+    private var continuation: UnsafeContinuation<Void, Never>?
 
     public init(on loop: any EventLoop) { self.loop = loop }
 
-    public func resume(_ value: Value) { end(.success(value)) }
-    public func fail(_ failure: ProxyFailure) { end(.failure(failure)) }
+    public func fail(_ failure: ProxyFailure) {
+        guard loop.inEventLoop else { return loop.execute { self.fail(failure) } }
+        guard isOpen else { return }
+        self.failure = failure
+        end()
+    }
 
-    /// Suspends until the value is there. Call once.
+    /// What is waited for is there.
+    public func end() {
+        guard isOpen else { return }
+        isOpen = false
+        continuation.take()?.resume()
+    }
+
+    /// Waits for the end. Call once.
     @inline(__always)
-    public func wait(as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) -> Value {
+    public func suspend(as waiter: Waiter?) async throws(ProxyFailure) {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }
         if isOpen {
-            await withUnsafeContinuation(isolation: isolation) {
-                // Who has no actor may have had a turn of the loop before he is suspended, in which the result came.
+            await withUnsafeContinuation {
+                // Who has no actor may have had a turn of the loop before he is suspended, in which the end came.
                 if isOpen { continuation = $0 } else { $0.resume() }
             }
         }
-        guard let result = result.take() else { fatalError("a wait ended without a result") }
-        return try result.get()
+        if let failure { throw failure }
+    }
+}
+
+/// A value that is on its way to who waits for it.
+public final class Pending<Value: Sendable>: Suspension, @unchecked Sendable {
+    /// Nil again once it was handed over, so that nobody else holds it.
+    private var value: Value?
+
+    /// From anywhere.
+    public func resume(_ value: Value) {
+        guard loop.inEventLoop else { return loop.execute { self.resume(value) } }
+        guard isOpen else { return }
+        self.value = value
+        end()
     }
 
-    func end(_ new: Result<Value, ProxyFailure>) {
-        guard loop.inEventLoop else { return loop.execute { self.end(new) } }
-        guard isOpen else { return }
-        isOpen = false
-        result = new
-        continuation.take()?.resume()
+    /// Suspends until the value is there. Call once.
+    @inline(__always)
+    public func wait(as waiter: Waiter?) async throws(ProxyFailure) -> Value {
+        try await suspend(as: waiter)
+        guard let value = value.take() else { fatalError("a wait ended without a value") }
+        return value
     }
 }
 

@@ -11,7 +11,7 @@ public final class Standstill {
 
     /// Stands until the flow is resumed, `waiter` is ended, or `seconds` are over; 0 is for ever.
     public func stand(
-        seconds: Double, as waiter: Waiter, isolation: isolated (any Actor)? = #isolation
+        seconds: Double, as waiter: Waiter
     ) async throws(ProxyFailure) {
         let pending = Pending<Void>(on: loop)
         standing.append(pending)
@@ -24,7 +24,7 @@ public final class Standstill {
         }
         let alarm = seconds > 0 ? resume(pending, after: .milliseconds(Int64(min(seconds, 1e9) * 1000))) : nil
         defer { alarm?.cancel() }
-        try await pending.wait(as: waiter, isolation: isolation)
+        try await pending.wait(as: waiter)
     }
 
     private func resume(_ pending: Pending<Void>, after time: TimeAmount) -> Scheduled<Void> {

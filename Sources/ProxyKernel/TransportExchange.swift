@@ -33,7 +33,7 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
     }
 
     /// Makes the flow known, and fires its first event.
-    public func begin(isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
+    public func begin() async throws(ProxyFailure) {
         services.flows.add(self, id: flow.id)
         try await fire(Hooks.table.start, TransportEvent(flow), as: waiter)
     }
@@ -52,7 +52,7 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
 
     /// Shows a message to everybody; the result is what is to be passed on of it, perhaps nothing.
     public func pass(
-        _ bytes: ByteBuffer, isFromClient: Bool, as waiter: Waiter, isolation: isolated (any Actor)? = #isolation
+        _ bytes: ByteBuffer, isFromClient: Bool, as waiter: Waiter
     ) async throws(ProxyFailure) -> ByteBuffer {
         let original = StreamMessage(
             isFromClient: isFromClient, content: ByteString(bytes.readableBytesView), timestamp: WallClock.now)
@@ -61,7 +61,7 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
         let number = kept.append(isKept ? message : nil)
         let event = TransportEvent(flow, message, messagesBefore: number)
         if hooks.hasListeners(Hooks.table.message) {
-            let outcome = try await hooks.fire(Hooks.table.message, event, waiter: waiter, isolation: isolation)
+            let outcome = try await hooks.fire(Hooks.table.message, event, waiter: waiter)
             // The flow may have changed meanwhile, this message too.
             var present = TransportEvent(flow, kept[number] ?? message, messagesBefore: number)
             let holds = try apply(outcome, to: &present)
@@ -86,7 +86,7 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
     }
 
     /// All has gone its way.
-    public func end(isolation: isolated (any Actor)? = #isolation) async {
+    public func end() async {
         guard !isOver else { return }
         isOver = true
         do throws(ProxyFailure) {
@@ -98,7 +98,7 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
     }
 
     /// It ended before its time.
-    public func fail(_ failure: ProxyFailure, isolation: isolated (any Actor)? = #isolation) async {
+    public func fail(_ failure: ProxyFailure) async {
         guard !isOver else { return }
         isOver = true
         flow.error = failure.flowError
@@ -125,11 +125,10 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
 
     /// An event about the whole flow.
     private func fire(
-        _ hook: Hook<TransportEvent<Carrier>>, _ event: TransportEvent<Carrier>, as waiter: Waiter,
-        isolation: isolated (any Actor)? = #isolation
+        _ hook: Hook<TransportEvent<Carrier>>, _ event: TransportEvent<Carrier>, as waiter: Waiter
     ) async throws(ProxyFailure) {
         guard hooks.hasListeners(hook) else { return }
-        let outcome = try await hooks.fire(hook, event, waiter: waiter, isolation: isolation)
+        let outcome = try await hooks.fire(hook, event, waiter: waiter)
         var present = last
         let holds = try apply(outcome, to: &present)
         if outcome.changes.contains(where: { $0.path.hasPrefix("flow.messages") }) {
@@ -150,13 +149,13 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
 
     /// Stands still; the result is the message as it is then, for others may have changed it.
     private func hold(
-        _ message: StreamMessage, _ number: Int, as waiter: Waiter, isolation: isolated (any Actor)? = #isolation
+        _ message: StreamMessage, _ number: Int, as waiter: Waiter
     ) async throws(ProxyFailure) -> StreamMessage {
         try await hold(as: waiter)
         return kept[number] ?? message
     }
 
-    private func hold(as waiter: Waiter, isolation: isolated (any Actor)? = #isolation) async throws(ProxyFailure) {
+    private func hold(as waiter: Waiter) async throws(ProxyFailure) {
         services.logger.info(
             "\(flow.client.value.peername): \(Carrier.kind.rawValue) \(flow.server.value.address?.description ?? "") is intercepted"
         )

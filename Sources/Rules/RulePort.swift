@@ -25,26 +25,26 @@ final class RulePort: HookPort {
     }
 
     func fire<Payload: HookPayload>(
-        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
+        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         guard let steps = chain.steps(at: hook) else {
             if let event = payload as? SOCKSAuthEvent, let auth = chain.proxyAuth {
-                return try await check(event, auth, hook, waiter: waiter, isolation: isolation)
+                return try await check(event, auth, hook, waiter: waiter)
             }
-            return try await inner.fire(hook, payload, waiter: waiter, isolation: isolation)
+            return try await inner.fire(hook, payload, waiter: waiter)
         }
         var outcome = HookOutcome<Payload>()
         var working = payload
         working = try await apply(
-            steps.before, at: steps.moment, to: working, &outcome, waiter: waiter, isolation: isolation)
+            steps.before, at: steps.moment, to: working, &outcome, waiter: waiter)
         if outcome.failure == nil, inner.hasListeners(hook) {
-            let heard = try await inner.fire(hook, working, waiter: waiter, isolation: isolation)
+            let heard = try await inner.fire(hook, working, waiter: waiter)
             for change in heard.changes { change.apply(&working) }
             outcome.changes += heard.changes
             outcome.failure = heard.failure
         }
         guard outcome.failure == nil else { return outcome }
-        _ = try await apply(steps.after, at: steps.moment, to: working, &outcome, waiter: waiter, isolation: isolation)
+        _ = try await apply(steps.after, at: steps.moment, to: working, &outcome, waiter: waiter)
         return outcome
     }
 
@@ -57,14 +57,13 @@ final class RulePort: HookPort {
 
     /// The payload with the rules' changes, which go into the outcome as well; the same if there are none or the flow has failed.
     private func apply<Payload: HookPayload>(
-        _ rules: [any Rule], at moment: Moment, to payload: Payload, _ outcome: inout HookOutcome<Payload>, waiter: Waiter?,
-        isolation: isolated (any Actor)?
+        _ rules: [any Rule], at moment: Moment, to payload: Payload, _ outcome: inout HookOutcome<Payload>, waiter: Waiter?
     ) async throws(ProxyFailure) -> Payload {
         guard !rules.isEmpty, let old = payload.flow, old.error == nil else { return payload }
         var new = old
         var failure: ProxyFailure?
         for rule in rules {
-            if let work = rule.preparation(for: new, at: moment) { try await prepare(work, waiter, isolation: isolation) }
+            if let work = rule.preparation(for: new, at: moment) { try await prepare(work, waiter) }
             do throws(ProxyFailure) {
                 try rule.apply(to: &new, at: moment)
             } catch {
@@ -86,17 +85,17 @@ final class RulePort: HookPort {
 
     /// The rule's verdict about a SOCKS client, which the addons may change.
     private func check<Payload: HookPayload>(
-        _ event: SOCKSAuthEvent, _ auth: ProxyAuth, _ hook: Hook<Payload>, waiter: Waiter?, isolation: isolated (any Actor)?
+        _ event: SOCKSAuthEvent, _ auth: ProxyAuth, _ hook: Hook<Payload>, waiter: Waiter?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         let given = ProxyAuth.Credentials(name: event.username, password: event.password)
-        if let work = auth.preparation(for: given) { try await prepare(work, waiter, isolation: isolation) }
+        if let work = auth.preparation(for: given) { try await prepare(work, waiter) }
         var event = event
         event.isValid = auth.admits(given)
         var outcome = HookOutcome<Payload>()
         if let changed = event as? Payload {
             outcome.changes = [Change(path: "valid") { $0 = changed }]
             if inner.hasListeners(hook) {
-                let heard = try await inner.fire(hook, changed, waiter: waiter, isolation: isolation)
+                let heard = try await inner.fire(hook, changed, waiter: waiter)
                 outcome.changes += heard.changes
                 outcome.failure = heard.failure
                 var answered = changed
@@ -109,14 +108,14 @@ final class RulePort: HookPort {
     }
 
     private func prepare(
-        _ work: @escaping @Sendable () -> Void, _ waiter: Waiter?, isolation: isolated (any Actor)?
+        _ work: @escaping @Sendable () -> Void, _ waiter: Waiter?
     ) async throws(ProxyFailure) {
         let done = Pending<Void>(on: loop)
         NIOThreadPool.singleton.submit { _ in
             work()
             done.resume(())
         }
-        try await done.wait(as: waiter, isolation: isolation)
+        try await done.wait(as: waiter)
     }
 
     /// The parts that rules change, each only if it did: the live flow may have been edited meanwhile.

@@ -118,13 +118,14 @@ struct JSONView {
 
     /// The token of the member's value of that name; nil if the object has none.
     func member(_ key: UnsafeRawBufferPointer, at index: Int) -> Int? {
-        var found: Int?
-        forEachMember(at: index) { name, value in
-            guard withText(at: name, { $0.isSame(as: key) }) else { return false }
-            found = value
-            return true
+        let end = end(of: index)
+        var name = index + 1
+        while name < end {
+            let isPlain = tokens[name].kind == .plain
+            if !isPlain || Int(tokens[name].count) == key.count, withText(at: name, { $0.isSame(as: key) }) { return name + 1 }
+            name = self.end(of: name + 1)
         }
-        return found
+        return nil
     }
 
     /// Whether no two members of an object have a name of the same bytes.

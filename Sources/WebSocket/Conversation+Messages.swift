@@ -27,7 +27,7 @@ extension Conversation {
         var noted = noted
         let hook = WebSocketHooks.table.message
         if session.hooks.hasListeners(hook) {
-            let outcome = try await session.hooks.fire(hook, event(noted), waiter: waiter, isolation: session)
+            let outcome = try await session.hooks.fire(hook, event(noted), waiter: waiter)
             // The flow may have changed meanwhile, this message too.
             var event = event(present(noted))
             let holds = apply(outcome, to: &event)

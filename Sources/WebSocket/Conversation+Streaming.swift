@@ -36,7 +36,7 @@ extension Conversation {
     func show(_ noted: NotedMessage, _ waiter: Waiter, on session: isolated Session) async throws(ProxyFailure) {
         let hook = WebSocketHooks.table.message
         if session.hooks.hasListeners(hook) {
-            let outcome = try await session.hooks.fire(hook, event(noted), waiter: waiter, isolation: session)
+            let outcome = try await session.hooks.fire(hook, event(noted), waiter: waiter)
             var answered = event(noted)
             let holds = apply(outcome, to: &answered)
             if holds { exchange.flow.intercepted = false }

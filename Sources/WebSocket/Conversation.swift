@@ -161,7 +161,7 @@ final class Conversation: @unchecked Sendable {
     private func fire(_ hook: Hook<WebSocketEvent>, on session: isolated Session) async throws(ProxyFailure) {
         guard session.hooks.hasListeners(hook) else { return }
         let outcome = try await session.hooks.fire(
-            hook, WebSocketEvent(exchange.flow), waiter: exchange.waiter, isolation: session)
+            hook, WebSocketEvent(exchange.flow), waiter: exchange.waiter)
         var event = WebSocketEvent(exchange.flow)
         let holds = apply(outcome, to: &event)
         if let failure = outcome.failure { throw failure }

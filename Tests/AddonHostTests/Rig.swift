@@ -127,7 +127,7 @@ final class Rig: Sendable {
         let payload = payload ?? flow()
         return try await Task(executorPreference: LoopExecutor(loop)) { () async throws -> FlowCarrier in
             var live = payload
-            try await port.fire(hook, payload, waiter: waiter, isolation: nil).apply(to: &live)
+            try await port.fire(hook, payload, waiter: waiter).apply(to: &live)
             return live
         }.value
     }

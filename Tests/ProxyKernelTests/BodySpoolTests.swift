@@ -136,7 +136,7 @@ final class BodySpoolTests: Sendable {
             let done = Pending<Bool>(on: loop)
             pipe.whenDone = { done.resume(true) }
             pipe.join(sink)
-            _ = try await done.wait(as: nil, isolation: nil)
+            _ = try await done.wait(as: nil)
             #expect(sink.bytes == ByteBuffer(bytes: octets) && sink.trailers == Headers([("a", "1")]))
             #expect(sink.most <= 2)
         }

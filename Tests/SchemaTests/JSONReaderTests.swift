@@ -95,6 +95,37 @@ struct JSONReaderTests {
         }
     }
 
+    @Test("an object is the same in the text that it was read from as it is in a tree")
+    func objects() throws {
+        let text = #"{"a":1,"\u0062":[["x","\n"]],"c":{"d":null,"é":[true,{"":2.5}]},"e":{}}"#
+        let kept = try JSONReader(keepsText: true).read(Array(text.utf8)), tree = try JSONReader().read(Array(text.utf8))
+        #expect(kept == tree && tree == kept && kept.detached == tree && kept.hashValue == tree.hashValue)
+        #expect(kept.encoded == tree.encoded && kept.object?.members == tree.object?.members && kept.object?.count == 4)
+        for json in [kept, tree] {
+            #expect(json["b"] == [["x", "\n"]] && json.member("b") == json["b"] && json["c"]?["é"]?.array?.count == 2)
+            #expect(json["d"] == nil && json.member("d") == nil && json.member("c")?.member("d") == .null && json["e"] == [:])
+            var names: [String] = []
+            json.object?.forEachMember { name, _ in names.append(String(decoding: name, as: UTF8.self)) }
+            #expect(names == ["a", "b", "c", "e"])
+            var object = try #require(json.object)
+            object["a"] = nil
+            object["c"] = 3
+            object["f"] = "g"
+            #expect(object == ["b": [["x", "\n"]], "c": 3, "e": [:], "f": "g"] && json["a"] == 1)
+        }
+    }
+
+    @Test("names are told apart by their bytes, however they are written", arguments: [1, 7, 8, 9, 40])
+    func names(_ count: Int) throws {
+        let members = (0..<count).map { #""n\#($0)":0"# }.joined(separator: ",")
+        for keepsText in [true, false] {
+            let reader = JSONReader(keepsText: keepsText)
+            #expect(throws: Never.self) { _ = try reader.read(Array("{\(members)}".utf8)) }
+            #expect(throws: Never.self) { _ = try reader.read(Array(#"{\#(members),"\u006e":1,"é":1,"e\u0301":1}"#.utf8)) }
+            #expect(throws: JSONFailure.self) { _ = try reader.read(Array(#"{\#(members),"\u006e0":1}"#.utf8)) }
+        }
+    }
+
     @Test("an array of pairs of texts is the same in one block as it is in a tree")
     func pairs() throws {
         let text = #"[["Host","a"],["X-Quoted","\"6b\"\u00e9\ud83d\ude00"],["",""]]"#

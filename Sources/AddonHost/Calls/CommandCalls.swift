@@ -52,7 +52,7 @@ extension Worker {
             let promise = loop.makePromise(of: JSON.self)
             link.submit(
                 message, timeout: timeout,
-                EventTicket(policy: .continue) { [name] answer in
+                EventTicket(policy: .continue, on: link.loop) { [name] answer in
                     promise.completeWith(answer.mapError { CallFailure.command(command, name, $0) })
                 })
             return promise.futureResult

@@ -33,15 +33,15 @@ enum ContentView {
     /// The flow as it is shown decoded. Throws if a body unpacks too far, whoever sent it being to blame; another that cannot be
     /// decoded is left out, and `undecodable` called with the reason.
     static func decoded(
-        _ flow: HTTPFlow, _ unpacking: Unpacking, isolation: isolated (any Actor)?, undecodable: (String) -> Void
+        _ flow: HTTPFlow, _ unpacking: Unpacking, undecodable: (String) -> Void
     ) async throws(ProxyFailure) -> HTTPFlow {
         var shown = flow
         shown.request.content = try await decoded(
-            flow.request.content, flow.request.headers, unpacking, isolation: isolation, undecodable,
+            flow.request.content, flow.request.headers, unpacking, undecodable,
             (name: "request", peer: "client \(flow.client.value.peername)", fault: .client))
         if let response = flow.response {
             shown.response?.content = try await decoded(
-                response.content, response.headers, unpacking, isolation: isolation, undecodable,
+                response.content, response.headers, unpacking, undecodable,
                 (name: "response", peer: "server \(flow.request.host):\(flow.request.port)", fault: .server))
         }
         shown.backup = flow.backup.map { Boxed(Self.shown($0.value, .none, undecodable: undecodable)) }
@@ -49,14 +49,14 @@ enum ContentView {
     }
 
     private static func decoded(
-        _ content: Content, _ headers: Headers, _ unpacking: Unpacking, isolation: isolated (any Actor)?,
+        _ content: Content, _ headers: Headers, _ unpacking: Unpacking,
         _ undecodable: (String) -> Void, _ side: (name: String, peer: String, fault: ProxyFailure.Fault)
     ) async throws(ProxyFailure) -> Content {
         if case .file(let file) = content {
-            return try await decoded(file, headers, unpacking, isolation: isolation, undecodable, side)
+            return try await decoded(file, headers, unpacking, undecodable, side)
         }
         guard case .bytes(let buffer) = content, buffer.readableBytes > 0 else { return content }
-        switch try await unpacking.decode(buffer, BodyCodings(headers), isolation: isolation) {
+        switch try await unpacking.decode(buffer, BodyCodings(headers)) {
         case .success(let plain): return .bytes(plain)
         case .failure(let failure):
             if failure.isExcess { throw ProxyFailure(failure, of: side.peer, fault: side.fault) }
@@ -66,11 +66,11 @@ enum ContentView {
     }
 
     private static func decoded(
-        _ file: BodyFile, _ headers: Headers, _ unpacking: Unpacking, isolation: isolated (any Actor)?,
+        _ file: BodyFile, _ headers: Headers, _ unpacking: Unpacking,
         _ undecodable: (String) -> Void, _ side: (name: String, peer: String, fault: ProxyFailure.Fault)
     ) async throws(ProxyFailure) -> Content {
         do throws(ProxyFailure) {
-            return try await unpacking.decode(file, BodyCodings(headers), of: side.peer, fault: side.fault, isolation: isolation)
+            return try await unpacking.decode(file, BodyCodings(headers), of: side.peer, fault: side.fault)
         } catch {
             guard case .badMessage = error.what else { throw error }
             undecodable("the \(side.name)'s body is left out: \(error.note)")
@@ -110,12 +110,12 @@ enum ContentView {
     ///
     /// A body whose codings cannot be made goes back as it is, without the header that names them.
     static func recoding<Payload: HookPayload>(
-        from shown: HTTPFlow, to answered: HTTPFlow, _ unpacking: Unpacking, isolation: isolated (any Actor)?
+        from shown: HTTPFlow, to answered: HTTPFlow, _ unpacking: Unpacking
     ) async throws(ProxyFailure) -> [Change<Payload>] {
         var changes: [Change<Payload>] = []
         let old = (content: shown.request.content, codings: BodyCodings(shown.request.headers))
         let new = (content: answered.request.content, codings: BodyCodings(answered.request.headers))
-        if let coded = try await recoded(old, new, unpacking, isolation: isolation) {
+        if let coded = try await recoded(old, new, unpacking) {
             changes.append(
                 LoopPort.content(.request) { flow in
                     flow.request.content = coded.content
@@ -128,7 +128,7 @@ enum ContentView {
                 content: before?.content ?? .missing, codings: before.map { BodyCodings($0.headers) } ?? BodyCodings(Headers())
             )
             let new = (content: response.content, codings: BodyCodings(response.headers))
-            if let coded = try await recoded(old, new, unpacking, isolation: isolation) {
+            if let coded = try await recoded(old, new, unpacking) {
                 changes.append(
                     LoopPort.content(.response) { flow in
                         flow.response?.content = coded.content
@@ -141,16 +141,16 @@ enum ContentView {
 
     private static func recoded(
         _ old: (content: Content, codings: BodyCodings), _ new: (content: Content, codings: BodyCodings),
-        _ unpacking: Unpacking, isolation: isolated (any Actor)?
+        _ unpacking: Unpacking
     ) async throws(ProxyFailure) -> (content: Content, isBare: Bool)? {
         guard old != new, !new.codings.isEmpty || old.codings != new.codings else { return nil }
         switch new.content {
         case .missing, .omitted, .reference: return nil
         case .file(let file):
-            let coded = try await unpacking.encode(file, new.codings, isolation: isolation)
+            let coded = try await unpacking.encode(file, new.codings)
             return (coded ?? new.content, coded == nil)
         case .bytes(let buffer):
-            switch try await unpacking.encode(buffer, new.codings, isolation: isolation) {
+            switch try await unpacking.encode(buffer, new.codings) {
             case .success(let coded): return (.bytes(coded), false)
             case .failure: return (new.content, true)
             }

@@ -13,7 +13,7 @@ extension LoopPort {
 
     /// What the worker is offered of the event's body; nil if it wants no part of it, or there is none.
     func offer<Payload: HookPayload>(
-        for event: Consultation<Payload>, isolation: isolated (any Actor)?
+        for event: Consultation<Payload>
     ) async throws(ProxyFailure) -> BodyOffer? {
         let (payload, subscription) = (event.payload, event.subscription)
         guard event.mode.isPart, let side = subscription.side, let flow = payload.flow,
@@ -38,12 +38,12 @@ extension LoopPort {
         case .held(let content, let trailers):
             let path = BodyPath(content, trailers: trailers, on: loop)
             let beginning = try await path.prefix(
-                count, patience: Self.patience, waiter: event.waiter, on: loop, isolation: isolation)
+                count, patience: Self.patience, waiter: event.waiter, on: loop)
             let size = content.size ?? 0
             shown = .preview(beginning, size: size, isComplete: beginning.readableBytes >= size, stream: stream.number)
         case .flowing(let path):
             let beginning = try await path.prefix(
-                count, patience: Self.patience, waiter: event.waiter, on: loop, isolation: isolation)
+                count, patience: Self.patience, waiter: event.waiter, on: loop)
             let isComplete = path.pipe.isEnded && path.pipe.size == beginning.readableBytes
             shown = .preview(
                 beginning, size: isComplete ? beginning.readableBytes : path.length.count, isComplete: isComplete,
@@ -54,8 +54,7 @@ extension LoopPort {
 
     /// Does with an offered body what the worker's answer says.
     func settle<Payload: HookPayload>(
-        _ offer: BodyOffer, _ answer: LinkAnswer, _ reply: Reply<Payload>, _ shown: Payload, _ event: Consultation<Payload>,
-        isolation: isolated (any Actor)?
+        _ offer: BodyOffer, _ answer: LinkAnswer, _ reply: Reply<Payload>, _ shown: Payload, _ event: Consultation<Payload>
     ) async throws(ProxyFailure) -> Reply<Payload> {
         guard case .changes(let changes) = reply else {
             offer.stream.drop(tells: true)
@@ -81,10 +80,10 @@ extension LoopPort {
             return reply
         }
         guard offer.isPreview, more == .whole else {
-            return .changes(changes + (try await pass(offer, answered(shown, changes), event, isolation: isolation)))
+            return .changes(changes + (try await pass(offer, answered(shown, changes), event)))
         }
         offer.stream.drop(tells: false)
-        return try await showWhole(offer, changes, event, isolation: isolation)
+        return try await showWhole(offer, changes, event)
     }
 
     private func answered<Payload: HookPayload>(_ shown: Payload, _ changes: [Change<Payload>]) -> Payload {
@@ -95,7 +94,7 @@ extension LoopPort {
 
     /// Sends the body through the worker: from now on if it flows, within the event if it is held.
     private func pass<Payload: HookPayload>(
-        _ offer: BodyOffer, _ answered: Payload, _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+        _ offer: BodyOffer, _ answered: Payload, _ event: Consultation<Payload>
     ) async throws(ProxyFailure) -> [Change<Payload>] {
         let side = offer.side
         var stages: [any BodyStage] = [offer.stream]
@@ -122,7 +121,7 @@ extension LoopPort {
             for stage in stages { path.pass(through: stage) }
             defer { path.end() }
             let whole = try await path.hold(
-                in: host.bodies, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop, isolation: isolation)
+                in: host.bodies, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop)
             let ending = path.pipe.trailers
             return [Self.content(side) { content(&$0, whole, .some(ending)) }]
         }
@@ -139,7 +138,7 @@ extension LoopPort {
 
     /// Holds the rest of a body that was previewed, and asks the worker anew.
     private func showWhole<Payload: HookPayload>(
-        _ offer: BodyOffer, _ changes: [Change<Payload>], _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+        _ offer: BodyOffer, _ changes: [Change<Payload>], _ event: Consultation<Payload>
     ) async throws(ProxyFailure) -> Reply<Payload> {
         let side = offer.side
         var held: [Change<Payload>] = []
@@ -148,14 +147,14 @@ extension LoopPort {
                 return refused("more: the body is streamed and cannot be had whole", event.subscription)
             }
             let whole = try await path.hold(
-                in: host.bodies, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop, isolation: isolation)
+                in: host.bodies, of: "of the \(side.rawValue)", waiter: event.waiter, on: loop)
             let trailers = path.pipe.trailers
             held = [Self.content(side) { $0.set(whole, trailers: .some(trailers), of: side) }]
         }
         var again = event
         again.payload = answered(event.payload, changes + held)
         again.mode = .whole
-        switch try await consult(again, isolation: isolation) {
+        switch try await consult(again) {
         case .changes(let more): return .changes(changes + held + more)
         case .failed(let failure, let more): return .failed(failure, held: held + more)
         case .killed: return .killed

@@ -7,8 +7,7 @@ import ProxyKernel
 extension LoopPort {
     /// The listener in the client's own worker, which is waited for; one that is down if none becomes free.
     func own(
-        _ clients: ClientWorkers, _ entry: ChainEntry, _ client: Client, _ flow: String?, _ waiter: Waiter?,
-        isolation: isolated (any Actor)?
+        _ clients: ClientWorkers, _ entry: ChainEntry, _ client: Client, _ flow: String?, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> Listener? {
         if let flow, let worker = seatedWorker(of: flow, at: entry.addon.place) { return listener(of: worker, in: entry) }
         let pending = Pending<Result<Worker, AddonFailure>>(on: loop)
@@ -17,7 +16,7 @@ extension LoopPort {
         ) { [host] in host.startSpare(of: entry.addon) }.whenComplete { result in
             pending.resume(result.mapError { $0 as? AddonFailure ?? AddonFailure("\($0)") })
         }
-        switch try await pending.wait(as: waiter, isolation: isolation) {
+        switch try await pending.wait(as: waiter) {
         case .success(let worker):
             if let flow { keep(flow, with: worker) }
             guard !worker.isUp.load(ordering: .relaxed) else { return listener(of: worker, in: entry) }

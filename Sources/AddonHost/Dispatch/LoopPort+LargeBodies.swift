@@ -16,14 +16,13 @@ struct Taken {
 extension LoopPort {
     /// Sends an event with its bodies beside it: by descriptor, held for calls, or in the line after all.
     func send<Payload: HookPayload>(
-        _ shown: Payload, beside bodies: [LargeBody], _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+        _ shown: Payload, beside bodies: [LargeBody], _ event: Consultation<Payload>
     ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
         let (link, subscription, attempt, waiter) = (event.link, event.subscription, event.attempt, event.waiter)
-        let question = Question(subscription.policy, on: loop)
-        let ticket = question.ticket
+        let ticket = EventTicket(policy: subscription.policy, on: loop)
         var permit: BodyCarrier.Permit?
         if bodies.contains(where: \.wantsDescriptor) {
-            permit = try await self.permit(link, within: subscription.timeout, waiter, isolation: isolation)
+            permit = try await self.permit(link, within: subscription.timeout, waiter)
             guard permit != nil else {
                 let note = "bodies of events before it were not taken within \(subscription.timeout) ms"
                 return (.failure(LinkFailure(.overload, note)), ticket)
@@ -35,7 +34,7 @@ extension LoopPort {
         }
         let made =
             bodies.contains(where: \.isSlow)
-            ? try await BodyStore.offLoop(loop, as: waiter, isolation: isolation, prepare) : Result(catching: prepare)
+            ? try await BodyStore.offLoop(loop, as: waiter, prepare) : Result(catching: prepare)
         let prepared: [LargeBody]
         do throws(BodyFileFailure) { prepared = try made.get() } catch {
             return (.failure(LinkFailure(.tooLarge, "its body cannot be shown: \(error)")), ticket)
@@ -51,12 +50,12 @@ extension LoopPort {
             payload.flow = payload.flow?.placing(contents)
             return EventLine.event(payload, subscription, timeout: timeout, attempt: attempt)
         }
-        return (try await answer(question, of: link, waiter, isolation: isolation), ticket)
+        return (try await answer(ticket, of: link, waiter), ticket)
     }
 
     /// Takes the bodies over that an answer names by descriptor, and gives the answer without them.
     func take(
-        _ answer: LinkAnswer, _ ticket: EventTicket, _ bodies: [LargeBody], _ waiter: Waiter?, isolation: isolated (any Actor)?
+        _ answer: LinkAnswer, _ ticket: EventTicket, _ bodies: [LargeBody], _ waiter: Waiter?
     ) async throws(ProxyFailure) -> Taken {
         guard case .success(let result) = answer, !ticket.carried.isEmpty || !ticket.received.isEmpty else {
             return Taken(answer: answer)
@@ -82,7 +81,7 @@ extension LoopPort {
             }
             let isQuick = body.size <= min(BodyStore.copiedSoon, host.bodies.memoryLimit)
             let copied =
-                isQuick ? Result(catching: take) : try await BodyStore.offLoop(loop, as: waiter, isolation: isolation, take)
+                isQuick ? Result(catching: take) : try await BodyStore.offLoop(loop, as: waiter, take)
             do throws(BodyFileFailure) { taken.contents.append((body.side, try copied.get())) } catch {
                 return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(error)")))
             }
@@ -99,13 +98,13 @@ extension LoopPort {
     }
 
     private func permit(
-        _ link: WorkerLink, within timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
+        _ link: WorkerLink, within timeout: Int64, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> BodyCarrier.Permit? {
         if link.loop.inEventLoop, let permit = link.carrier.enterNow(on: loop) { return permit }
         let pending = Pending<BodyCarrier.Permit?>(on: loop)
         link.loop.flatSubmit { link.carrier.enter(on: link.loop) }.whenSuccess { pending.resume($0) }
         let alarm = loop.scheduleTask(in: .milliseconds(timeout)) { pending.resume(nil) }
         defer { alarm.cancel() }
-        return try await pending.wait(as: waiter, isolation: isolation)
+        return try await pending.wait(as: waiter)
     }
 }

@@ -67,7 +67,7 @@ extension LoopPort {
 
     /// Who is asked after a worker has died: another one of its addon at once, else itself when it is back.
     func another<Payload: HookPayload>(
-        than dead: Listener, _ payload: Payload, _ timeout: Int64, _ waiter: Waiter?, isolation: isolated (any Actor)?
+        than dead: Listener, _ payload: Payload, _ timeout: Int64, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> Listener? {
         let (hook, name, worker) = (dead.subscription.hook.index, dead.subscription.name, dead.subscription.worker)
         func entry() -> ChainEntry? {
@@ -83,7 +83,7 @@ extension LoopPort {
         }
         let pending = Pending<Bool>(on: loop)
         worker.comesBack(within: timeout).whenComplete { pending.resume((try? $0.get()) ?? false) }
-        guard try await pending.wait(as: waiter, isolation: isolation) else { return nil }
+        guard try await pending.wait(as: waiter) else { return nil }
         return entry()?.listeners.first { $0.subscription.worker === worker && $0.subscription.name == name && $0.link != nil }
     }
 }

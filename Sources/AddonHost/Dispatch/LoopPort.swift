@@ -58,7 +58,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
 
     @specialized(where Payload == FlowEvent)
     func fire<Payload: HookPayload>(
-        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?, isolation: isolated (any Actor)?
+        _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         var outcome = HookOutcome<Payload>()
         var working = payload
@@ -66,7 +66,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
         for (index, entry) in entries.enumerated() {
             let seated =
                 if let clients = entry.addon.clients, let client = working.anyClient {
-                    try await own(clients, entry, client, working.anyFlow?.id, waiter, isolation: isolation)
+                    try await own(clients, entry, client, working.anyFlow?.id, waiter)
                 } else {
                     seat(entry, flow: working.anyFlow?.id, client: working.clientID)
                 }
@@ -75,12 +75,12 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 tell(listener, working)
                 continue
             }
-            let (changes, failure) = try await ask(listener, working, waiter, isolation: isolation)
+            let (changes, failure) = try await ask(listener, working, waiter)
             if let failure {
                 outcome.failure = failure
                 return outcome
             }
-            outcome.changes += changes
+            if outcome.changes.isEmpty { outcome.changes = changes } else { outcome.changes += changes }
             if index < entries.count - 1 { for change in changes { change.apply(&working) } }
         }
         return outcome
@@ -99,7 +99,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
     /// answer is to read.
     @inline(__always)
     private func ask<Payload: HookPayload>(
-        _ first: Listener, _ payload: Payload, _ waiter: Waiter?, isolation: isolated (any Actor)?
+        _ first: Listener, _ payload: Payload, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
         var listener = first
         var payload = payload
@@ -117,19 +117,19 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
                 do throws(ProxyFailure) {
                     if let shown = plainly(payload, subscription) {
-                        let question = question(shown, to: link, subscription, attempt)
-                        let answer = try await answer(question, of: link, waiter, isolation: isolation)
+                        let ticket = question(shown, to: link, subscription, attempt)
+                        let answer = try await answer(ticket, of: link, waiter)
                         // Few answers have a body beside them.
                         let taken =
-                            question.ticket.received.isEmpty
-                            ? Taken(answer: answer) : try await take(answer, question.ticket, [], waiter, isolation: isolation)
+                            ticket.received.isEmpty
+                            ? Taken(answer: answer) : try await take(answer, ticket, [], waiter)
                         reply = read(taken, shown, subscription)
                     } else {
                         reply = try await consult(
                             Consultation(
                                 payload: payload, link: link, limits: listener.limits, subscription: subscription,
                                 mode: subscription.content,
-                                attempt: attempt, waiter: waiter), isolation: isolation)
+                                attempt: attempt, waiter: waiter))
                     }
                 } catch {
                     subscription.meters.cancelled()
@@ -140,7 +140,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             }
             reply.count(in: subscription.meters, after: (NIODeadline.now() - asked).nanoseconds)
             switch reply {
-            case .changes(let changes): return (held + changes, nil)
+            case .changes(let changes): return (held.isEmpty ? changes : held + changes, nil)
             case .killed: return ([], .killed("addon '\(worker.name)' killed the flow in '\(subscription.name)'"))
             case .failed(let failure, let kept):
                 held += kept
@@ -156,7 +156,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
                     return ([], Self.failure(of: worker, subscription, failure))
                 case .tryAgain:
                     let left = subscription.timeout - (MonotonicClock.now - began)
-                    guard left > 0, let next = try await another(than: listener, payload, left, waiter, isolation: isolation)
+                    guard left > 0, let next = try await another(than: listener, payload, left, waiter)
                     else { return ([], Self.failure(of: worker, subscription, failure)) }
                     subscription.meters.retried()
                     listener = next
@@ -191,14 +191,14 @@ final class LoopPort: HookPort, @unchecked Sendable {
     /// Asks, and does with the event's body what the answer says.
     @specialized(where Payload == FlowEvent)
     func consult<Payload: HookPayload>(
-        _ event: Consultation<Payload>, isolation: isolated (any Actor)?
+        _ event: Consultation<Payload>
     ) async throws(ProxyFailure) -> Reply<Payload> {
         let (subscription, link) = (event.subscription, event.link)
-        guard let offer = try await offer(for: event, isolation: isolation) else {
+        guard let offer = try await offer(for: event) else {
             let decodes = event.mode == .decoded
             var shown =
                 decodes
-                ? try await decoded(event, isolation: isolation) : shown(event.payload, event.mode, subscription)
+                ? try await decoded(event) : shown(event.payload, event.mode, subscription)
             // Who asked for this body in parts is told that it is empty.
             if event.mode.isPart, let side = subscription.side, case .omitted(0) = shown.flow?.content(of: side) {
                 shown.flow?.set(.bytes(ByteBuffer()), of: side)
@@ -208,53 +208,52 @@ final class LoopPort: HookPort, @unchecked Sendable {
             let answer: LinkAnswer
             let ticket: EventTicket
             if large.isEmpty {
-                let question = question(shown, to: link, subscription, event.attempt)
-                answer = try await self.answer(question, of: link, event.waiter, isolation: isolation)
-                ticket = question.ticket
+                ticket = question(shown, to: link, subscription, event.attempt)
+                answer = try await self.answer(ticket, of: link, event.waiter)
             } else {
-                (answer, ticket) = try await send(shown, beside: large, event, isolation: isolation)
+                (answer, ticket) = try await send(shown, beside: large, event)
             }
-            let taken = try await take(answer, ticket, large, event.waiter, isolation: isolation)
+            let taken = try await take(answer, ticket, large, event.waiter)
             let reply = read(taken, shown, subscription)
-            return decodes ? try await recoded(reply, shown, event, isolation: isolation) : reply
+            return decodes ? try await recoded(reply, shown, event) : reply
         }
         var shown = shown(event.payload, event.mode, subscription)
         shown.flow?.set(.reference(offer.shown), of: offer.side)
         let taken: Taken
         do throws(ProxyFailure) {
-            let question = question(shown, to: link, subscription, event.attempt, stream: offer.stream)
-            let answer = try await answer(question, of: link, event.waiter, isolation: isolation)
-            taken = try await take(answer, question.ticket, [], event.waiter, isolation: isolation)
+            let ticket = question(shown, to: link, subscription, event.attempt, stream: offer.stream)
+            let answer = try await answer(ticket, of: link, event.waiter)
+            taken = try await take(answer, ticket, [], event.waiter)
         } catch {
             offer.stream.drop(tells: true)
             throw error
         }
         let reply = read(taken, shown, subscription)
-        return try await settle(offer, taken.answer, reply, shown, event, isolation: isolation)
+        return try await settle(offer, taken.answer, reply, shown, event)
     }
 
     /// Sends an event, and announces the stream that it names.
     @specialized(where Payload == FlowEvent)
     private func question<Payload: HookPayload>(
         _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, stream: WorkerStream? = nil
-    ) -> Question {
+    ) -> EventTicket {
         let message = EventLine.event(
             shown, subscription, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
         lastSize = min(message.bytes.count, 1 << 16)
-        let question = Question(subscription.policy, on: loop)
-        link.submit(message, timeout: subscription.timeout, stream: stream, question.ticket)
-        return question
+        let ticket = EventTicket(policy: subscription.policy, on: loop)
+        link.submit(message, timeout: subscription.timeout, stream: stream, ticket)
+        return ticket
     }
 
     /// Waits for an answer; an event that nobody waits for any more is withdrawn.
     @inline(__always)
     func answer(
-        _ question: Question, of link: WorkerLink, _ waiter: Waiter?, isolation: isolated (any Actor)?
+        _ ticket: EventTicket, of link: WorkerLink, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> LinkAnswer {
         do {
-            return try await question.pending.wait(as: waiter, isolation: isolation)
+            return try await ticket.wait(as: waiter)
         } catch {
-            link.cancel(question.ticket, why: error.what == .timeout ? "timeout" : "client_gone")
+            link.cancel(ticket, why: error.what == .timeout ? "timeout" : "client_gone")
             throw error
         }
     }

@@ -19,21 +19,21 @@ struct Unpacking {
 
     /// The body without the codings, or why it cannot be decoded. Throws if nobody waits for it any more.
     func decode(
-        _ body: ByteBuffer, _ codings: BodyCodings, isolation: isolated (any Actor)?
+        _ body: ByteBuffer, _ codings: BodyCodings
     ) async throws(ProxyFailure) -> Result<ByteBuffer, CodingFailure> {
-        try await pass(body, isolation: isolation) { () throws(CodingFailure) in try codings.decoding(of: body, limits: limits) }
+        try await pass(body) { () throws(CodingFailure) in try codings.decoding(of: body, limits: limits) }
     }
 
     /// The body with the codings put on, or why they cannot be. Throws if nobody waits for it any more.
     func encode(
-        _ body: ByteBuffer, _ codings: BodyCodings, isolation: isolated (any Actor)?
+        _ body: ByteBuffer, _ codings: BodyCodings
     ) async throws(ProxyFailure) -> Result<ByteBuffer, CodingFailure> {
-        try await pass(body, isolation: isolation) { () throws(CodingFailure) in try codings.encoding(of: body) }
+        try await pass(body) { () throws(CodingFailure) in try codings.encoding(of: body) }
     }
 
     /// The same of a body in a file, piece by piece; what comes out is held as one that came so. Fails as the body of `peer` that it is.
     func decode(
-        _ file: BodyFile, _ codings: BodyCodings, of peer: String, fault: ProxyFailure.Fault, isolation: isolated (any Actor)?
+        _ file: BodyFile, _ codings: BodyCodings, of peer: String, fault: ProxyFailure.Fault
     ) async throws(ProxyFailure) -> Content {
         let decoding: (any BodyStage)?
         do throws(CodingFailure) {
@@ -42,7 +42,7 @@ struct Unpacking {
             throw ProxyFailure(error, of: peer, fault: fault)
         }
         do throws(ProxyFailure) {
-            return try await pass(file, decoding, isolation: isolation)
+            return try await pass(file, decoding)
         } catch {
             // What comes out may be more than can be held.
             throw error.what == .limit && error.fault != .us ? ProxyFailure(.limit, fault: fault, error.note) : error
@@ -50,29 +50,28 @@ struct Unpacking {
     }
 
     /// The body in a file with the codings put on; nil if they cannot be made.
-    func encode(_ file: BodyFile, _ codings: BodyCodings, isolation: isolated (any Actor)?) async throws(ProxyFailure) -> Content?
-    {
+    func encode(_ file: BodyFile, _ codings: BodyCodings) async throws(ProxyFailure) -> Content? {
         let encoding: (any BodyStage)?
         do throws(CodingFailure) {
             encoding = try codings.encodingStage(on: loop)
         } catch {
             return nil
         }
-        return try await pass(file, encoding, isolation: isolation)
+        return try await pass(file, encoding)
     }
 
     private func pass(
-        _ file: BodyFile, _ stage: (any BodyStage)?, isolation: isolated (any Actor)?
+        _ file: BodyFile, _ stage: (any BodyStage)?
     ) async throws(ProxyFailure) -> Content {
         guard let stage else { return .file(file) }
         let path = BodyPath(.file(file), trailers: nil, on: loop)
         path.pass(through: stage)
         defer { path.end() }
-        return try await path.hold(in: store, of: "that was unpacked", waiter: waiter, on: loop, isolation: isolation)
+        return try await path.hold(in: store, of: "that was unpacked", waiter: waiter, on: loop)
     }
 
     private func pass<Coder: ContentCoder & ~Copyable>(
-        _ body: ByteBuffer, isolation: isolated (any Actor)?, begin: () throws(CodingFailure) -> BodyCoding<Coder>?
+        _ body: ByteBuffer, begin: () throws(CodingFailure) -> BodyCoding<Coder>?
     ) async throws(ProxyFailure) -> Result<ByteBuffer, CodingFailure> {
         let coding: BodyCoding<Coder>
         do throws(CodingFailure) {
@@ -91,6 +90,6 @@ struct Unpacking {
                 done.resume(.failure(error))
             }
         }
-        return try await done.wait(as: waiter, isolation: isolation)
+        return try await done.wait(as: waiter)
     }
 }

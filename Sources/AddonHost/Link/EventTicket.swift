@@ -7,11 +7,13 @@ import Schema
 /// What a worker made of one event.
 typealias LinkAnswer = Result<JSON, LinkFailure>
 
-/// One event on its way through a link. Its fields are confined to the link's loop.
-final class EventTicket: @unchecked Sendable {
+/// One event on its way through a link, which a flow may wait for. Its fields are confined to the link's loop, but for the answer.
+final class EventTicket: Suspension, @unchecked Sendable {
     let policy: FailurePolicy
-    /// Called once, on the link's loop, unless the event is cancelled.
-    let complete: @Sendable (LinkAnswer) -> Void
+    /// Who takes the answer in place of one that waits; called once, on the link's loop, unless the event is cancelled.
+    private let taker: (@Sendable (LinkAnswer) -> Void)?
+    /// On the loop of who waits.
+    private var answer: LinkAnswer?
     /// Set when the link has taken the event.
     var id: Int?
     var isCancelled = false
@@ -20,21 +22,30 @@ final class EventTicket: @unchecked Sendable {
     /// The descriptors that its answer names. Set before it is complete.
     var received: [Int: Result<OwnedDescriptor, DescriptorFailure>] = [:]
 
-    init(policy: FailurePolicy, complete: @escaping @Sendable (LinkAnswer) -> Void) {
+    /// `loop` is that of who waits.
+    init(policy: FailurePolicy, on loop: any EventLoop, taker: (@Sendable (LinkAnswer) -> Void)? = nil) {
         self.policy = policy
-        self.complete = complete
+        self.taker = taker
+        super.init(on: loop)
     }
-}
 
-/// An event whose answer a flow waits for.
-struct Question {
-    let ticket: EventTicket
-    let pending: Pending<LinkAnswer>
+    /// The event has ended; once, on the link's loop.
+    func complete(_ answer: LinkAnswer) {
+        if let taker { taker(answer) } else { resume(answer) }
+    }
 
-    /// `loop` is the flow's.
-    init(_ policy: FailurePolicy, on loop: any EventLoop) {
-        let pending = Pending<LinkAnswer>(on: loop)
-        self.pending = pending
-        ticket = EventTicket(policy: policy) { pending.resume($0) }
+    private func resume(_ answer: LinkAnswer) {
+        guard loop.inEventLoop else { return loop.execute { self.resume(answer) } }
+        guard isOpen else { return }
+        self.answer = answer
+        end()
+    }
+
+    /// Waits for the answer. Call once.
+    @inline(__always)
+    func wait(as waiter: Waiter?) async throws(ProxyFailure) -> LinkAnswer {
+        try await suspend(as: waiter)
+        guard let answer = answer.take() else { fatalError("an event ended without an answer") }
+        return answer
     }
 }

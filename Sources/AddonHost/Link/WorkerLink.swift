@@ -167,7 +167,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     func shutdown(timeout: Int64) -> EventLoopFuture<Void> {
         let promise = loop.makePromise(of: Void.self)
         if let id = core.request(LinkMessage("shutdown", capacity: 64), timeout: timeout, now: MonotonicClock.now) {
-            tickets[id] = EventTicket(policy: .continue) { _ in promise.succeed() }
+            tickets[id] = EventTicket(policy: .continue, on: loop) { _ in promise.succeed() }
             afterwards()
         } else {
             promise.succeed()

@@ -108,7 +108,7 @@ final class Worker: @unchecked Sendable {
             }
             let timeout = subscription.timeout
             let began = NIODeadline.now()
-            let ticket = EventTicket(policy: subscription.policy) { answer in
+            let ticket = EventTicket(policy: subscription.policy, on: loop) { answer in
                 let taken = (NIODeadline.now() - began).nanoseconds
                 switch answer {
                 case .success: subscription.meters.answered(changes: false, after: taken)

@@ -121,6 +121,6 @@ public actor SavedFlowStage {
 
     private func fire<Event: HookPayload>(_ hook: Hook<Event>, _ event: inout Event) async throws(ProxyFailure) {
         guard hooks.hasListeners(hook) else { return }
-        try await hooks.fire(hook, event, waiter: nil, isolation: self).apply(to: &event)
+        try await hooks.fire(hook, event, waiter: nil).apply(to: &event)
     }
 }

@@ -52,22 +52,21 @@ public final class BodyPath: @unchecked Sendable {
     /// The whole body, at most `limit` bytes and what the store allows; it does not flow any more. One with more bytes than `limit` still
     /// does.
     public func hold(
-        in store: BodyStore, limit: Int = .max, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop,
-        isolation: isolated (any Actor)? = #isolation
+        in store: BodyStore, limit: Int = .max, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop
     ) async throws(ProxyFailure) -> Content {
         willRead?()
         let content = try await pipe.collect(
-            in: store, limit: limit, length, mapped: mapped, of: whom, waiter: waiter, on: loop, isolation: isolation)
+            in: store, limit: limit, length, mapped: mapped, of: whom, waiter: waiter, on: loop)
         isHeld = true
         return content
     }
 
     /// What stands at the body's beginning, without taking it: `count` bytes, or all that has come when the body ends or `patience` is over.
     public func prefix(
-        _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
+        _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop
     ) async throws(ProxyFailure) -> ByteBuffer {
         willRead?()
-        return try await pipe.prefix(count, patience: patience, waiter: waiter, on: loop, isolation: isolation)
+        return try await pipe.prefix(count, patience: patience, waiter: waiter, on: loop)
     }
 
     /// Reads the rest and throws it away; what the flow's state has is the body from now on.

@@ -124,8 +124,7 @@ public final class BodyPipe: BodySource {
     /// more than the store allows is lost. `mapped` if whoever wants it would rather have a file in memory.
     public func collect(
         in store: BodyStore, limit: Int = .max, _ length: BodyLength, mapped: Bool = false, of whom: String, waiter: Waiter?,
-        on loop: any EventLoop,
-        isolation: isolated (any Actor)? = #isolation
+        on loop: any EventLoop
     ) async throws(ProxyFailure) -> Content {
         if let failure { throw failure }
         let most = min(limit, store.limit)
@@ -144,12 +143,12 @@ public final class BodyPipe: BodySource {
             if mayGoOn { held = spool.takeBack() } else { isDiscarded = true }
         }
         if isEnded { spool.ended() } else { setReading(true) }
-        return try await spool.done.wait(as: waiter, isolation: isolation)
+        return try await spool.done.wait(as: waiter)
     }
 
     /// The first `count` bytes, which stay; fewer if the body ends before or `patience` is over.
     public func prefix(
-        _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop, isolation: isolated (any Actor)? = #isolation
+        _ count: Int, patience: TimeAmount, waiter: Waiter?, on loop: any EventLoop
     ) async throws(ProxyFailure) -> ByteBuffer {
         let count = min(count, Self.highWaterMark)
         if !isComplete, held.readableBytes < count {
@@ -161,7 +160,7 @@ public final class BodyPipe: BodySource {
                 extras?.peeking = nil
                 alarm.cancel()
             }
-            _ = try await done.wait(as: waiter, isolation: isolation)
+            _ = try await done.wait(as: waiter)
         }
         if let failure { throw failure }
         return held.getSlice(at: held.readerIndex, length: min(count, held.readableBytes)) ?? ByteBuffer()

@@ -42,7 +42,7 @@ public struct BodyStore: Sendable {
 
     /// The same for a story that waits.
     public static func offLoop<Value: Sendable>(
-        _ loop: any EventLoop, as waiter: Waiter?, isolation: isolated (any Actor)? = #isolation,
+        _ loop: any EventLoop, as waiter: Waiter?,
         _ body: @escaping @Sendable () throws(BodyFileFailure) -> Value
     ) async throws(ProxyFailure) -> Result<Value, BodyFileFailure> {
         let pending = Pending<Result<Value, BodyFileFailure>>(on: loop)
@@ -50,7 +50,7 @@ public struct BodyStore: Sendable {
             guard case .active = state else { return pending.fail(.stopping) }
             pending.resume(Result { () throws(BodyFileFailure) in try body() })
         }
-        return try await pending.wait(as: waiter, isolation: isolation)
+        return try await pending.wait(as: waiter)
     }
 }
 
