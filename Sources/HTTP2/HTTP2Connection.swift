@@ -14,6 +14,10 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
     /// What is done when the engine has read all it was fed, or given all that it had.
     private var postponed: [() -> Void] = []
     private var engineIsBusy = false
+    /// What has sent nothing for so long gives up the memory that it made its frames in.
+    private static let silence = TimeAmount.seconds(1)
+    private var silenceIsAwaited = false
+    private var hasSent = false
     private(set) var isOver = false
 
     init(_ role: Engine.Role, _ peer: Peer, _ session: isolated Session) {
@@ -54,10 +58,24 @@ class HTTP2Connection: ByteConsumer, Outbox, @unchecked Sendable {
             let bytes = engine.take(limit: 64 * 1024)
             guard bytes.readableBytes > 0 else { break }
             peer.write(bytes)
+            hasSent = true
         }
         engineIsBusy = false
         doPostponed()
         if !isOver, !engine.isAlive { end() }
+        if hasSent, !silenceIsAwaited { awaitSilence() }
+    }
+
+    /// One alarm at a time, however much is sent.
+    private func awaitSilence() {
+        silenceIsAwaited = true
+        hasSent = false
+        session.loop.assumeIsolated().scheduleTask(in: Self.silence) { [weak self] in
+            guard let self, !isOver else { return }
+            guard !hasSent else { return awaitSilence() }
+            silenceIsAwaited = false
+            engine.rest()
+        }
     }
 
     /// Does it when the engine is free: at once, or after what is being read or written.

@@ -6,10 +6,13 @@ import Testing
 @testable import HTTP2
 
 struct EngineTests {
-    @Test("a request and its response arrive whole, however the bytes are cut", arguments: [0, 1, 2, 3, 7, 9, 100])
-    func dialogue(_ pieces: Int) {
+    @Test(
+        "a request and its response arrive whole, however the bytes are cut, and whoever rests",
+        arguments: [0, 1, 2, 3, 7, 9, 100], [false, true])
+    func dialogue(_ pieces: Int, _ rests: Bool) {
         let pair = Pair()
         pair.pieces = pieces
+        pair.rests = rests
         let stream = pair.request(Pair.post, ["x-one": "1", "x-two": "2"], hasBody: true)
         pair.client.send(ByteBuffer(string: "hello "), on: stream)
         pair.client.send(ByteBuffer(string: "world"), on: stream)
@@ -49,11 +52,14 @@ struct EngineTests {
         #expect(pair.atClient.lines.prefix(2) == ["1 103 [link: </a.css>]", "1 200 end"])
     }
 
-    @Test("a body beyond the stream's window waits until its receiver has taken it, and holds up no other stream")
-    func window() {
+    @Test(
+        "a body beyond the stream's window waits until its receiver has taken it, and holds up no other stream",
+        arguments: [false, true])
+    func window(_ rests: Bool) {
         var limits = EngineLimits()
         limits.streamWindow = 100_000
         let pair = Pair(limits: limits)
+        pair.rests = rests
         let (slow, quick) = (pair.request(Pair.get), pair.request(Pair.get))
         pair.run()
         pair.respond(slow, hasBody: true)

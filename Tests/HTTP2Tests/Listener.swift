@@ -45,6 +45,8 @@ final class Pair {
     let atServer = Listener()
     /// The size of the pieces in which bytes arrive; 0 for as they come.
     var pieces = 0
+    /// Whether both give up their memory whenever something has been sent.
+    var rests = false
 
     init(limits: EngineLimits = EngineLimits()) {
         client = Engine(.client, limits: limits)
@@ -60,6 +62,7 @@ final class Pair {
 
     private func move(_ from: Engine, _ to: Engine) -> Bool {
         var bytes = from.take(limit: 64 * 1024)
+        if rests { from.rest() }
         guard bytes.readableBytes > 0 else { return false }
         while let piece = bytes.readSlice(length: min(pieces > 0 ? pieces : .max, bytes.readableBytes)), piece.readableBytes > 0 {
             _ = to.feed(piece, now: .now())

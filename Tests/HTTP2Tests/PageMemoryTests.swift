@@ -24,6 +24,33 @@ struct PageMemoryTests {
         }
     }
 
+    @Test("tables of fields share pages, and are zero where they must be")
+    func tables() {
+        let blocks = (0..<8).map { _ in memory.malloc(1024, nil) }
+        #expect(blocks.allSatisfy { UInt(bitPattern: $0) % 1024 == 0 })
+        #expect(Set(blocks).count == 8)
+        for block in blocks {
+            block?.initializeMemory(as: UInt8.self, repeating: 0xFF, count: 1024)
+            memory.free(block, nil)
+        }
+        let zeros = memory.calloc(1, 1024, nil)
+        #expect(UnsafeRawBufferPointer(start: zeros, count: 1024).allSatisfy { $0 == 0 })
+        memory.free(zeros, nil)
+    }
+
+    @Test("a block that is emptied is zero and stays its owner's", arguments: [4096, 16_394])
+    func emptying(_ size: Int) {
+        let blocks = (0..<3).compactMap { _ in memory.malloc(size, nil) }
+        for block in blocks { block.initializeMemory(as: UInt8.self, repeating: 0x5A, count: size) }
+        PageMemory.shared.empty(around: blocks[1] + size / 2)
+        for (block, value) in zip(blocks, [0x5A, 0, 0x5A] as [UInt8]) {
+            #expect(UnsafeRawBufferPointer(start: block, count: size).allSatisfy { $0 == value })
+        }
+        let other = memory.malloc(size, nil)
+        #expect(!blocks.contains { $0 == other })
+        for block in blocks + [other] { memory.free(block, nil) }
+    }
+
     @Test("a block is zero when it is used again", arguments: [4096, 16_394])
     func zeros(_ size: Int) {
         for _ in 0..<3 {

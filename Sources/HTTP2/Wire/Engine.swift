@@ -48,6 +48,8 @@ final class Engine {
     private var outgoing: [Int32: OutgoingBody] = [:]
     private var drainedStreams: [Int32] = []
     private var isBusy = false
+    /// Where nghttp2 has made the last frame, and whether it may look there again.
+    private var lastFrame: (place: UnsafeRawPointer?, isInUse: Bool) = (nil, false)
     /// The defence that ended the connection, if one did.
     private(set) var flood: FloodGuard.Kind?
 
@@ -109,7 +111,9 @@ final class Engine {
         while output.readableBytes < limit {
             var bytes: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(session, &bytes)
+            lastFrame.isInUse = count > 0
             guard count > 0, let bytes else { break }
+            lastFrame.place = UnsafeRawPointer(bytes)
             output.writeBytes(UnsafeRawBufferPointer(start: bytes, count: count))
         }
         isBusy = false
@@ -118,6 +122,13 @@ final class Engine {
         for stream in drainedStreams { events?.drained(stream) }
         drainedStreams.removeAll(keepingCapacity: true)
         return taken
+    }
+
+    /// Gives up memory that the next frame gets anew.
+    func rest() {
+        guard !isBusy, !lastFrame.isInUse, let place = lastFrame.place else { return }
+        PageMemory.shared.empty(around: place)
+        lastFrame.place = nil
     }
 
     // MARK: Submissions

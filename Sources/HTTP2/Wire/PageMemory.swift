@@ -4,23 +4,26 @@ import Synchronization
 
 /// Where nghttp2's sessions live: its large blocks stand on pages of their own, which take no memory until they are written to.
 ///
-/// A session keeps 16 KiB for one frame and 4 KiB for a table of streams, of which an idle connection uses next to nothing. From the
-/// C library's heap they would be pages that others have used before. Freed pages go back to the system at once and are zero again.
+/// A session keeps 16 KiB for one frame, 4 KiB for a table of streams and twice 1 KiB for tables of fields, of which an idle connection
+/// uses next to nothing. From the C library's heap they would be pages that others have used before. Freed pages go back to the system
+/// at once and are zero again; four tables of fields share one, which stays.
 final class PageMemory: Sendable {
     static let shared = PageMemory()
 
     private static let page = 4096
     private static let regionSize = 4 << 20
+    /// Of fields: 128 pointers.
+    private static let table = 1024
 
     /// Blocks of one size, cut from regions of their own.
     private struct Shelf {
-        let pages: Int
+        let size: Int
         var free: [UInt] = []
     }
 
     private struct State {
-        /// One page for nghttp2's tables, five for its frames.
-        var shelves = [Shelf(pages: 1), Shelf(pages: 5)]
+        /// nghttp2's tables of fields, its tables of streams, and five pages for its frames.
+        var shelves = [Shelf(size: table), Shelf(size: page), Shelf(size: 5 * page)]
         /// The shelf of each region, by its address.
         var regions: [UInt: Int] = [:]
     }
@@ -33,33 +36,53 @@ final class PageMemory: Sendable {
         allocator.initialize(
             to: nghttp2_mem(
                 mem_user_data: nil,
-                malloc: { size, _ in PageMemory.shared.allocate(size) ?? malloc(size) },
+                malloc: { size, _ in PageMemory.shared.allocate(size, mayBeUsed: true) ?? malloc(size) },
                 free: { block, _ in if !PageMemory.shared.release(block) { free(block) } },
                 calloc: { count, size, _ in PageMemory.shared.allocate(count &* size) ?? calloc(count, size) },
                 realloc: { block, size, _ in PageMemory.shared.resize(block, size) }))
         return allocator
     }()
 
-    /// A block of zeros; nil for sizes that the heap serves better, and when the system gives no more.
-    private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-        guard size >= Self.page, size <= 5 * Self.page else { return nil }
-        let index = size == Self.page ? 0 : 1
+    /// A block of zeros, unless it `mayBeUsed`; nil for sizes that the heap serves better, and when the system gives no more.
+    private func allocate(_ size: Int, mayBeUsed: Bool = false) -> UnsafeMutableRawPointer? {
+        let index: Int
+        switch size {
+        case Self.table where mayBeUsed: index = 0
+        case Self.page: index = 1
+        case Self.page + 1...5 * Self.page: index = 2
+        default: return nil
+        }
         return state.withLock { state in
             if state.shelves[index].free.isEmpty { Self.addRegion(for: index, &state) }
             return state.shelves[index].free.popLast().flatMap { UnsafeMutableRawPointer(bitPattern: $0) }
         }
     }
 
-    /// False if the block is the heap's: no block of the heap begins on a page.
+    /// False if the block is the heap's: few of the heap's begin where one of ours could.
     private func release(_ block: UnsafeMutableRawPointer?) -> Bool {
-        guard let block, UInt(bitPattern: block) % UInt(Self.page) == 0 else { return false }
+        guard let block, UInt(bitPattern: block) % UInt(Self.table) == 0 else { return false }
         let address = UInt(bitPattern: block)
         return state.withLock { state in
             guard let index = state.regions[address & ~UInt(Self.regionSize - 1)] else { return false }
-            madvise(block, state.shelves[index].pages * Self.page, MADV_DONTNEED)
+            Self.empty(address, state.shelves[index].size)
             state.shelves[index].free.append(address)
             return true
         }
+    }
+
+    /// Gives the pages back of the block within which that address is, whose bytes nobody needs; they are zeros then.
+    func empty(around place: UnsafeRawPointer) {
+        let address = UInt(bitPattern: place)
+        state.withLock { state in
+            let base = address & ~UInt(Self.regionSize - 1)
+            guard let index = state.regions[base] else { return }
+            let size = state.shelves[index].size
+            Self.empty(address - (address - base) % UInt(size), size)
+        }
+    }
+
+    private static func empty(_ block: UInt, _ size: Int) {
+        if size >= page { madvise(UnsafeMutableRawPointer(bitPattern: block), size, MADV_DONTNEED) }
     }
 
     private func resize(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
@@ -73,9 +96,9 @@ final class PageMemory: Sendable {
 
     private func capacity(of block: UnsafeMutableRawPointer) -> Int? {
         let address = UInt(bitPattern: block)
-        guard address % UInt(Self.page) == 0 else { return nil }
+        guard address % UInt(Self.table) == 0 else { return nil }
         return state.withLock { state in
-            state.regions[address & ~UInt(Self.regionSize - 1)].map { state.shelves[$0].pages * Self.page }
+            state.regions[address & ~UInt(Self.regionSize - 1)].map { state.shelves[$0].size }
         }
     }
 
@@ -92,7 +115,7 @@ final class PageMemory: Sendable {
         // One touched page must not bring in the 511 around it.
         madvise(UnsafeMutableRawPointer(bitPattern: base), regionSize, MADV_NOHUGEPAGE)
         state.regions[base] = index
-        let size = UInt(state.shelves[index].pages * page)
+        let size = UInt(state.shelves[index].size)
         for place in stride(from: base, to: end - size + 1, by: Int(size)) { state.shelves[index].free.append(place) }
     }
 }
