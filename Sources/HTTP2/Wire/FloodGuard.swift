@@ -23,6 +23,7 @@ struct FloodGuard {
     }
 
     private struct Bucket {
+        let kind: Kind
         var tokens: Double
         var filled: NIODeadline
     }
@@ -31,7 +32,8 @@ struct FloodGuard {
     private let limits: EngineLimits
     /// Servers may reset as many streams as we open.
     private let countsResets: Bool
-    private var buckets: [Kind: Bucket] = [:]
+    /// Of the kinds that have come, which are few.
+    private var buckets: [Bucket] = []
 
     init(_ role: Engine.Role, _ limits: EngineLimits) {
         self.limits = limits
@@ -50,7 +52,7 @@ struct FloodGuard {
         case NGHTTP2_CONTINUATION: return take(.continuations)
         case NGHTTP2_HEADERS:
             // Each field section may have as many as the first.
-            buckets[.continuations] = nil
+            buckets.removeAll { $0.kind == .continuations }
             return nil
         default: return nil
         }
@@ -58,11 +60,12 @@ struct FloodGuard {
 
     private mutating func take(_ kind: Kind) -> Kind? {
         guard let limit = limits.floods[kind] else { return nil }
-        var bucket = buckets[kind] ?? Bucket(tokens: limit.burst, filled: now)
-        let seconds = Double((now - bucket.filled).nanoseconds) / 1e9
-        bucket.tokens = min(limit.burst, bucket.tokens + seconds * limit.rate) - 1
-        bucket.filled = now
-        buckets[kind] = bucket
-        return bucket.tokens < 0 ? kind : nil
+        let known = buckets.firstIndex { $0.kind == kind }
+        if known == nil { buckets.append(Bucket(kind: kind, tokens: limit.burst, filled: now)) }
+        let index = known ?? buckets.count - 1
+        let seconds = Double((now - buckets[index].filled).nanoseconds) / 1e9
+        buckets[index].tokens = min(limit.burst, buckets[index].tokens + seconds * limit.rate) - 1
+        buckets[index].filled = now
+        return buckets[index].tokens < 0 ? kind : nil
     }
 }
