@@ -19,10 +19,6 @@ public final class Peer: Conduit {
     private var gathered: ByteBuffer?
     /// A buffer of at most this size is held back until the end of the turn.
     private static let smallPiece = 4096
-    /// What is read at once, at most: each read and each write wakes another process, which costs more than the copy.
-    public static let largestRead = 256 * 1024
-    /// In one turn, of so many bytes. The channel keeps a buffer for each.
-    public static let readsInTurn: UInt = 1
     /// Counts what is received and sent; nil for what stays within the proxy.
     private let meters: ProxyMeters.SideMeters?
     private var isPaused = false

@@ -122,12 +122,9 @@ extension Session {
         let arrival = Pending<Int>(on: loop)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.seconds(Int64(seconds)))
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: Peer.largestRead)
-            )
-            .channelOption(.maxMessagesPerRead, value: Peer.readsInTurn)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.becomeStream(firstRead: 2048) }
+            }
         // Names are looked up on another thread, and the addresses raced.
         let known = try? SocketAddress(ipAddress: address.host, port: address.port)
         (known.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: address.host, port: address.port))

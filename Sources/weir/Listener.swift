@@ -57,16 +57,11 @@ final class Listener {
     private func openStreams(_ mode: ModeSpec, _ socket: ListeningSocket) async throws -> any Channel {
         let executors = Dictionary(uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor($0)) })
         let bootstrap = ServerBootstrap(group: group)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            // What is received first is small; the allocator keeps buffers of this size for an idle connection.
-            .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: Peer.largestRead)
-            )
-            .childChannelOption(.maxMessagesPerRead, value: Peer.readsInTurn)
             .childChannelInitializer { [services, port] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.eof }
+                    // What is received first is small, and the buffer for it stays with an idle connection.
+                    try channel.becomeStream(firstRead: 256)
                     try Session.accept(
                         channel, mode: mode, services: services, hooks: port(channel.eventLoop), executor: executor)
                 }
