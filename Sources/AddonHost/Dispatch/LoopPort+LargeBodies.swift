@@ -100,9 +100,11 @@ extension LoopPort {
     private func permit(
         _ link: WorkerLink, within timeout: Int64, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> BodyCarrier.Permit? {
-        if link.loop.inEventLoop, let permit = link.carrier.enterNow(on: loop) { return permit }
+        let isNear = link.loop.inEventLoop
+        if isNear, let permit = link.carrier.enterNow(on: loop) { return permit }
         let pending = Pending<BodyCarrier.Permit?>(on: loop)
-        link.loop.flatSubmit { link.carrier.enter(on: link.loop) }.whenSuccess { pending.resume($0) }
+        let permit = isNear ? link.carrier.enter(on: loop) : link.loop.flatSubmit { link.carrier.enter(on: link.loop) }
+        permit.whenSuccess { pending.resume($0) }
         let alarm = loop.scheduleTask(in: .milliseconds(timeout)) { pending.resume(nil) }
         defer { alarm.cancel() }
         return try await pending.wait(as: waiter)
