@@ -10,8 +10,8 @@ extension Headers {
         lines.reserveCapacity(pairs.count + 2)
         var names = NameSet()
         var refusal: StateRefusal?
-        // With a colon and a space in each line, and CRLF behind it.
-        let length = pairs.textLength + 4 * pairs.count
+        // Of the four a colon and a space stand in each line, and CRLF behind it.
+        let length = pairs.roomyLength
         guard length <= UInt32.max else { throw StateRefusal(.tooLarge, at: path(), "more than 4 GiB of fields") }
         let block = [UInt8](unsafeUninitializedCapacity: length + room) { block, end in
             let block = UnsafeMutableRawBufferPointer(block)

@@ -45,6 +45,8 @@ extension UnsafeRawBufferPointer {
             guard self[position].isTokenCharacter else { return position }
             position += 1
         }
+        // The last word may overlap the one before.
+        if range.count >= 8, OctetWord(self, at: range.upperBound - 8).nameLength == 8 { return range.upperBound }
         while position < range.upperBound, self[position].isTokenCharacter { position += 1 }
         return position
     }

@@ -20,7 +20,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
 
     public init(on loop: any EventLoop) { self.loop = loop }
 
-    public func fail(_ failure: ProxyFailure) {
+    public final func fail(_ failure: ProxyFailure) {
         guard loop.inEventLoop else { return loop.execute { self.fail(failure) } }
         guard isOpen else { return }
         self.failure = failure
@@ -28,7 +28,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
     }
 
     /// What is waited for is there.
-    public func end() {
+    public final func end() {
         guard isOpen else { return }
         isOpen = false
         continuation.take()?.resume()
@@ -36,7 +36,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
 
     /// Waits for the end. Call once.
     @inline(__always)
-    public func suspend(as waiter: Waiter?) async throws(ProxyFailure) {
+    public final func suspend(as waiter: Waiter?) async throws(ProxyFailure) {
         waiter?.waiting = self
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }

@@ -122,7 +122,7 @@ struct JSONView {
         var name = index + 1
         while name < end {
             let isPlain = tokens[name].kind == .plain
-            if !isPlain || Int(tokens[name].count) == key.count, withText(at: name, { $0.isSame(as: key) }) { return name + 1 }
+            if !isPlain || Int(tokens[name].count) == key.count, isNamed(name, key) { return name + 1 }
             name = self.end(of: name + 1)
         }
         return nil
@@ -153,6 +153,9 @@ struct JSONView {
         }
         return names.count == Int(count)
     }
+
+    @inline(never)
+    private func isNamed(_ name: Int, _ key: UnsafeRawBufferPointer) -> Bool { withText(at: name) { $0.isSame(as: key) } }
 
     /// Whether two strings stand for the same bytes.
     private func areSame(_ one: Int, _ other: Int) -> Bool {

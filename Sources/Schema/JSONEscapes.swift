@@ -18,24 +18,31 @@ enum JSONEscapes {
         return Unicode.Scalar(character)
     }
 
-    /// The UTF-8 of a string that was read before.
+    /// The UTF-8 of a string that was read before, so that its escapes are known to be right.
     static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count)
-        var index = 0
-        while index < text.count {
-            let plain = index
-            while index < text.count, text[index] != UInt8(ascii: "\\") { index += 1 }
-            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
-            // It was found to be right.
-            guard index < text.count, let scalar = try? scalar(in: text, at: &index) else { break }
-            if scalar.isASCII {
-                bytes.append(UInt8(truncatingIfNeeded: scalar.value))
-            } else {
-                bytes.append(contentsOf: scalar.utf8)
+        [UInt8](unsafeUninitializedCapacity: text.count) { bytes, count in
+            let bytes = UnsafeMutableRawBufferPointer(bytes)
+            var index = 0
+            while index < text.count {
+                // Most are far from each other.
+                while index + 8 <= text.count {
+                    let word = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    let marks = word ^ 0x5C5C_5C5C_5C5C_5C5C
+                    guard (marks &- 0x0101_0101_0101_0101) & ~marks & 0x8080_8080_8080_8080 == 0 else { break }
+                    bytes.storeBytes(of: word, toByteOffset: count, as: UInt64.self)
+                    (index, count) = (index + 8, count + 8)
+                }
+                while index < text.count, text[index] != UInt8(ascii: "\\") {
+                    bytes[count] = text[index]
+                    (index, count) = (index + 1, count + 1)
+                }
+                guard index < text.count, let scalar = try? scalar(in: text, at: &index) else { break }
+                for unit in scalar.utf8 {
+                    bytes[count] = unit
+                    count += 1
+                }
             }
         }
-        return bytes
     }
 
     private static func escapedScalar(_ text: UnsafeRawBufferPointer, _ index: inout Int) throws(JSONFailure) -> Unicode.Scalar {

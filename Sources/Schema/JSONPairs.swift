@@ -10,12 +10,12 @@ public struct JSONPairs: Sendable {
 
     public var count: Int { Int(document.view.tokens[Int(index)].count) }
 
-    /// At least so many bytes as all of the texts have.
-    public var textLength: Int {
-        let first = Int(index) + 1
-        return (first..<document.view.end(of: Int(index))).reduce(0) {
-            $0 + (document.view.tokens[$1].isString ? Int(document.view.tokens[$1].count) : 0)
-        }
+    /// At least so many bytes as all of the texts have, and four more for each pair: quotation marks, commas and brackets are more.
+    public var roomyLength: Int {
+        let tokens = document.view.tokens
+        // Behind the outer array are a pair and its first text, and a text is last.
+        let last = tokens[document.view.end(of: Int(index)) - 1]
+        return Int(last.value) + Int(last.count) - Int(tokens[Int(index) + 2].value) + 5
     }
 
     /// Lends both texts of a pair; the buffers are valid inside the closure only.

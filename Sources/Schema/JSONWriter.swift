@@ -84,7 +84,10 @@ public struct JSONWriter: ~Copyable {
     /// A byte string: a JSON string if it is valid UTF-8, else `{"b64": "…"}`.
     public mutating func byteString(_ value: UnsafeRawBufferPointer) {
         separate()
-        if quotedShort(value) { return }
+        if !quotedShort(value) { anyByteString(value) }
+    }
+
+    private mutating func anyByteString(_ value: UnsafeRawBufferPointer) {
         let plain = value.endOfPlainText(from: 0)
         if plain == value.count || UTF8Check.isValid(value) {
             quoted(value, plain)
@@ -101,8 +104,9 @@ public struct JSONWriter: ~Copyable {
     /// An array of two byte strings.
     public mutating func pair(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) {
         beginArray()
-        byteString(first)
-        byteString(second)
+        if !quotedShort(first) { anyByteString(first) }
+        put(UInt8(ascii: ","))
+        if !quotedShort(second) { anyByteString(second) }
         endArray()
     }
 

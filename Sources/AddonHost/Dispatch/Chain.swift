@@ -1,7 +1,7 @@
 import AddonWire
 
 /// A subscription with the connection that its events take, as a port keeps it.
-struct Listener: Sendable {
+final class Listener: Sendable {
     let subscription: Subscription
     /// Nil while the worker is down.
     let link: WorkerLink?

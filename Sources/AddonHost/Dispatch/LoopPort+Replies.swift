@@ -25,7 +25,9 @@ extension LoopPort {
             return .failed(failure)
         }
         do throws(StateRefusal) {
-            guard case .object = result else { throw .expected("an object", at: "result", found: result) }
+            guard case .object(let object) = result else { throw .expected("an object", at: "result", found: result) }
+            // Most answers say nothing.
+            if object.count == 0, taken.contents.isEmpty { return .changes([]) }
             let restored = try EventLine.restored(result, shown, subscription)
             var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
             for body in taken.contents { changes.append(Self.content(body.side) { $0.set(body.content, of: body.side) }) }

@@ -60,7 +60,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
     func fire<Payload: HookPayload>(
         _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
-        var outcome = HookOutcome<Payload>()
+        var made: [Change<Payload>] = []
         var working = payload
         let entries = chain[hook.index]
         for (index, entry) in entries.enumerated() {
@@ -76,14 +76,11 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 continue
             }
             let (changes, failure) = try await ask(listener, working, waiter)
-            if let failure {
-                outcome.failure = failure
-                return outcome
-            }
-            if outcome.changes.isEmpty { outcome.changes = changes } else { outcome.changes += changes }
+            if let failure { return HookOutcome(changes: made, failure: failure) }
+            if made.isEmpty { made = changes } else { made += changes }
             if index < entries.count - 1 { for change in changes { change.apply(&working) } }
         }
-        return outcome
+        return HookOutcome(changes: made)
     }
 
     @specialized(where Payload == FlowEvent)
