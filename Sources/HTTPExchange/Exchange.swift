@@ -195,7 +195,8 @@ public final class Exchange: @unchecked Sendable {
     }
 
     /// The head of a response has come.
-    private func take(_ response: consuming Boxed<Response>, of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure)
+    private func take(_ response: consuming Boxed<Response>, of stream: any ServerStream, on session: isolated Session)
+        throws(ProxyFailure)
     {
         flow.boxedResponse = response
         if !asksUpgrade, flow.boxedResponse?.value.statusCode == 101 {
