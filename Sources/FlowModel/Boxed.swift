@@ -65,7 +65,9 @@ extension Boxed: WireValue {
         _ take: (Change<Boxed>) -> Void
     ) throws(StateRefusal) {
         try Value.changes(from: old.pointee.address, to: json, at: path(), access: access) { change in
-            take(Change(path: change.path) { change.apply(&$0.value) })
+            // Of the change within only what it does: its path is in the new one.
+            let apply = change.apply
+            take(Change(path: change.path) { apply(&$0.value) })
         }
     }
 }

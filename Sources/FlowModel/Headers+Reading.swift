@@ -13,12 +13,15 @@ extension Headers {
         // Of the four a colon and a space stand in each line, and CRLF behind it.
         let length = pairs.roomyLength
         guard length <= UInt32.max else { throw StateRefusal(.tooLarge, at: path(), "more than 4 GiB of fields") }
-        let block = [UInt8](unsafeUninitializedCapacity: length + room) { block, end in
-            let block = UnsafeMutableRawBufferPointer(block)
+        var block = [UInt8](repeating: 0, count: length + room)
+        var end = 0
+        block.withUnsafeMutableBytes { block in
             do throws(StateRefusal) {
                 for index in 0..<pairs.count {
                     try pairs.withPair(at: index) { (name, value) throws(StateRefusal) in
-                        if isForWire { try checkFitness(name, value, at: "\(path())[\(index)]") }
+                        if isForWire, !isName(name) || !isValue(value) {
+                            try checkFitness(name, value, at: "\(path())[\(index)]")
+                        }
                         let nameEnd = end + name.count
                         let valueEnd = nameEnd + 2 + value.count
                         UnsafeMutableRawBufferPointer(rebasing: block[end...]).copyMemory(from: name)
@@ -35,6 +38,7 @@ extension Headers {
             }
         }
         if let refusal { throw refusal }
+        block.removeLast(block.count - end)
         return Headers(block: block, lines: lines, names: names)
     }
 }

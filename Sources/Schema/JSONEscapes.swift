@@ -20,8 +20,9 @@ enum JSONEscapes {
 
     /// The UTF-8 of a string that was read before, so that its escapes are known to be right.
     static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: text.count) { bytes, count in
-            let bytes = UnsafeMutableRawBufferPointer(bytes)
+        var decoded = [UInt8](repeating: 0, count: text.count)
+        var count = 0
+        decoded.withUnsafeMutableBytes { bytes in
             var index = 0
             while index < text.count {
                 // Most are far from each other.
@@ -43,6 +44,8 @@ enum JSONEscapes {
                 }
             }
         }
+        decoded.removeLast(text.count - count)
+        return decoded
     }
 
     private static func escapedScalar(_ text: UnsafeRawBufferPointer, _ index: inout Int) throws(JSONFailure) -> Unicode.Scalar {

@@ -124,12 +124,12 @@ public final class Field<Root: Sendable>: Sendable {
         changes = { (root, json, path, outer, take) throws(StateRefusal) in
             let bound: Access = outer != .creating && access == .readOnly ? .readOnly : outer
             func put(_ change: Change<Value>) {
-                guard let offset else { return take(Change(path: change.path) { change.apply(&$0[keyPath: place]) }) }
+                let apply = change.apply
+                guard let offset else { return take(Change(path: change.path) { apply(&$0[keyPath: place]) }) }
                 take(
                     Change(path: change.path) { root in
                         withUnsafeMutablePointer(to: &root) { root in
-                            change.apply(
-                                &UnsafeMutableRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee)
+                            apply(&UnsafeMutableRawPointer(root).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee)
                         }
                     })
             }

@@ -184,11 +184,11 @@ extension Optional: WireValue where Wrapped: WireValue {
     ) throws(StateRefusal) {
         if let old = wrapped(old), !json.isNull {
             return try Wrapped.changes(from: old, to: json, at: path(), access: access) { change in
-                let old = old.pointee
+                let (old, apply) = (old.pointee, change.apply)
                 take(
                     Change(path: change.path) { target in
                         var value = target.take() ?? old
-                        change.apply(&value)
+                        apply(&value)
                         target = value
                     })
             }
