@@ -99,7 +99,7 @@ final class ClientConnection: DrainingConsumer {
         waitingBytes = 0
         var request: Request
         do throws(ProxyFailure) {
-            request = try Request(head, to: session.fixedTarget)
+            request = try .meant(by: head, to: session.fixedTarget)
             request.nameServer(on: session)
         } catch {
             self.body = nil

@@ -16,7 +16,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     private var isSwitching = false
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
-    let head: Pending<Boxed<Response>>
+    let head: AwaitedHead
     let response: BodyPipe
     var client: (any ClientStream)?
     weak var feeding: (any BodySource)?
@@ -24,7 +24,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
     init(_ server: ServerConnection, _ session: isolated Session) {
         self.server = server
         self.session = session
-        head = Pending(on: session.loop)
+        head = AwaitedHead(on: session.loop)
         response = BodyPipe { [peer = server.peer] in peer.setReading($0) }
         server.peer.consumer = self
     }
@@ -111,7 +111,7 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
             case .head(let head, let framing):
                 length = framing.bodyLength
                 serverPersists = framing != .untilClose && Persistence.persists(head.version, head.headers)
-                self.head.resume(Boxed(Response(head)))
+                self.head.resume(Response(head))
                 if head.status == 101 {
                     isSwitching = true
                     server.peer.setReading(false)

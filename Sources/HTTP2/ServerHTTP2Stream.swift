@@ -19,7 +19,7 @@ final class ServerHTTP2Stream: ServerStream {
     private var trailers: Headers?
     private(set) var responseHasBegun = false
     private(set) var length = BodyLength.none
-    let head: Pending<Boxed<Response>>
+    let head: AwaitedHead
     var response: BodyPipe { incoming.pipe }
     var client: (any ClientStream)?
     weak var feeding: (any BodySource)?
@@ -27,7 +27,7 @@ final class ServerHTTP2Stream: ServerStream {
     init(_ connection: ServerHTTP2Connection, _ session: isolated Session) {
         self.connection = connection
         name = connection.name
-        head = Pending(on: session.loop)
+        head = AwaitedHead(on: session.loop)
         incoming = IncomingBody(nil, connection)
     }
 
@@ -106,7 +106,7 @@ final class ServerHTTP2Stream: ServerStream {
         } else {
             length = endsStream || method == "HEAD" ? .none : block.contentLength.map { .exact($0) } ?? .unknown
         }
-        head.resume(Boxed(response))
+        head.resume(response)
     }
 
     /// Ends the stream for what came on it.

@@ -88,7 +88,7 @@ public final class Exchange: @unchecked Sendable {
     // MARK: The request
 
     /// *request*; a worker that moved the request to another host without touching Host means both.
-    private func fireRequest(on session: isolated Session) async throws(ProxyFailure) {
+    private func fireRequest(on session: Session) async throws(ProxyFailure) {
         let before = (flow.request.host, flow.request.port, flow.request.headers.first("Host"), flow.request.authority)
         try await fire(HTTPHooks.table.request, on: session)
         let request = flow.request
@@ -113,7 +113,8 @@ public final class Exchange: @unchecked Sendable {
             }
             do throws(ProxyFailure) {
                 let stream = try ask(server, on: session)
-                return try take(await stream.head.wait(as: waiter), of: stream, on: session)
+                try await stream.head.suspend(as: waiter)
+                return try takeHead(of: stream, on: session)
             } catch {
                 let isUntouched = error.retry == .yes && !flow.request.content.isOmitted
                 let isStale = error.retry == .ifReused && server.wasUsed && flow.request.isSafeToRepeat
@@ -195,10 +196,8 @@ public final class Exchange: @unchecked Sendable {
     }
 
     /// The head of a response has come.
-    private func take(_ response: consuming Boxed<Response>, of stream: any ServerStream, on session: isolated Session)
-        throws(ProxyFailure)
-    {
-        flow.boxedResponse = response
+    private func takeHead(of stream: any ServerStream, on session: isolated Session) throws(ProxyFailure) {
+        flow.boxedResponse = stream.head.take()
         if !asksUpgrade, flow.boxedResponse?.value.statusCode == 101 {
             flow.response = nil
             let server = upstream?.server.key.address.description ?? ""
@@ -339,7 +338,7 @@ public final class Exchange: @unchecked Sendable {
     func hears(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool { session.hooks.hasListeners(hook) }
 
     /// Tells those of it who listen; not to be called where nobody does.
-    private func fire(_ hook: Hook<FlowEvent>, on session: isolated Session) async throws(ProxyFailure) {
+    private func fire(_ hook: Hook<FlowEvent>, on session: Session) async throws(ProxyFailure) {
         let outcome = try await session.hooks.fire(
             hook, FlowEvent(state, bodies: bodies), waiter: waiter)
         if let failure = outcome.failure {

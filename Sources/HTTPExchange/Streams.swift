@@ -41,8 +41,8 @@ public struct StreamPriority: Sendable {
 /// The server's side of one exchange, of whatever HTTP version. Confined to the session's loop.
 public protocol ServerStream: BodySink {
     func sendHead(_ request: Boxed<Request>, length: BodyLength) throws(ProxyFailure)
-    /// The response's head, once it is there, as a flow has it.
-    var head: Pending<Boxed<Response>> { get }
+    /// The response's head, once it is there.
+    var head: AwaitedHead { get }
     /// What the head said of the body's length.
     var length: BodyLength { get }
     var response: BodyPipe { get }
@@ -60,6 +60,20 @@ public protocol ServerStream: BodySink {
 
 extension ServerStream {
     public func prioritize(_ priority: StreamPriority) {}
+}
+
+/// The head of a response that is on its way, as a flow has it. Confined to its event loop.
+public final class AwaitedHead: Suspension, @unchecked Sendable {
+    private var response: Boxed<Response>?
+
+    public func resume(_ response: Response) {
+        guard isOpen else { return }
+        self.response = Boxed(response)
+        end()
+    }
+
+    /// Hands it over, behind `suspend`: nobody else has it then.
+    func take() -> Boxed<Response>? { response.take() }
 }
 
 /// Starts an exchange on a connection to a server.

@@ -46,17 +46,8 @@ public struct Ground: Sendable {
     /// Whether the server is known, and connected to, before the client has said anything.
     var knowsServer: Bool { isReverse && admits == .raw || mode.kind == .transparent }
 
-    /// How a server is reached: by asking the upstream proxy for each URL, or else through a tunnel there; straight without one.
-    @inline(__always)
-    public func route(_ choice: UpstreamChoice = .asMode, asks: Bool = false) -> Route {
-        let proxy: ServerVia? =
-            switch choice {
-            case .asMode: via
-            case .direct: nil
-            case .by(let chosen): chosen
-            }
-        return proxy.map { asks ? .asked($0) : .tunnel($0) } ?? .direct
-    }
+    /// How a server is reached: through a tunnel of the upstream proxy, straight without one.
+    public func route() -> Route { Route(.asMode, via: via, asks: false) }
 
     /// From here on the client speaks to a server of its choice; `eager` is the connection that was made to it already.
     public mutating func enterTunnel(to target: Address, eager: ServerKey?) {
@@ -104,7 +95,7 @@ extension Session {
         if isInTunnel, usesTLS, let name = ground.serverName { key.serverName = name }
         let prior = ground.cleartextHTTP2
         key.http2 = isToTarget && !usesTLS && prior != .no && (!asksUpgrade || prior == .yes)
-        key.route = ground.route(way, asks: !usesTLS && !asksUpgrade && !key.http2 && !(isInTunnel && !isReplay))
+        key.route = Route(way, via: ground.via, asks: !usesTLS && !asksUpgrade && !key.http2 && !(isInTunnel && !isReplay))
         return key
     }
 }
@@ -142,6 +133,17 @@ public enum Route: Sendable, Hashable {
     case asked(ServerVia)
     /// An HTTP proxy passes bytes on.
     case tunnel(ServerVia)
+
+    /// By the proxy of the mode, unless another choice was made: it is asked for each URL, or else for a tunnel.
+    init(_ choice: UpstreamChoice, via: ServerVia?, asks: Bool) {
+        let proxy: ServerVia? =
+            switch choice {
+            case .asMode: via
+            case .direct: nil
+            case .by(let chosen): chosen
+            }
+        self = proxy.map { asks ? .asked($0) : .tunnel($0) } ?? .direct
+    }
 
     public var via: ServerVia? {
         switch self {
