@@ -37,8 +37,8 @@ final class Conversation: DatagramConsumer, @unchecked Sendable {
     func ended(_ end: AssociationEnd, on association: isolated Association) {
         isOver = true
         // If the story does not wait for datagrams, a worker thinks about one, or somebody holds it: nobody will need it.
-        if arrival == nil { exchange.waiter.end(.clientGone) } else { association.openWork() }
-        wake()
+        if arrival == nil { exchange.waiter.end(.clientGone) }
+        wake(on: association)
     }
 
     private func take(_ bytes: ByteBuffer, isFromClient: Bool, on association: isolated Association) {
@@ -47,10 +47,15 @@ final class Conversation: DatagramConsumer, @unchecked Sendable {
             return forward(bytes, isFromClient: isFromClient, on: association)
         }
         guard queue.append((isFromClient, bytes), size: bytes.readableBytes) else { return association.droppedForQueue() }
-        wake()
+        wake(on: association)
     }
 
-    private func wake() { arrival.take()?.resume(()) }
+    /// From here on the association is not idle, though the story goes on in the loop's next turn only.
+    private func wake(on association: isolated Association) {
+        guard let arrival = arrival.take() else { return }
+        association.openWork()
+        arrival.resume(())
+    }
 
     // MARK: The story
 
@@ -102,9 +107,8 @@ final class Conversation: DatagramConsumer, @unchecked Sendable {
             self.arrival = arrival
             association.closeWork()
             defer {
-                self.arrival = nil
-                // The end of the association has begun the work already.
-                if !isOver { association.openWork() }
+                // Not by `wake`.
+                if self.arrival.take() != nil { association.openWork() }
             }
             try await arrival.wait(as: exchange.waiter)
         }
