@@ -14,6 +14,8 @@ final class ClientConnection: DrainingConsumer {
     private var parser = RequestParser()
     private var stream: ClientHTTP1Stream?
     private var body: BodyPipe?
+    /// Its story begins when what has come of its body is there.
+    private var begun: Exchange?
     private var clientLeft: (() -> Void)?
     private var waitingBytes = 0
     /// Whether a response may promise that the connection goes on.
@@ -57,6 +59,12 @@ final class ClientConnection: DrainingConsumer {
     }
 
     private func pump(on session: isolated Session) {
+        parse(on: session)
+        guard let exchange = begun.take() else { return }
+        session.tell { await exchange.run(on: session) }
+    }
+
+    private func parse(on session: isolated Session) {
         while session.client.isOpen {
             // The next request waits until this one is answered.
             if stream != nil, body == nil { return }
@@ -124,9 +132,7 @@ final class ClientConnection: DrainingConsumer {
             stream.requestIsComplete = true
             body.ended(trailers: nil)
         }
-        session.tell {
-            await exchange.run(on: session)
-        }
+        begun = exchange
     }
 
     private func newFlow(_ request: consuming Request, on session: isolated Session) -> HTTPFlow {

@@ -137,11 +137,11 @@ WRONG = {
     ),
     "answers events twice": (
         "def response(id, params):\n    for _ in 'ab': answer(id, {})",
-        "events", 2, ["one answer to each id", "a second answer to id 3, 'response'"],
+        "events", 2, ["one answer to each id", "a second answer to id 4, 'response'"],
     ),
     "another id": (
         "def response(id, params): answer(id + 5000, {})",
-        "events", 2, ["answers to the ids of the core's requests alone", "an answer to id 5003, which was never sent"],
+        "events", 2, ["answers to the ids of the core's requests alone", "an answer to id 5004, which was never sent"],
     ),
     "ids of 32 bits": (
         "def response(id, params): answer(id & 0x7FFFFFFF, {})",
