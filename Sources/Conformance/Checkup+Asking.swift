@@ -90,9 +90,12 @@ extension Checkup {
 
     /// Has the worker deal with all that was sent before: whoever reads lines in order answers a `ping` behind them.
     func fence(_ session: WorkerSession) throws(CaseFailure) {
-        let id = session.dialogue.request(
-            Message("ping"), owner: caseName, patience: setting.patience, now: session.now)
-        try settle([id], in: session)
+        try settle([ping(session)], in: session)
+    }
+
+    /// The id of a `ping` that is put on its way.
+    func ping(_ session: WorkerSession) -> Int {
+        session.dialogue.request(Message("ping"), owner: caseName, patience: setting.patience, now: session.now)
     }
 
     /// Sends so many events that stand for any at once, or pings where the worker answers no event, and checks every answer.
@@ -103,9 +106,7 @@ extension Checkup {
         guard let subject = try known.main, let traits = subject.traits else {
             var ids: [Int] = []
             for index in 0..<count {
-                ids.append(
-                    session.dialogue.request(
-                        Message("ping"), owner: caseName, patience: setting.patience, now: session.now))
+                ids.append(ping(session))
                 between(index)
             }
             waiting()

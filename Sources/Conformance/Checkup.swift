@@ -87,7 +87,7 @@ public final class Checkup {
     /// Reads what the worker has said in the case, which it has said before it answers a `ping`.
     private func hearOut() {
         guard answersPings, profile != nil, let current, !current.dialogue.isOver else { return }
-        let id = current.dialogue.request(Message("ping"), owner: caseName, patience: setting.patience, now: current.now)
+        let id = ping(current)
         answersPings = current.wait(until: current.now + setting.patience) { $0.requests[id]?.answer != nil }
     }
 

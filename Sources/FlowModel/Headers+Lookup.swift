@@ -24,14 +24,12 @@ extension Headers {
     public func first(named name: String) -> ByteString? { index(named: name).map(value(at:)) }
 
     /// The values of all lines of that name, in order.
-    public func values(_ name: StaticString) -> [ByteString] {
-        guard mayContain(NameSet(name.octets)) else { return [] }
-        return values(name.octets)
-    }
+    public func values(_ name: StaticString) -> [ByteString] { values(name.octets) }
 
     public func values(named name: String) -> [ByteString] { name.withRawUTF8(values) }
 
     private func values(_ name: UnsafeRawBufferPointer) -> [ByteString] {
+        guard mayContain(NameSet(name)) else { return [] }
         var found: [ByteString] = []
         var from = 0
         while let index = position(of: name, from: from) {
@@ -47,7 +45,7 @@ extension Headers {
     public mutating func set(named name: String, _ value: ByteString) { name.withRawUTF8 { set($0, value) } }
 
     private mutating func set(_ name: UnsafeRawBufferPointer, _ value: ByteString) {
-        guard let index = position(of: name, from: 0) else {
+        guard mayContain(NameSet(name)), let index = position(of: name, from: 0) else {
             return value.bytes.withUnsafeBytes { append(name: name, value: $0) }
         }
         replaceValue(at: index, with: value)
@@ -62,7 +60,7 @@ extension Headers {
 
     public mutating func remove(named name: String) {
         name.withRawUTF8 { name in
-            if let first = position(of: name, from: 0) { remove(name, from: first) }
+            if mayContain(NameSet(name)), let first = position(of: name, from: 0) { remove(name, from: first) }
         }
     }
 }

@@ -126,12 +126,6 @@ final class ClientConnection: DrainingConsumer {
             flow: consume flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
             asksUpgrade: asksUpgrade, store: session.services.bodies, parts: parts)
         clientLeft = { exchange.clientLeft() }
-        // A request without a body is complete with its head.
-        if framing == .none, case .end = parser.next() {
-            self.body = nil
-            stream.requestIsComplete = true
-            body.ended(trailers: nil)
-        }
         begun = exchange
     }
 

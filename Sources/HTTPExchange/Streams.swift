@@ -62,7 +62,8 @@ extension ServerStream {
     public func prioritize(_ priority: StreamPriority) {}
 }
 
-/// The head of a response that is on its way, as a flow has it. Confined to its event loop.
+/// The head of a response that is on its way, as a flow has it. Confined to its event loop. No `Pending`, since a generic class looks its
+/// value's type up when it goes, and each request has one.
 public final class AwaitedHead: Suspension, @unchecked Sendable {
     private var response: Boxed<Response>?
 
