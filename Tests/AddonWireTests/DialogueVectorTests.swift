@@ -39,6 +39,7 @@ struct DialoguePlay {
     private struct Hooks: HookTable {
         let response = Hook<Nothing>("response", "A response.")
         let configure = Hook<Nothing>("configure", "Options have values.")
+        static let table = Hooks()
     }
 
     /// What the core waits for.
@@ -177,7 +178,7 @@ struct DialoguePlay {
     /// What the owner of a link does with a worker's answer to `initialize`.
     private mutating func greet(_ json: JSON) {
         do throws(StateRefusal) {
-            let result = try InitializeResult(json, hooks: Hooks().hooks)
+            let result = try InitializeResult(json, hooks: Hooks.table.hooks)
             hooks = Set(result.hooks.map(\.name))
             let granted = result.hooks.map {
                 (hook: $0, content: $0.content, timeout: $0.timeout ?? 5000, policy: $0.policy ?? .continue)

@@ -7,11 +7,11 @@ struct InitializeResultTests {
     private struct Hooks: HookTable {
         let request = Hook<Nothing>("request", "A request.")
         let connected = Hook<Nothing>("client_connected", aliases: ["clientconnect"], "A client.")
+        static let table = Hooks()
     }
-    private let hooks = Hooks().hooks
 
     fileprivate func read(_ text: String) throws -> InitializeResult {
-        try InitializeResult(JSONReader().read(Array(text.utf8)), hooks: hooks)
+        try InitializeResult(JSONReader().read(Array(text.utf8)), hooks: Hooks.table.hooks)
     }
 
     @Test("only hooks has to be there, and a hook may be a name")
