@@ -188,7 +188,7 @@ public final class AddonHost: Sendable {
     func offers(_ capability: Capability, to worker: Worker) -> Bool {
         switch capability {
         case .stream, .preview: return true
-        case .fd:
+        case .fd, .area:
             // Descriptors go to a process of our own alone, beside its connection.
             guard case .spawn = worker.addon.form else { return false }
             return worker.grants.grants(capability)

@@ -6,4 +6,6 @@ public enum Capability: String, Sendable, CaseIterable {
     case preview
     /// Large bodies by descriptor, beside the connection.
     case fd
+    /// Bodies in a file that the core and the worker keep mapped; of no use without `fd`.
+    case area
 }

@@ -58,7 +58,14 @@ extension LinkCore {
         }
         // What is still in the queue cannot be answered: the worker has guessed the id.
         guard requests[id]?.end != nil, let request = remove(id) else {
-            if unanswered.remove(id) || requests[id] != nil { counters.late += 1 } else { counters.duplicate += 1 }
+            if unanswered.remove(id) {
+                counters.late += 1
+                actions.append(.late(id: id))
+            } else if requests[id] != nil {
+                counters.late += 1
+            } else {
+                counters.duplicate += 1
+            }
             return
         }
         switch (request.kind, result) {

@@ -23,6 +23,8 @@ public struct LinkCore {
         case initialized(JSON)
         case answered(id: Int, JSON)
         case failed(id: Int, LinkFailure)
+        /// A worker has answered an event that had ended.
+        case late(id: Int)
         /// To be met with `answer` or `refuse`.
         case call(id: JSON, method: String, params: JSON)
         case notification(method: String, params: JSON)
@@ -94,6 +96,9 @@ public struct LinkCore {
     public var eventsQueued: Int { queued }
     /// Whether `takeOutput` has bytes.
     public var hasOutput: Bool { !output.isEmpty }
+
+    /// Whether a request has ended without an answer which may still come.
+    public func mayStillAnswer(_ id: Int) -> Bool { unanswered.contains(id) }
 
     /// Begins the handshake. Call once, first.
     public mutating func start(_ initialize: LinkMessage, now: Int64) {

@@ -15,6 +15,8 @@ struct RecentNumbers {
         numbers.insert(number)
     }
 
+    func contains(_ number: Int) -> Bool { numbers.contains(number) }
+
     /// False if it was not there.
     mutating func remove(_ number: Int) -> Bool { numbers.remove(number) != nil }
 }

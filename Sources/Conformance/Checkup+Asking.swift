@@ -75,12 +75,13 @@ extension Checkup {
     ) throws(CaseFailure) -> Verdict {
         switch session.dialogue.requests[id]?.answer {
         case .result(_, let result)?:
-            do throws(StateRefusal) {
-                return .state(try event.shown.judge(result))
+            do {
+                return .state(try event.shown.judge(try session.worker.taken(result, shown: event.references)))
             } catch {
                 throw CaseFailure(
                     expected: "an answer to '\(subject.name)' that the core accepts",
-                    found: "\(error) in \(String(decoding: result.encoded.prefix(200), as: UTF8.self))", section: 7)
+                    found: "\(error) in \(String(decoding: result.encoded.prefix(200), as: UTF8.self))",
+                    section: error is StateRefusal ? 7 : 17)
             }
         case .error(_, let code, let message)?: return .error(code: code, message: message)
         default:

@@ -136,6 +136,7 @@ public final class Checkup {
         try settle([id], in: session)
         let profile = try accept(session.dialogue.requests[id]?.answer)
         self.profile = profile
+        if profile.result.capabilities.contains(.area) { session.worker.share() }
         session.dialogue.calls.longestLine = profile.longestLine
         session.dialogue.calls.options = setting.options.json
         let granted = profile.result.hooks.enumerated().map { index, hook in

@@ -78,6 +78,8 @@ extension Profile.Subject {
         let message: Message
         let shown: Sample.Shown
         let flow: AnyFlow?
+        /// What stands for bodies that go beside its line.
+        let references: [(MessageSide, ContentReference)]
     }
 
     /// An event of these traits. A hook that takes its body in parts is shown none, but for a `content` that says how it comes.
@@ -97,6 +99,8 @@ extension Profile.Subject {
             writer.key("attempt")
             writer.int(1)
         }
-        return Event(message: Message(request.name, line), shown: shown, flow: sample.flow)
+        var references: [(MessageSide, ContentReference)] = []
+        if let side = request.side, case .reference(let reference)? = content { references = [(side, reference)] }
+        return Event(message: Message(request.name, line), shown: shown, flow: sample.flow, references: references)
     }
 }

@@ -113,6 +113,12 @@ public enum ProtocolPages {
                         "properties": ["fd": ["type": "integer"], "size": ["type": "integer"]],
                     ],
                     [
+                        "type": "object", "required": ["at", "size"],
+                        "properties": [
+                            "at": ["type": "integer"], "size": ["type": "integer"], "room": ["type": "integer"],
+                        ],
+                    ],
+                    [
                         "type": "object", "required": ["ref", "size"],
                         "properties": ["ref": ["type": "integer"], "size": ["type": "integer"]],
                     ],

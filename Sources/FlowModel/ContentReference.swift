@@ -10,6 +10,8 @@ public enum ContentReference: Sendable, Equatable {
 
     /// The body is in the descriptor of this number, which was sent beside the connection.
     case descriptor(Int, size: Int)
+    /// The body stands in the file that worker and core share, `at` bytes behind its beginning, where an answer has `room`.
+    case area(at: Int, size: Int, room: Int)
     /// The body is held until the event has ended, and can be read by this number.
     case held(Int, size: Int)
 
@@ -21,7 +23,7 @@ public enum ContentReference: Sendable, Equatable {
         switch self {
         case .stream: nil
         case .preview(_, let size, _, _): size
-        case .descriptor(_, let size), .held(_, let size): size
+        case .descriptor(_, let size), .held(_, let size), .area(_, let size, _): size
         }
     }
 
@@ -45,6 +47,13 @@ public enum ContentReference: Sendable, Equatable {
             writer.int(number)
             writer.key("size")
             writer.int(size)
+        case .area(let offset, let size, let room):
+            writer.key("at")
+            writer.int(offset)
+            writer.key("size")
+            writer.int(size)
+            writer.key("room")
+            writer.int(room)
         case .held(let number, let size):
             writer.key("ref")
             writer.int(number)

@@ -95,10 +95,13 @@ extension Exchange {
         return !headers.announceEvents || session.services.interception?.needsContent == true
     }
 
-    /// Whether the bodies are held for workers alone, all of which take descriptors.
-    private func wantsFiles(_ session: isolated Session) -> Bool {
-        !keepsContent && !session.services.keepsContent && session.hooks.contentNeed(HTTPHooks.table.request, of: flow) < .bytes
-            && session.hooks.contentNeed(HTTPHooks.table.response, of: flow) < .bytes
+    /// From which length on bodies go into files, where they are held for workers alone, all of which take descriptors; nil for none.
+    private func fileBound(_ session: isolated Session) -> Int? {
+        guard !keepsContent, !session.services.keepsContent else { return nil }
+        let need = max(
+            session.hooks.contentNeed(HTTPHooks.table.request, of: flow),
+            session.hooks.contentNeed(HTTPHooks.table.response, of: flow))
+        return need.fileBound
     }
 
     /// The whole body; nil if it turns out to be one that is streamed.
@@ -110,7 +113,8 @@ extension Exchange {
             path.length == .unknown ? session.services.present.streamedAbove ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
-                in: bodies.store, limit: large, mapped: wantsFiles(session), of: "of \(whom)", waiter: waiter, on: session.loop)
+                in: bodies.store, limit: large, mappedFrom: fileBound(session), of: "of \(whom)", waiter: waiter, on: session.loop
+            )
         } catch {
             guard error.what == .limit, error.fault != .us, path.flows else { throw error }
             if large <= bodies.store.limit { return nil }

@@ -53,8 +53,19 @@ public enum ContentNeed: Int, Comparable, Sendable {
     case nothing
     /// All of it; those that do would rather have it as a file.
     case file
+    /// All of it, as a file only if it is too long for what they share with the core.
+    case longFile
     /// All of it.
     case bytes
+
+    /// From which length on a body is best held in a memory file; nil for none.
+    public var fileBound: Int? {
+        switch self {
+        case .nothing, .file: BodyStore.worthMapping
+        case .longFile: BodyStore.copiedSoon + 1
+        case .bytes: nil
+        }
+    }
 
     public static func < (left: ContentNeed, right: ContentNeed) -> Bool { left.rawValue < right.rawValue }
 }

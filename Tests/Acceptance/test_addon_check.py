@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "addon-examples"
 
 # A worker that is right; each wrong one replaces a part of it.
 RIGHT = r'''
-import fcntl, json, os, socket, threading
+import fcntl, json, mmap, os, socket, threading
 link = socket.socket(fileno=int(os.environ["WEIR_ADDON_FD"]))
 hello = {"hooks": [{"name": "response"}]}
 held, handlers = [], {}
@@ -82,13 +82,23 @@ hello = {
         {"name": "error", "observe": True}, "log", "tick", "client_connected", "server_connect", "tls_clienthello", "next_layer", "http_connect",
         "socks5_auth", "websocket_start", "websocket_message", "tcp_message", "udp_start", "dns_request", "dns_response",
         {"name": "requestheaders", "filter": "~d cdn\\.test & ~m PUT", "fields": ["flow.request.headers"]}],
-    "limits": {"max_line": 1 << 20, "max_in_flight": 4}, "capabilities": ["fd"], "permissions": ["body.read", "options.get"],
+    "limits": {"max_line": 1 << 20, "max_in_flight": 4}, "capabilities": ["fd", "area"], "permissions": ["body.read", "options.get"],
     "options": [{"name": f"rich_{index}", "type": kind, "default": value} for index, (kind, value) in enumerate(kinds.items())]
         + [{"name": "rich_choice", "type": "str", "default": "a", "choices": ["a", "b"]}],
     "commands": [{"name": "rich.do"}, {"name": "rich.fail"}],
 }
 seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
-waiting, sent = {}, 0
+waiting, sent, area, place = {}, 0, None, 5
+def take(wanted):
+    global area
+    number = 0
+    while number < wanted:
+        number, [file], *_ = socket.recv_fds(fds, 32, 1)
+        number = int(number)
+        if number == 1: area = mmap.mmap(file, os.fstat(file).st_size)
+        elif number == wanted: size = os.fstat(file).st_size
+        os.close(file)
+    return size if wanted > 1 else None
 def give(data):
     global sent
     sent += 2
@@ -104,10 +114,14 @@ def request(id, params):
         waiting[f"r{id}"] = id
         return send(id=f"r{id}", method="body.read", params={"ref": content["ref"], "offset": 5, "length": 100})
     if "fd" in content:
-        number, [file], *_ = socket.recv_fds(fds, 32, 1)
-        assert int(number) == content["fd"] and os.fstat(file).st_size == content["size"]
-        os.close(file)
+        assert take(content["fd"]) == content["size"]
         return answer(id, {"flow": {"request": {"content": give(b"another")}}})
+    if "at" in content:
+        if not area: take(1)
+        assert len(set(area[content["at"]:content["at"] + content["size"]])) > 200
+        begin = content["at"] + place
+        area[begin:begin + 7] = b"another"
+        return answer(id, {"flow": {"request": {"content": {"at": begin, "size": 7}}}})
     answer(id, {})
 def reply(message):
     if message["id"] not in waiting: return
@@ -203,6 +217,10 @@ WRONG = {
     "a body without seals": (
         RICH + "seals = 0",
         "body-by-descriptor", 17, ["an answer to 'request' that the core accepts", "with the seals WRITE, SHRINK and GROW"],
+    ),
+    "a body outside its room": (
+        RICH + "place = 1 << 20",
+        "body-in-area", 17, ["an answer to 'request' that the core accepts", "expected a place within 258048 bytes at 0, found 7 bytes at 1048576"],
     ),
     "a preview's stream has no end": (
         RICH + "def notification(method, params): pass",

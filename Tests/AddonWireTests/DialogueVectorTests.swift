@@ -152,12 +152,14 @@ struct DialoguePlay {
     private mutating func worker(_ message: JSON, _ place: Comment) throws {
         let id = message["id"]?.int
         let kind = id.flatMap { asked.removeValue(forKey: $0) }
+        let late = id.flatMap { ids[$0] }.flatMap { link.core.mayStillAnswer($0) ? LinkCore.Action.late(id: $0) : nil }
         actions = link.hear(String(decoding: mapped(message).encoded, as: UTF8.self))
         switch kind {
         case nil, .ping:
             // A notification of another's business, such as a stream's, is handed on.
             let method = message["id"] == nil ? message["method"]?.string : nil
-            #expect(actions == method.map { [.notification(method: $0, params: message["params"] ?? .null)] } ?? [], place)
+            let notification = method.map { LinkCore.Action.notification(method: $0, params: message["params"] ?? .null) }
+            #expect(actions == [late ?? notification].compactMap { $0 }, place)
         case .handshake:
             let result = try #require(message["result"], place)
             #expect(actions == [.initialized(result)], place)

@@ -15,12 +15,18 @@ struct LargeBody: Sendable {
     let mayBeHeld: Bool
     /// Whether it has room in the line, though it is held in a file.
     let fitsLine: Bool
+    /// Where it stands in the file that is shared with the worker; nil if it is not there.
+    var slot: BodyArea.Slot?
     var descriptor: OwnedDescriptor?
+
+    /// Whether it has to go by a descriptor of its own.
+    var needsDescriptor: Bool { wantsDescriptor && slot == nil }
 
     /// Whether `prepared` takes longer than to ask another thread for it.
     var isSlow: Bool {
         switch content {
         case .file(let file): !(file.isInMemory && wantsDescriptor)
+        case _ where slot != nil: false
         default: size > BodyStore.copiedSoon
         }
     }
@@ -31,6 +37,7 @@ struct LargeBody: Sendable {
     func prepared() throws(BodyFileFailure) -> LargeBody {
         var body = self
         switch content {
+        case .bytes where slot != nil: break
         case .bytes(let bytes) where wantsDescriptor: body.descriptor = try? SealedMemory.copy(bytes)
         case .file(let file) where wantsDescriptor: body.descriptor = (try? file.openReadOnly()).map { OwnedDescriptor($0) }
         case .file(let file) where fitsLine: body.content = .bytes(try file.read(at: 0, count: file.size))
@@ -56,10 +63,20 @@ struct BodyDelivery: Sendable {
 
     /// By descriptor.
     let takesDescriptors: Bool
+    /// In the file that is shared with it, if there is one.
+    let area: BodyArea?
     /// By calls of `body.read`.
     let readsBodies: Bool
     /// The longest line that it takes.
     let line: Int
+
+    /// With a copy in the shared file, if it may go there and there is room.
+    func placed(_ body: LargeBody) -> LargeBody {
+        guard let area, body.wantsDescriptor, case .bytes(let bytes) = body.content else { return body }
+        var body = body
+        body.slot = area.place(bytes)
+        return body
+    }
 
     /// The bodies of a flow that go beside the line, or have to be read for it; none of most flows.
     func large(in flow: HTTPFlow?) -> [LargeBody] {

@@ -4,7 +4,7 @@ import NIOCore
 import ProxyKernel
 import Schema
 
-/// An answer without the bodies that it named by descriptor, and these.
+/// An answer without the bodies that it named by descriptor or by their place, and these.
 struct Taken {
     typealias Body = (side: MessageSide, content: Content)
 
@@ -16,12 +16,14 @@ struct Taken {
 extension LoopPort {
     /// Sends an event with its bodies beside it: by descriptor, held for calls, or in the line after all.
     func send<Payload: HookPayload>(
-        _ shown: Payload, beside bodies: [LargeBody], _ event: Consultation<Payload>
+        _ shown: Payload, beside large: [LargeBody], _ event: Consultation<Payload>
     ) async throws(ProxyFailure) -> (LinkAnswer, EventTicket) {
         let (link, subscription, attempt, waiter) = (event.link, event.subscription, event.attempt, event.waiter)
         let ticket = EventTicket(policy: subscription.policy, on: loop)
         var permit: BodyCarrier.Permit?
-        if bodies.contains(where: \.wantsDescriptor) {
+        let bodies = large.map { body in subscription.delivery.placed(body) }
+        ticket.slots = bodies.compactMap(\.slot)
+        if bodies.contains(where: \.needsDescriptor) {
             permit = try await self.permit(link, within: subscription.timeout, waiter)
             guard permit != nil else {
                 let note = "bodies of events before it were not taken within \(subscription.timeout) ms"
@@ -53,7 +55,7 @@ extension LoopPort {
         return (try await answer(ticket, of: link, waiter), ticket)
     }
 
-    /// Takes the bodies over that an answer names by descriptor, and gives the answer without them.
+    /// Takes the bodies over that an answer names by descriptor or by their place, and gives the answer without them.
     func take(
         _ answer: LinkAnswer, _ ticket: EventTicket, _ bodies: [LargeBody], _ waiter: Waiter?
     ) async throws(ProxyFailure) -> Taken {
@@ -70,23 +72,39 @@ extension LoopPort {
         var taken = Taken(answer: .success(returned.rest))
         for body in returned.named {
             let path = "flow.\(body.side.rawValue).content"
-            let descriptor: OwnedDescriptor
-            switch ticket.received[body.number] {
-            case .success(let received): descriptor = received
-            case .failure(let failure): return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(failure)")))
-            case nil: return Taken(answer: .failure(LinkFailure(.badReply, "\(path): descriptors were not agreed on")))
+            let copied: Result<Content, BodyFileFailure>
+            switch body.place {
+            case .area(let offset):
+                copied = Result { () throws(BodyFileFailure) in
+                    .bytes(try BodyArea.read(body.size, at: offset, in: ticket.slots))
+                }
+            case .descriptor(let number):
+                switch ticket.received[number] {
+                case .success(let descriptor): copied = try await take(descriptor, size: body.size, waiter)
+                case .failure(let failure): return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(failure)")))
+                case nil: return Taken(answer: .failure(LinkFailure(.badReply, "\(path): descriptors were not agreed on")))
+                }
             }
-            let take = { @Sendable [store = host.bodies] () throws(BodyFileFailure) in
-                try SealedMemory.take(descriptor, size: body.size, into: store)
-            }
-            let isQuick = body.size <= min(BodyStore.copiedSoon, host.bodies.memoryLimit)
-            let copied =
-                isQuick ? Result(catching: take) : try await BodyStore.offLoop(loop, as: waiter, take)
-            do throws(BodyFileFailure) { taken.contents.append((body.side, try copied.get())) } catch {
+            do throws(BodyFileFailure) {
+                let content = try copied.get()
+                // What stands in its slot as it was put there is no change.
+                let isUntouched = bodies.contains { $0.side == body.side && $0.content == content }
+                if !isUntouched { taken.contents.append((body.side, content)) }
+            } catch {
                 return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(error)")))
             }
         }
         return taken
+    }
+
+    private func take(
+        _ descriptor: OwnedDescriptor, size: Int, _ waiter: Waiter?
+    ) async throws(ProxyFailure) -> Result<Content, BodyFileFailure> {
+        let take = { @Sendable [store = host.bodies] () throws(BodyFileFailure) in
+            try SealedMemory.take(descriptor, size: size, into: store)
+        }
+        let isQuick = size <= min(BodyStore.copiedSoon, host.bodies.memoryLimit)
+        return isQuick ? Result(catching: take) : try await BodyStore.offLoop(loop, as: waiter, take)
     }
 
     /// Nobody answers a notification, so that nothing could be held for it: long bodies are left out.

@@ -31,9 +31,9 @@ final class LoopPort: HookPort, @unchecked Sendable {
             else { continue }
             if subscription.filtersContent { return .bytes }
             guard subscription.content.isWhole, subscription.admits(.http(flow)) else { continue }
-            let takesFiles =
-                subscription.content == .whole && subscription.delivery.takesDescriptors && !subscription.observes
-            need = max(need, takesFiles ? .file : .bytes)
+            let delivery = subscription.delivery
+            let takesFiles = subscription.content == .whole && delivery.takesDescriptors && !subscription.observes
+            need = max(need, !takesFiles ? .bytes : delivery.area == nil ? .file : .longFile)
         }
         return need
     }

@@ -2,12 +2,17 @@ import FlowModel
 import ProxyKernel
 import Schema
 
-/// The bodies that an answer names by descriptor, as it names them.
+/// The bodies that an answer names by descriptor, or by their place in the shared file, as it names them.
 struct ReturnedBodies {
     struct Named: Sendable {
         let side: MessageSide
-        let number: Int
+        /// The descriptor's number, or how many bytes it stands behind the shared file's beginning.
+        let place: Place
         let size: Int
+    }
+    enum Place: Sendable, Equatable {
+        case descriptor(Int)
+        case area(at: Int)
     }
 
     private(set) var named: [Named] = []
@@ -23,18 +28,17 @@ struct ReturnedBodies {
     init(_ result: JSON, shown: [(side: MessageSide, reference: ContentReference?)]) throws(StateRefusal) {
         rest = result
         for side in MessageSide.allCases {
-            guard let content = result["flow"]?[side.rawValue]?["content"], let fd = content["fd"] else { continue }
-            let path = "flow.\(side.rawValue).content"
-            let number = try Int.read(fd, at: "\(path).fd")
-            let size = try Int.read(content["size"] ?? .null, at: "\(path).size")
-            let isShown = shown.contains { shown in
-                if case .descriptor(number, _)? = shown.reference { shown.side == side } else { false }
+            guard let content = result["flow"]?[side.rawValue]?["content"] else { continue }
+            if let fd = content["fd"] {
+                try addDescriptor(fd, content, of: side, shown)
+            } else if let offset = content["at"] {
+                // Also if it is where it was shown: the worker may have changed it there.
+                let path = "flow.\(side.rawValue).content"
+                let place = Place.area(at: try Int.read(offset, at: "\(path).at"))
+                named.append(Named(side: side, place: place, size: try Int.read(content["size"] ?? .null, at: "\(path).size")))
+            } else {
+                continue
             }
-            guard isShown || number % 2 == 0 && size >= 0 else {
-                throw StateRefusal(
-                    .badState, at: "\(path).fd", "\(number) is neither an even number nor the one that was shown there")
-            }
-            if !isShown { named.append(Named(side: side, number: number, size: size)) }
             guard var flow = rest["flow"]?.object, var message = flow[side.rawValue]?.object, var whole = rest.object else {
                 continue
             }
@@ -43,5 +47,21 @@ struct ReturnedBodies {
             whole["flow"] = .object(flow)
             rest = .object(whole)
         }
+    }
+
+    private mutating func addDescriptor(
+        _ fd: JSON, _ content: JSON, of side: MessageSide, _ shown: [(side: MessageSide, reference: ContentReference?)]
+    ) throws(StateRefusal) {
+        let path = "flow.\(side.rawValue).content"
+        let number = try Int.read(fd, at: "\(path).fd")
+        let size = try Int.read(content["size"] ?? .null, at: "\(path).size")
+        let isShown = shown.contains { shown in
+            if case .descriptor(number, _)? = shown.reference { shown.side == side } else { false }
+        }
+        guard isShown || number % 2 == 0 && size >= 0 else {
+            throw StateRefusal(
+                .badState, at: "\(path).fd", "\(number) is neither an even number nor the one that was shown there")
+        }
+        if !isShown { named.append(Named(side: side, place: .descriptor(number), size: size)) }
     }
 }

@@ -29,10 +29,13 @@ final class BodyCarrier: @unchecked Sendable {
     private var nextHeld = 1
     private var carried = 0
     private var waiting: [EventLoopPromise<Permit>] = []
+    /// The slots of events that were withdrawn from a worker which may still write there, by their ids.
+    private var lent: [Int: [BodyArea.Slot]] = [:]
 
     /// How each body is to be named in the line that is sent next; nil for one that cannot be carried.
     func carry(_ bodies: [LargeBody]) -> [ContentReference?] {
         bodies.map { body in
+            if let slot = body.slot { return slot.reference }
             if let descriptor = body.descriptor, let number = socket?.send(descriptor) {
                 return .descriptor(number, size: body.size)
             }
@@ -42,6 +45,12 @@ final class BodyCarrier: @unchecked Sendable {
             return .held(nextHeld, size: body.size)
         }
     }
+
+    /// Keeps the slots of a withdrawn event from others until its worker has answered it all the same, or the connection is over.
+    func lend(_ slots: [BodyArea.Slot], to id: Int) { if !slots.isEmpty { lent[id] = slots } }
+
+    /// The worker has answered a withdrawn event.
+    func giveBack(_ id: Int) { lent[id] = nil }
 
     /// The body that an open event shows by that number.
     func body(_ number: Int) -> Content? { held[number] }
@@ -81,6 +90,7 @@ final class BodyCarrier: @unchecked Sendable {
     func close(on loop: any EventLoop) {
         socket = nil
         held = [:]
+        lent = [:]
         let waiting = waiting
         self.waiting = []
         carried += waiting.count

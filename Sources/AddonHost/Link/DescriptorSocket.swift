@@ -49,6 +49,12 @@ final class DescriptorSocket {
         return number
     }
 
+    /// Makes the file for bodies that both sides have, and sends it: nil where the system does not give one. Its number is the first one.
+    func share() -> BodyArea? {
+        guard let area = try? BodyArea(), send(area.file) != nil else { return nil }
+        return area
+    }
+
     /// The descriptor that a line has named. What the worker has sent is there before the line.
     func receive(_ number: Int) -> Result<OwnedDescriptor, DescriptorFailure> {
         guard number > lastNamed else {

@@ -19,6 +19,8 @@ final class EventTicket: Suspension, @unchecked Sendable {
     var isCancelled = false
     /// What the bodies beside the event are called in its line.
     var carried: [ContentReference?] = []
+    /// Where bodies stand that the worker may change there. Set before it is submitted.
+    var slots: [BodyArea.Slot] = []
     /// The descriptors that its answer names. Set before it is complete.
     var received: [Int: Result<OwnedDescriptor, DescriptorFailure>] = [:]
 

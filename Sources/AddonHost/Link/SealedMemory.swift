@@ -12,19 +12,10 @@ enum SealedMemory {
     /// A sealed copy of the bytes, with the position at their start.
     static func copy(_ bytes: ByteBuffer) throws(BodyFileFailure) -> OwnedDescriptor {
         let descriptor = OwnedDescriptor(try MemoryFile.make())
-        let number = descriptor.number
-        var done = 0
-        while done < bytes.readableBytes {
-            let written = bytes.withUnsafeReadableBytes { bytes in
-                pwrite(number, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(done))
-            }
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else {
-                throw BodyFileFailure("a body does not fit a memory file", errno: written == 0 ? ENOSPC : errno)
-            }
-            done += written
-        }
-        try MemoryFile.fix(number)
+        try bytes.withUnsafeReadableBytes { bytes in
+            Result { () throws(BodyFileFailure) in try DescriptorBytes.write(bytes, to: descriptor.number, at: 0) }
+        }.get()
+        try MemoryFile.fix(descriptor.number)
         return descriptor
     }
 

@@ -109,6 +109,11 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         submit(message, timeout: timeout, ticket)
     }
 
+    /// What a worker still has that has not answered an event which has ended.
+    private func lend(_ ticket: EventTicket, _ id: Int) {
+        if !ticket.slots.isEmpty, core.mayStillAnswer(id) { carrier.lend(ticket.slots, to: id) }
+    }
+
     private func complete(_ ticket: EventTicket, _ answer: LinkAnswer) {
         carrier.release(ticket.carried)
         ticket.complete(answer)
@@ -121,6 +126,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         carrier.release(ticket.carried)
         guard let id = ticket.id, tickets.remove(id) != nil else { return }
         perform(core.cancel(id, why: why, now: MonotonicClock.now))
+        lend(ticket, id)
     }
 
     /// Sends a notification or drops it; may be called from any loop.
@@ -176,8 +182,8 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// Ends the handshake; on the link's loop. `descriptors` is the socket for them, if the worker uses it.
-    func accept(_ result: InitializeResult, _ initialized: LinkMessage, descriptors: OwnedDescriptor?) {
-        carrier.socket = descriptors.map { DescriptorSocket($0) }
+    func accept(_ result: InitializeResult, _ initialized: LinkMessage, descriptors: DescriptorSocket?) {
+        carrier.socket = descriptors
         core.accept(
             initialized, workerLine: result.maximumLine, maximumInFlight: result.maximumInFlight, now: MonotonicClock.now)
         afterwards()
@@ -253,7 +259,9 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             case .failed(let id, let failure):
                 guard let ticket = tickets.remove(id) else { break }
                 if failure.cause == .crash { lost[ticket.policy, default: 0] += 1 }
+                lend(ticket, id)
                 complete(ticket, .failure(failure))
+            case .late(let id): carrier.giveBack(id)
             case .call(let id, let method, let params): call(id, method, params)
             case .notification(let method, let params) where method.hasPrefix(StreamNotice.prefix):
                 // One that names no open stream comes from a worker that has not heard of its end.

@@ -14,6 +14,9 @@ public final class LoneWorker {
     /// Where what it prints comes out.
     public let output: CInt
     private let descriptors: DescriptorSocket?
+    /// What it shares with us, and what of it the last event has.
+    private var area: BodyArea?
+    private var slots: [BodyArea.Slot] = []
     private let store: BodyStore
     private let report: OwnedDescriptor?
     private let child: ChildProcess
@@ -71,12 +74,26 @@ public final class LoneWorker {
         return number
     }
 
-    /// An answer without the bodies that it names by descriptor, each of which was taken as the core takes it.
+    /// Sends the file that holds bodies; once, before any other body.
+    public func share() { area = descriptors?.share() }
+
+    /// Puts a body into the shared file, in the place of the last one; the result is how its line names it.
+    public func lend(_ body: ByteBuffer) throws(AddonFailure) -> ContentReference {
+        guard let slot = area?.place(body) else { throw AddonFailure("there is no shared file with room for a body") }
+        slots = [slot]
+        return slot.reference
+    }
+
+    /// An answer without the bodies that it names by descriptor or by their place, each of which was taken as the core takes it.
     public func taken(_ result: JSON, shown: [(MessageSide, ContentReference)]) throws -> JSON {
         let returned = try ReturnedBodies(result, shown: shown.map { (side: $0.0, reference: $0.1) })
         for body in returned.named {
-            guard let descriptors else { throw AddonFailure("descriptors were not agreed on") }
-            _ = try SealedMemory.take(try descriptors.receive(body.number).get(), size: body.size, into: store)
+            switch body.place {
+            case .area(let offset): _ = try BodyArea.read(body.size, at: offset, in: slots)
+            case .descriptor(let number):
+                guard let descriptors else { throw AddonFailure("descriptors were not agreed on") }
+                _ = try SealedMemory.take(try descriptors.receive(number).get(), size: body.size, into: store)
+            }
         }
         return returned.rest
     }

@@ -135,6 +135,7 @@ final class Worker: @unchecked Sendable {
         supervision.ready(now: MonotonicClock.now)
         isUp.store(true, ordering: .relaxed)
         host.publish(self, life.subscriptions.map { Listener($0, link: link, limits: link.core.limits) })
+        lastSubscriptions = []
         if let clients = addon.clients, clients.ready(self) { host.startSpare(of: addon) }
         hopeful.forEach { $0.succeed(true) }
         hopeful = []
@@ -162,11 +163,12 @@ extension Worker: LinkOwner {
         do throws(StateRefusal) {
             let result = try InitializeResult(result, hooks: host.hooks)
             life.permissions = try permitted(result.permissions)
-            let descriptors = result.capabilities.contains(.fd) ? life.descriptors : nil
+            let descriptors = result.capabilities.contains(.fd) ? life.descriptors.map { DescriptorSocket($0) } : nil
             life.descriptors = nil
+            let area = result.capabilities.contains(.area) ? descriptors?.share() : nil
             let limits = bounds.link
             let delivery = BodyDelivery(
-                takesDescriptors: descriptors != nil, readsBodies: life.permissions.contains(BodyCalls.read.method),
+                takesDescriptors: descriptors != nil, area: area, readsBodies: life.permissions.contains(BodyCalls.read.method),
                 line: result.maximumLine.map { min($0, limits.ownLine) } ?? limits.workerLine)
             var subscriptions: [Subscription] = []
             var granted: [InitializeResult.GrantedHook] = []

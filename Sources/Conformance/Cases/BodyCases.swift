@@ -44,20 +44,24 @@ enum BodyCases {
                 do throws(AddonFailure) { number = try session.worker.carry(body) } catch {
                     throw CaseFailure(expected: "a descriptor to be taken", found: error.description)
                 }
-                guard let side = subject.request.side,
-                    let event = subject.event(traits, content: .reference(.descriptor(number, size: body.readableBytes)))
-                else { return nil }
-                let id = checkup.send(event, subject, in: session)
-                try checkup.settle([id], in: session)
-                guard case .result(_, let result)? = session.dialogue.requests[id]?.answer else {
-                    _ = try checkup.verdict(id, event, subject, in: session)
-                    return nil
-                }
-                do {
-                    let rest = try session.worker.taken(result, shown: [(side, .descriptor(number, size: body.readableBytes))])
-                    _ = try event.shown.judge(rest)
-                } catch {
-                    throw CaseFailure(expected: "an answer to '\(subject.name)' that the core accepts", found: "\(error)")
+                let content = Content.reference(.descriptor(number, size: body.readableBytes))
+                guard let event = subject.event(traits, content: content) else { return nil }
+                try checkup.tell(event, subject, in: session)
+                return nil
+            }
+        },
+        Case("body-in-area", 17, "A body in the shared file is taken, and one that is given back stands in the event's room.") {
+            (checkup) throws(CaseFailure) in
+            guard try checkup.known.result.capabilities.contains(.area) else { return .unused("it does not use area") }
+            return try with(checkup) { (subject, traits, session) throws(CaseFailure) in
+                // Twice, since the file comes but once.
+                for _ in 1...2 {
+                    let reference: ContentReference
+                    do throws(AddonFailure) { reference = try session.worker.lend(noise(200 << 10)) } catch {
+                        throw CaseFailure(expected: "the shared file to be taken", found: error.description)
+                    }
+                    guard let event = subject.event(traits, content: .reference(reference)) else { return nil }
+                    try checkup.tell(event, subject, in: session)
                 }
                 return nil
             }

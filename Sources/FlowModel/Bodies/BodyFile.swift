@@ -90,6 +90,21 @@ public enum DescriptorBytes {
         }
     }
 
+    /// Writes all of them.
+    public static func write(
+        _ bytes: UnsafeRawBufferPointer, to descriptor: CInt, at offset: Int
+    ) throws(BodyFileFailure) {
+        var done = 0
+        while done < bytes.count {
+            let written = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(offset + done))
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else {
+                throw BodyFileFailure("a body does not fit a memory file", errno: written == 0 ? ENOSPC : errno)
+            }
+            done += written
+        }
+    }
+
     /// How many it has read: at least one, at most `limit`.
     private static func some(
         _ descriptor: CInt, from offset: Int, atMost limit: Int, into room: UnsafeMutableRawBufferPointer

@@ -52,11 +52,11 @@ public final class BodyPath: @unchecked Sendable {
     /// The whole body, at most `limit` bytes and what the store allows; it does not flow any more. One with more bytes than `limit` still
     /// does.
     public func hold(
-        in store: BodyStore, limit: Int = .max, mapped: Bool = false, of whom: String, waiter: Waiter?, on loop: any EventLoop
+        in store: BodyStore, limit: Int = .max, mappedFrom: Int? = nil, of whom: String, waiter: Waiter?, on loop: any EventLoop
     ) async throws(ProxyFailure) -> Content {
         willRead?()
         let content = try await pipe.collect(
-            in: store, limit: limit, length, mapped: mapped, of: whom, waiter: waiter, on: loop)
+            in: store, limit: limit, length, mappedFrom: mappedFrom, of: whom, waiter: waiter, on: loop)
         isHeld = true
         return content
     }

@@ -121,9 +121,9 @@ public final class BodyPipe: BodySource {
     }
 
     /// The whole body; `length` is what is known of it. One of more than `limit` bytes fails and is still to be had as it comes, one of
-    /// more than the store allows is lost. `mapped` if whoever wants it would rather have a file in memory.
+    /// more than the store allows is lost. From `mappedFrom` bytes on whoever wants it would rather have a file in memory.
     public func collect(
-        in store: BodyStore, limit: Int = .max, _ length: BodyLength, mapped: Bool = false, of whom: String, waiter: Waiter?,
+        in store: BodyStore, limit: Int = .max, _ length: BodyLength, mappedFrom: Int? = nil, of whom: String, waiter: Waiter?,
         on loop: any EventLoop
     ) async throws(ProxyFailure) -> Content {
         if let failure { throw failure }
@@ -134,7 +134,7 @@ public final class BodyPipe: BodySource {
         // Nothing goes to a file that may have to go on after all.
         let mayGoOn = limit <= store.limit && length.count == nil
         let spool = BodySpool(
-            store, length, limit: most, mayGoOn: mayGoOn, mapped: mapped, tooLong, on: loop, setReading: setReading)
+            store, length, limit: most, mayGoOn: mayGoOn, mappedFrom: mappedFrom, tooLong, on: loop, setReading: setReading)
         spool.received(held)
         held = ByteBuffer()
         needed.spool = spool

@@ -7,8 +7,6 @@ import NIOCore
 final class BodySpool: @unchecked Sendable {
     private static let piece = 1 << 20
     private static let worthReserving = 64 * 1024
-    /// From here on a file in memory is worth its making.
-    private static let worthMapping = 64 * 1024
     /// Pieces that may wait while one is written.
     private static let backlog = 4
 
@@ -34,10 +32,10 @@ final class BodySpool: @unchecked Sendable {
     /// The body, once it is whole.
     let done: Pending<Content>
 
-    /// One that is known to be too long for memory goes to its file from the beginning, and so does one that is wanted `mapped`. `tooLong` is how one of more than `limit` bytes
+    /// One that is known to be too long for memory goes to its file from the beginning, and so does one of `mappedFrom` bytes or more. `tooLong` is how one of more than `limit` bytes
     /// fails; if it `mayGoOn`, its beginning can be taken back.
     init(
-        _ store: BodyStore, _ length: BodyLength, limit: Int, mayGoOn: Bool, mapped: Bool, _ tooLong: ProxyFailure,
+        _ store: BodyStore, _ length: BodyLength, limit: Int, mayGoOn: Bool, mappedFrom: Int?, _ tooLong: ProxyFailure,
         on loop: any EventLoop,
         setReading: @escaping (Bool) -> Void
     ) {
@@ -47,8 +45,8 @@ final class BodySpool: @unchecked Sendable {
         self.tooLong = tooLong
         self.loop = loop
         self.setReading = setReading
-        isMapped =
-            mapped && !mayGoOn && length.count.map { $0 >= Self.worthMapping && $0 <= store.memoryLimit } ?? false
+        let mappedFrom = mayGoOn ? Int.max : mappedFrom ?? .max
+        isMapped = length.count.map { $0 >= mappedFrom && $0 <= store.memoryLimit } ?? false
         isQuick = isMapped && length.count.map { $0 <= BodyStore.copiedSoon } ?? false
         goesToFile = !mayGoOn && length.count.map { $0 > store.memoryLimit } ?? false || isMapped
         done = Pending(on: loop)

@@ -33,6 +33,9 @@ public struct BodyStore: Sendable {
     /// Bytes in memory, however they are held, that are copied sooner than another thread has been asked to.
     public static let copiedSoon = 256 * 1024
 
+    /// From here on a file in memory is worth its making.
+    static let worthMapping = 64 * 1024
+
     /// Runs what blocks on a thread for that, and comes back to the loop.
     public static func offLoop<Value: Sendable>(
         _ loop: any EventLoop, _ body: @escaping @Sendable () throws -> Value

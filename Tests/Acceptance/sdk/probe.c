@@ -81,7 +81,7 @@ static json_object *bytes(struct weir_event *event, const char *path) {
     } else {
         char *reversed = malloc(whole.size + 1);
         for (size_t index = 0; index < whole.size; index++) reversed[index] = (char)whole.data[whole.size - 1 - index];
-        result = weir_patch("flow.request.content", weir_content(event->addon, reversed, whole.size));
+        result = weir_patch("flow.request.content", weir_content(event, reversed, whole.size));
         free(reversed);
     }
     return result;

@@ -57,6 +57,31 @@ class Descriptors:
         return {"fd": number, "size": len(data)}
 
 
+class Area:
+    """The file that worker and core have both mapped: the first that comes."""
+
+    def __init__(self, descriptors: Descriptors):
+        self.descriptors = descriptors
+        self.map = None
+
+    def whole(self) -> mmap.mmap:
+        if self.map is None:
+            fd = self.descriptors.take({"fd": 1})
+            self.map = mmap.mmap(fd, os.fstat(fd).st_size)
+            os.close(fd)
+        return self.map
+
+    def read(self, content: dict) -> bytes:
+        """What `{"at": o, "size": s, "room": r}` stands for."""
+        assert content["size"] <= content["room"]
+        return self.whole()[content["at"] : content["at"] + content["size"]]
+
+    def put(self, data: bytes, at: int) -> dict:
+        """Writes a body there, and returns what stands for it in an answer."""
+        self.whole()[at : at + len(data)] = data
+        return {"at": at, "size": len(data)}
+
+
 def memory(data: bytes, seals: int = SEALS) -> int:
     """A memory file with that content and those seals."""
     fd = os.memfd_create("body", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

@@ -3,16 +3,17 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "parts.h"
 
-enum { BY_DESCRIPTOR = 64 << 10, BUFFER = 256 << 10, ONE_DESCRIPTOR = CMSG_SPACE(sizeof(int)) };
+enum { BY_DESCRIPTOR = 64 << 10, BUFFER = 256 << 10, AREA = 1 /* the number of its descriptor */, ONE_DESCRIPTOR = CMSG_SPACE(sizeof(int)) };
 
 // Octets
 
 /// What a value stands for and does not hold itself; it is the value's, and goes with it.
-struct octets { void *data; size_t size; enum { OWN, BUFFERED, MAPPED } place; };
+struct octets { void *data; size_t size; enum { OWN, BUFFERED, MAPPED, SHARED } place; };
 /// For what a file holds, if nobody has it at present: to read that into memory of ours takes less time than to map it.
 static void *spare;
 
@@ -21,7 +22,7 @@ static void free_octets(json_object *value, void *data) {
     struct octets *octets = data;
     if (octets->place == MAPPED) munmap(octets->data, octets->size);
     else if (octets->place == BUFFERED && !spare) spare = octets->data;
-    else free(octets->data);
+    else if (octets->place != SHARED) free(octets->data);
     free(octets);
 }
 
@@ -38,7 +39,7 @@ static struct msghdr packet(struct iovec *part, char *control) {
 
 static void keep_file(json_object *content, int fd, size_t size) {
     if (size > BUFFER) {
-        void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+        void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
         if (mapped != MAP_FAILED) keep(content, mapped, size, MAPPED);
         return;
     }
@@ -50,9 +51,17 @@ static void keep_file(json_object *content, int fd, size_t size) {
     else free(data);
 }
 
-/// Reads packets up to the one that a line names; those before it are of events that were withdrawn.
-static void map_descriptor(weir_addon *addon, json_object *content) {
-    for (int64_t sent = 0, wanted = integer(content, "fd"); sent < wanted;) {
+static void keep_area(weir_addon *addon, int fd) {
+    struct stat status;
+    if (fstat(fd, &status)) return;
+    addon->area_size = status.st_size;
+    addon->area = mmap(NULL, addon->area_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (addon->area == MAP_FAILED) addon->area = NULL;
+}
+
+/// Reads packets up to the one that a line names; those before it are the area's, and of events that were withdrawn.
+static void take_descriptors(weir_addon *addon, int64_t wanted, json_object *content) {
+    for (int64_t sent = 0; sent < wanted;) {
         char payload[32] = "", control[ONE_DESCRIPTOR];
         struct iovec part = {payload, sizeof payload - 1};
         struct msghdr header = packet(&part, control);
@@ -62,9 +71,36 @@ static void map_descriptor(weir_addon *addon, json_object *content) {
         int fd;
         memcpy(&fd, CMSG_DATA(rights), sizeof fd);
         sent = atoll(payload);
-        if (sent == wanted) keep_file(content, fd, integer(content, "size"));
+        if (sent == AREA && addon->has_area) keep_area(addon, fd);
+        else if (sent == wanted) keep_file(content, fd, integer(content, "size"));
         close(fd);
     }
+}
+
+static void take_octets(weir_addon *addon, json_object *content) {
+    json_object *at = member(content, "at");
+    if (!at) return take_descriptors(addon, integer(content, "fd"), content);
+    if (!addon->area) take_descriptors(addon, AREA, NULL);
+    int64_t offset = json_object_get_int64(at), size = integer(content, "size"), room = integer(content, "room");
+    if (!addon->area || offset < 0 || size < 0 || size > room || offset + room > (int64_t)addon->area_size)
+        return over(addon, "a body is where the area is not");
+    keep(content, addon->area + offset, size, SHARED);
+}
+
+/// Puts octets into the room that the event has for them, unless they stand there already; NULL if there is none.
+static json_object *in_area(struct weir_event *event, const uint8_t *data, size_t size) {
+    static const char *const sides[] = {"response", "request"};
+    for (int side = 0; side < 2; side++) {
+        json_object *content = member(member(event->flow, sides[side]), "content");
+        size_t room = integer(content, "room");
+        uint8_t *begin = event->addon->area + integer(content, "at");
+        if (!room || size > room) continue;
+        bool is_there = data >= begin && data <= begin + room - size;
+        if (!is_there) memmove(begin, data, size);
+        json_object_object_del(content, "room");
+        return object("at", number((is_there ? data : begin) - event->addon->area), "size", number(size));
+    }
+    return NULL;
 }
 
 static void *read_by_calls(struct weir_event *event, json_object *ref, size_t size) {
@@ -98,7 +134,10 @@ bool weir_bytes(struct weir_event *event, json_object *value, struct weir_bytes 
     return true;
 }
 
-json_object *weir_content(weir_addon *addon, const void *data, size_t size) {
+json_object *weir_content(struct weir_event *event, const void *data, size_t size) {
+    weir_addon *addon = event->addon;
+    json_object *placed = in_area(event, data, size);
+    if (placed) return placed;
     const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
     bool is_large = addon->fd_bodies >= 0 && size >= BY_DESCRIPTOR;
     int fd = is_large ? memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
@@ -121,7 +160,7 @@ json_object *weir_content(weir_addon *addon, const void *data, size_t size) {
 
 void take_body(struct weir_event *event, json_object *content, const struct weir_body *body) {
     weir_addon *addon = event->addon;
-    map_descriptor(addon, content);
+    take_octets(addon, content);
     if (!member(content, "stream")) return;
     struct weir_stream *stream = event->stream = new(struct weir_stream);
     *stream = (struct weir_stream){.addon = addon, .body = body, .room = addon->credit, .next = addon->streams};

@@ -25,7 +25,9 @@ struct weir_addon {
     size_t polled_count, credit;
     int64_t last_call, awaited, last_fd;
     int fd_out, fd_bodies, status;
-    bool is_over, is_quick;  // `is_quick`: the last message took next to no time
+    uint8_t *area;  // what worker and core have both mapped, once its descriptor was taken
+    size_t area_size;
+    bool is_over, has_area, is_quick;  // `is_quick`: the last message took next to no time
 };
 
 static inline void *must(void *memory) {

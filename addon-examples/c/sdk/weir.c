@@ -74,6 +74,8 @@ static void end_event(struct weir_event *event, const char *kind, json_object *v
     }
     if (!value && strcmp(method, "command")) value = json_object_new_object();
     if (event->id && !event->is_cancelled) reply(addon, event->id, kind, json_object_get(value));
+    // What the core has lent to an event that was withdrawn it has back with an answer.
+    else if (event->id && event->has_loan) reply(addon, event->id, "result", json_object_new_object());
     open_stream(event, is_result && !event->is_cancelled ? value : NULL);
     json_object_put(value);
     while (*at != event) at = &(*at)->next;
@@ -107,6 +109,7 @@ static void handle(weir_addon *addon, struct hook *hook, json_object *message) {
     event->next = addon->events;
     event->message = json_object_get(message);
     addon->events = event;
+    event->has_loan = weir_at(flow, "request.content.at") || weir_at(flow, "response.content.at");
     take_body(event, weir_at(flow, "request.content"), hook->body);
     take_body(event, weir_at(flow, "response.content"), hook->body);
     if (hook->handler) result = hook->handler(event, hook->context);
@@ -200,9 +203,12 @@ static json_object *hello(weir_addon *addon, json_object *params) {
     json_object *offered = member(params, "capabilities"), *credit = weir_at(params, "limits.stream_credit");
     const char *bodies = getenv("WEIR_ADDON_FDS");
     if (credit) addon->credit = json_object_get_int64(credit);
-    for (size_t index = 0; bodies && index < length(offered); index++)
+    for (size_t index = 0; bodies && index < length(offered); index++) {
         if (is(element(offered, index), "fd")) addon->fd_bodies = atoi(bodies);
+        if (is(element(offered, index), "area")) addon->has_area = true;
+    }
     if (addon->fd_bodies >= 0) ask(addon, "capabilities", text("fd"));
+    if (addon->has_area) ask(addon, "capabilities", text("area"));
     bool has_options = member(addon->hello, "options");
     if (has_options && !find(addon->hooks, "configure")) weir_on(addon, "configure", NULL, NULL);
     return json_object_get(addon->hello);

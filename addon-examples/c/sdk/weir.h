@@ -49,6 +49,7 @@ struct weir_event {
     void (*cancelled)(struct weir_event *event);
     // The library's
     int64_t id;
+    bool has_loan;               // a body of it stands in the area
     json_object *message;
     struct weir_event *next;
 };
@@ -106,13 +107,14 @@ void weir_header_remove(json_object *headers, const char *name);
 
 /// Octets as a value: text where they are UTF-8, else Base64.
 json_object *weir_value(const void *data, size_t size);
-struct weir_bytes { const uint8_t *data; size_t size; };
-/// The octets for which a value of an event stands: text, Base64, a descriptor, or a reference, which needs the
-/// permission `body.read`. False if it is no such value, or not to be had. The octets are there as long as the
-/// value.
+struct weir_bytes { uint8_t *data; size_t size; };
+/// The octets for which a value of an event stands: text, Base64, a descriptor, the shared area, or a reference, which
+/// needs the permission `body.read`. False if it is no such value, or not to be had. The octets are there as long as the
+/// event, and may be changed there.
 bool weir_bytes(struct weir_event *event, json_object *value, struct weir_bytes *bytes);
-/// A body for an answer: by descriptor where that is granted and the body is large, else as `weir_value`.
-json_object *weir_content(weir_addon *addon, const void *data, size_t size);
+/// A body for an answer: where the event's own was, if there is room and it came in the area; by descriptor where that is
+/// granted and the body is large; else as `weir_value`. It is the octets of `weir_bytes` themselves, or a copy.
+json_object *weir_content(struct weir_event *event, const void *data, size_t size);
 
 // Bodies in parts
 
