@@ -40,7 +40,7 @@ extension LinkCore {
             actions += close(.badLine("\(error): \(Self.excerpt(line))"))
             return
         }
-        switch incoming {
+        switch consume incoming {
         case .result(let id, let result): ended(id, .success(result), into: &actions)
         case .error(let id, let code, let message):
             ended(id, .failure(LinkFailure(.workerError, "it answered with error \(code): \(message)")), into: &actions)
@@ -51,7 +51,7 @@ extension LinkCore {
         }
     }
 
-    private mutating func ended(_ id: Int?, _ result: Result<JSON, LinkFailure>, into actions: inout [Action]) {
+    private mutating func ended(_ id: Int?, _ result: consuming Result<JSON, LinkFailure>, into actions: inout [Action]) {
         guard let id, id >= 1, id < nextID else {
             counters.unknown += 1
             return
@@ -68,16 +68,23 @@ extension LinkCore {
             }
             return
         }
-        switch (request.kind, result) {
-        case (.initialize, .success(let result)): actions.append(.initialized(result))
-        case (.initialize, .failure(let failure)): actions += close(.handshake(failure.note))
-        case (.ping, _): break
-        case (_, .success(let result)):
-            if request.kind == .event { counters.answered += 1 }
-            actions.append(.answered(id: id, result))
-        case (_, .failure(let failure)):
-            if request.kind == .event { counters.failed[failure.cause, default: 0] += 1 }
-            actions.append(.failed(id: id, failure))
+        switch consume result {
+        case .success(let json):
+            switch request.kind {
+            case .initialize: actions.append(.initialized(json))
+            case .ping: break
+            case .event, .call:
+                if request.kind == .event { counters.answered += 1 }
+                actions.append(.answered(id: id, json))
+            }
+        case .failure(let failure):
+            switch request.kind {
+            case .initialize: actions += close(.handshake(failure.note))
+            case .ping: break
+            case .event, .call:
+                if request.kind == .event { counters.failed[failure.cause, default: 0] += 1 }
+                actions.append(.failed(id: id, failure))
+            }
         }
     }
 

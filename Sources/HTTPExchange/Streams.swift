@@ -67,9 +67,9 @@ extension ServerStream {
 public final class AwaitedHead: Suspension, @unchecked Sendable {
     private var response: Boxed<Response>?
 
-    public func resume(_ response: Response) {
+    public func resume(_ response: consuming Response) {
         guard isOpen else { return }
-        self.response = Boxed(response)
+        self.response = Boxed(consume response)
         end()
     }
 

@@ -60,8 +60,7 @@ public final class FlowRegistry: Sendable {
     /// Takes in a flow that has ended, in the place of the live one of that id. The oldest ended ones go when there are too many.
     ///
     /// A body in a file that alone would drive out all other flows is not kept.
-    public func finish(_ flow: AnyFlow, on loop: any EventLoop) {
-        var flow = flow
+    public func finish(_ flow: consuming AnyFlow, on loop: any EventLoop) {
         var size = flow.footprint
         if size > maximumBytes {
             flow.dropFiles()

@@ -203,11 +203,11 @@ public struct JSONWriter: ~Copyable {
     }
 
     private mutating func quoted(_ text: String) {
+        // A copy of the string would be one more reference to count; all but bridged ones lend what they hold.
+        let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { quoted(UnsafeRawBufferPointer($0)) }
+        guard isWritten == nil else { return }
         var text = text
-        text.withUTF8 {
-            let text = UnsafeRawBufferPointer($0)
-            if !quotedShort(text) { quoted(text, text.endOfPlainText(from: 0)) }
-        }
+        text.withUTF8 { quoted(UnsafeRawBufferPointer($0)) }
     }
 
     /// Writes a short text whose bytes all stand for themselves, as most do that there are; false if it is another, of which nothing is
@@ -254,6 +254,10 @@ public struct JSONWriter: ~Copyable {
     }
 
     /// `text` is valid UTF-8; its first `plain` bytes stand for themselves.
+    private mutating func quoted(_ text: UnsafeRawBufferPointer) {
+        if !quotedShort(text) { quoted(text, text.endOfPlainText(from: 0)) }
+    }
+
     private mutating func quoted(_ text: UnsafeRawBufferPointer, _ plain: Int) {
         makeRoom(for: text.count + 2)
         put(UInt8(ascii: "\""))

@@ -32,11 +32,18 @@ extension Record {
     }
 
     private static func writeMembers(of record: UnsafePointer<Self>, _ selection: Selection?, to writer: inout JSONWriter) {
-        let fields = Self.fields
-        if let selection {
-            for (index, nested) in selection.rows { fields[index].write(record, nested, &writer) }
-        } else {
-            for field in fields where field.access != .writeOnly { field.write(record, nil, &writer) }
+        Self.fields.withUnsafeBufferPointer { fields in
+            guard let selection else {
+                for index in fields.indices {
+                    fields.row(index) { if $0.access != .writeOnly { $0.write(record, nil, &writer) } }
+                }
+                return
+            }
+            selection.rows.withUnsafeBufferPointer { rows in
+                for place in rows.indices {
+                    fields.row(rows[place].index) { $0.write(record, rows[place].nested, &writer) }
+                }
+            }
         }
     }
 
@@ -146,6 +153,14 @@ public final class Field<Root: Sendable>: Sendable {
             if let reason = refuse?(new) { throw StateRefusal(.badState, at: path(), reason) }
             changes.forEach(put)
         }
+    }
+}
+
+extension UnsafeBufferPointer {
+    /// Lends a row without counting a reference to it: a record's rows live as long as the program, and each event goes through many.
+    @inline(__always)
+    fileprivate func row<Root>(_ index: Int, _ body: (Field<Root>) -> Void) where Element == Field<Root> {
+        Unmanaged.passUnretained(self[index])._withUnsafeGuaranteedRef { body($0) }
     }
 }
 

@@ -220,28 +220,41 @@ def response(message):
         assert response.one("X-Deed") == b"refused" and response.body == blob(100 * KIB)
 
 
-def test_a_worker_that_writes_everywhere_all_the_time_spoils_its_own_events_alone(weir, addon, origin):
+# What a wild worker does with the whole file, over and over.
+DEEDS = {
+    "writes in its mapping": "whole[:] = noise",
+    "writes with pwrite": "os.pwrite(fd, noise, 0)",
+    "takes the pages away": "libc.fallocate(fd, 1 | 2, ctypes.c_long(0), ctypes.c_long(len(noise)))",
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_worker_that_is_wild_all_the_time_spoils_its_own_events_alone(weir, addon, origin, deed):
     """Its bodies are of the length that it said, whatever is in them; another addon's bodies and the proxy stay whole."""
-    code = TAKE + """
-def scribble():
-    whole, noise = area.whole(), os.urandom(1 << 20)
+    code = TAKE + f"""
+import ctypes, mmap
+libc = ctypes.CDLL(None)
+begun = threading.Lock()
+
+def go_wild():
+    fd = descriptors.take({{"fd": 1}})
+    whole = mmap.mmap(fd, os.fstat(fd).st_size)
+    noise = os.urandom(1 << 20) * (len(whole) >> 20)
     while True:
-        for begin in range(0, len(whole), len(noise)):
-            whole[begin:begin + len(noise)] = noise
+        {DEEDS[deed]}
 
 @worker.on("request")
 def request(message):
-    area.whole()
-    threading.Thread(target=scribble, daemon=True).start()
+    if begun.acquire(blocking=False):
+        threading.Thread(target=go_wild, daemon=True).start()
 
 @worker.on("response")
 def response(message):
     content = shown(message)
-    return answer({"at": content["at"], "size": content["size"]})
+    return answer({{"at": content["at"], "size": content["size"]}})
 """
-    good = TAKE + REVERSE
     wild = addon([{"name": "request"}, {**HOOK[0], "filter": "~u wild"}], code, result=AREA, name="wild", threads=True)
-    tame = addon([{**HOOK[0], "filter": "! ~u wild"}], good, result=AREA, name="tame")
+    tame = addon([{**HOOK[0], "filter": "! ~u wild"}], TAKE + REVERSE, result=AREA, name="tame")
     run, server = weir(addons=[wild, tame]), origin(served(blob(100 * KIB)))
     for _ in range(20):
         assert len(run.get(server.url("/wild")).body) == 100 * KIB

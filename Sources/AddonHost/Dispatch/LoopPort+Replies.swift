@@ -15,9 +15,11 @@ extension LoopPort {
 
     /// What a worker's answer means, against what it was shown, with the bodies that it gave beside it.
     @specialized(where Payload == FlowEvent)
-    func read<Payload: HookPayload>(_ taken: Taken, _ shown: Payload, _ subscription: Subscription) -> Reply<Payload> {
+    func read<Payload: HookPayload>(
+        _ answer: consuming LinkAnswer, beside contents: [Taken.Body], _ shown: Payload, _ subscription: Subscription
+    ) -> Reply<Payload> {
         let result: JSON
-        switch taken.answer {
+        switch consume answer {
         case .success(let json): result = json
         case .failure(let failure):
             // The end of a connection has its own line in the log, once for all the events that it took with it.
@@ -27,10 +29,10 @@ extension LoopPort {
         do throws(StateRefusal) {
             guard case .object(let object) = result else { throw .expected("an object", at: "result", found: result) }
             // Most answers say nothing.
-            if object.count == 0, taken.contents.isEmpty { return .changes([]) }
+            if object.count == 0, contents.isEmpty { return .changes([]) }
             let restored = try EventLine.restored(result, shown, subscription)
             var changes = try Payload.changes(from: shown, to: restored, at: "", access: .writable)
-            for body in taken.contents { changes.append(Self.content(body.side) { $0.set(body.content, of: body.side) }) }
+            for body in contents { changes.append(Self.content(body.side) { $0.set(body.content, of: body.side) }) }
             try subscription.worker.grants.check(changes, of: shown)
             try StreamedBodies.check(changes, of: shown.flow, in: subscription.hook)
             if let entries = result.member("log")?.array { entries.forEach { subscription.worker.logEntry($0) } }

@@ -92,75 +92,99 @@ final class LoopPort: HookPort, @unchecked Sendable {
         link.notify(EventLine.notification(shown, listener.subscription))
     }
 
-    /// Asks one worker, twice if its hook wants that and it died. A part of `fire`: each function that suspends costs as much as an
-    /// answer is to read.
+    /// Asks one worker, twice if its hook wants that and it died. A part of `fire`, and `reply` of it: each function that suspends costs
+    /// as much as an answer is to read.
     @inline(__always)
     private func ask<Payload: HookPayload>(
-        _ first: Listener, _ payload: Payload, _ waiter: Waiter?
+        _ listener: Listener, _ payload: Payload, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
-        var listener = first
-        var payload = payload
-        // A body that was read whole for the worker is in the flow's state, whatever becomes of the worker.
-        var held: [Change<Payload>] = []
         let began = MonotonicClock.now
-        let worker = first.subscription.worker
-        var deaths = 0
-        for attempt in 1...2 {
-            let subscription = listener.subscription
-            let reply: Reply<Payload>
-            let asked = NIODeadline.now()
-            if let link = listener.link {
-                subscription.worker.load.add(1, ordering: .relaxed)
-                defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
-                do throws(ProxyFailure) {
-                    if let shown = plainly(payload, subscription) {
-                        let ticket = question(shown, to: link, subscription, attempt)
-                        let answer = try await answer(ticket, of: link, waiter)
-                        // Few answers have a body beside them.
-                        let taken =
-                            ticket.received.isEmpty
-                            ? Taken(answer: answer) : try await take(answer, ticket, [], waiter)
-                        reply = read(taken, shown, subscription)
+        switch try await reply(of: listener, payload, attempt: 1, waiter) {
+        case .changes(let changes): return (changes, nil)
+        case .killed: return ([], Self.killed(by: listener))
+        case .failed(let failure, let held):
+            return try await failed(listener, payload, failure, held, began: began, waiter)
+        }
+    }
+
+    /// What one worker makes of an event.
+    @inline(__always)
+    private func reply<Payload: HookPayload>(
+        of listener: Listener, _ payload: Payload, attempt: Int, _ waiter: Waiter?
+    ) async throws(ProxyFailure) -> Reply<Payload> {
+        let subscription = listener.subscription
+        let reply: Reply<Payload>
+        let asked = NIODeadline.now()
+        if let link = listener.link {
+            subscription.worker.load.add(1, ordering: .relaxed)
+            defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
+            do throws(ProxyFailure) {
+                if let shown = plainly(payload, subscription) {
+                    let ticket = question(shown, to: link, subscription, attempt)
+                    let answer = try await answer(ticket, of: link, waiter)
+                    // Few answers have a body beside them.
+                    if ticket.received.isEmpty {
+                        reply = read(answer, beside: [], shown, subscription)
                     } else {
-                        reply = try await consult(
-                            Consultation(
-                                payload: payload, link: link, limits: listener.limits, subscription: subscription,
-                                mode: subscription.content,
-                                attempt: attempt, waiter: waiter))
+                        let taken = try await take(answer, ticket, [], waiter)
+                        reply = read(taken.answer, beside: taken.contents, shown, subscription)
                     }
-                } catch {
-                    subscription.meters.cancelled()
-                    throw error
+                } else {
+                    reply = try await consult(
+                        Consultation(
+                            payload: payload, link: link, limits: listener.limits, subscription: subscription,
+                            mode: subscription.content, attempt: attempt, waiter: waiter))
                 }
-            } else {
-                reply = .failed(listener.outage ?? LinkFailure(.crash, "it is down"))
+            } catch {
+                subscription.meters.cancelled()
+                throw error
             }
-            reply.count(in: subscription.meters, after: (NIODeadline.now() - asked).nanoseconds)
-            switch reply {
-            case .changes(let changes): return (held.isEmpty ? changes : held + changes, nil)
-            case .killed: return ([], .killed("addon '\(worker.name)' killed the flow in '\(subscription.name)'"))
-            case .failed(let failure, let kept):
-                held += kept
-                if failure.cause == .crash, listener.link != nil { deaths += 1 }
-                for change in kept { change.apply(&payload) }
-                switch worker.bounds.resolution(of: failure.cause, subscription.policy, attempt: attempt) {
-                case .goOn: return (held, nil)
-                case .fail:
-                    if deaths == 2 {
-                        subscription.meters.poisoned()
-                        host.poisoned(subscription, shown(payload, subscription.content, subscription))
-                    }
-                    return ([], Self.failure(of: worker, subscription, failure))
-                case .tryAgain:
-                    let left = subscription.timeout - (MonotonicClock.now - began)
-                    guard left > 0, let next = try await another(than: listener, payload, left, waiter)
-                    else { return ([], Self.failure(of: worker, subscription, failure)) }
-                    subscription.meters.retried()
-                    listener = next
+        } else {
+            reply = .failed(listener.outage ?? LinkFailure(.crash, "it is down"))
+        }
+        reply.count(in: subscription.meters, after: (NIODeadline.now() - asked).nanoseconds)
+        return reply
+    }
+
+    /// What becomes of an event whose worker has failed: it goes on, fails, or goes to another worker. `held` is what is to be kept in
+    /// spite of it: a body that was read whole for the worker is in the flow's state, whatever becomes of the worker.
+    private func failed<Payload: HookPayload>(
+        _ first: Listener, _ payload: Payload, _ failure: LinkFailure, _ held: [Change<Payload>], began: Int64, _ waiter: Waiter?
+    ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
+        let (worker, subscription) = (first.subscription.worker, first.subscription)
+        switch worker.bounds.resolution(of: failure.cause, subscription.policy, attempt: 1) {
+        case .goOn: return (held, nil)
+        case .fail: return ([], Self.failure(of: worker, subscription, failure))
+        case .tryAgain: break
+        }
+        var payload = payload
+        for change in held { change.apply(&payload) }
+        let left = subscription.timeout - (MonotonicClock.now - began)
+        guard left > 0, let next = try await another(than: first, payload, left, waiter) else {
+            return ([], Self.failure(of: worker, subscription, failure))
+        }
+        subscription.meters.retried()
+        switch try await reply(of: next, payload, attempt: 2, waiter) {
+        case .changes(let changes): return (held + changes, nil)
+        case .killed: return ([], Self.killed(by: next))
+        case .failed(let second, let more):
+            for change in more { change.apply(&payload) }
+            let subscription = next.subscription
+            switch worker.bounds.resolution(of: second.cause, subscription.policy, attempt: 2) {
+            case .goOn: return (held + more, nil)
+            case .fail, .tryAgain:
+                let deaths = [(first, failure), (next, second)].count { $0.link != nil && $1.cause == .crash }
+                if deaths == 2 {
+                    subscription.meters.poisoned()
+                    host.poisoned(subscription, shown(payload, subscription.content, subscription))
                 }
+                return ([], Self.failure(of: worker, subscription, second))
             }
         }
-        return (held, nil)
+    }
+
+    private static func killed(by listener: Listener) -> ProxyFailure {
+        .killed("addon '\(listener.subscription.worker.name)' killed the flow in '\(listener.subscription.name)'")
     }
 
     /// What an event shows whose line has all of it; nil if there is a body to be dealt with first. Without suspending, as most
@@ -211,7 +235,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 (answer, ticket) = try await send(shown, beside: large, event)
             }
             let taken = try await take(answer, ticket, large, event.waiter)
-            let reply = read(taken, shown, subscription)
+            let reply = read(taken.answer, beside: taken.contents, shown, subscription)
             return decodes ? try await recoded(reply, shown, event) : reply
         }
         var shown = shown(event.payload, event.mode, subscription)
@@ -225,7 +249,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
             offer.stream.drop(tells: true)
             throw error
         }
-        let reply = read(taken, shown, subscription)
+        let reply = read(taken.answer, beside: taken.contents, shown, subscription)
         return try await settle(offer, taken.answer, reply, shown, event)
     }
 

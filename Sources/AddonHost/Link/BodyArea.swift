@@ -1,4 +1,5 @@
 import FlowModel
+import Glibc
 import NIOCore
 import ProxyKernel
 import Synchronization
@@ -6,9 +7,10 @@ import Synchronization
 /// A file in memory that a worker and the core have both as long as their connection lasts: bodies of events stand in its slots, and
 /// answers change them there. From any thread.
 ///
-/// A memory file of its own for each body costs the system more than the body's copy does: its pages are found, cleared and given back each time. These stay.
-/// The worker may write anything anywhere in it at any time, and the core believes nothing that it reads: it takes a copy, once, with
-/// read(2), so that nothing that the worker does can reach into the core. What a worker spoils by that is its own events.
+/// A memory file of its own for each body costs the system more than the body's copy does: its pages are found, cleared and given back
+/// each time. These stay. The worker may write anything anywhere in it at any time, and the core believes nothing that it reads: it takes
+/// one copy, and looks at that. What a worker spoils is its own events. The file keeps its size, so that the core may have it mapped; with
+/// write(2) it would wait for the worker's own writes, which can be long.
 final class BodyArea: Sendable {
     /// In bytes. Pages that were never written are none.
     static let size = 8 << 20
@@ -42,16 +44,25 @@ final class BodyArea: Sendable {
             let places = slots.map { "\($0.range.count) bytes at \($0.range.lowerBound)" }.joined(separator: " or ")
             throw BodyFileFailure("expected a place within \(places), found \(count) bytes at \(offset)")
         }
-        var buffer = ByteBufferAllocator().buffer(capacity: count)
-        try DescriptorBytes.read(slot.area.file.number, from: offset, count: count, into: &buffer)
-        return buffer
+        return ByteBuffer(bytes: UnsafeRawBufferPointer(start: slot.area.bytes.advanced(by: offset), count: count))
     }
 
     let file: OwnedDescriptor
     /// In ascending order, none next to another.
     private let vacant = Mutex<[Range<Int>]>([0..<BodyArea.size])
 
-    init() throws(BodyFileFailure) { file = OwnedDescriptor(try MemoryFile.makeShared(size: Self.size)) }
+    nonisolated(unsafe) private let bytes: UnsafeMutableRawPointer
+
+    init() throws(BodyFileFailure) {
+        file = OwnedDescriptor(try MemoryFile.makeShared(size: Self.size))
+        let mapped = mmap(nil, Self.size, PROT_READ | PROT_WRITE, MAP_SHARED, file.number, 0)
+        guard let mapped, mapped != MAP_FAILED else {
+            throw BodyFileFailure("a memory file cannot be mapped", errno: errno)
+        }
+        bytes = mapped
+    }
+
+    deinit { munmap(bytes, Self.size) }
 
     /// Puts a body into a slot, with room for an answer that is a quarter longer. Nil if there is none; the lowest one otherwise, so that few pages are
     /// ever used.
@@ -70,11 +81,10 @@ final class BodyArea: Sendable {
             return begin..<begin + length
         }
         guard let range else { return nil }
-        let slot = Slot(self, range, size: size)
-        let written: Void? = body.withUnsafeReadableBytes { bytes in
-            try? DescriptorBytes.write(bytes, to: file.number, at: range.lowerBound)
+        body.withUnsafeReadableBytes { body in
+            UnsafeMutableRawBufferPointer(start: bytes.advanced(by: range.lowerBound), count: size).copyMemory(from: body)
         }
-        return written.map { slot }
+        return Slot(self, range, size: size)
     }
 
     private func free(_ range: Range<Int>) {

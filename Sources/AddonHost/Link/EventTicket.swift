@@ -32,12 +32,14 @@ final class EventTicket: Suspension, @unchecked Sendable {
     }
 
     /// The event has ended; once, on the link's loop.
-    func complete(_ answer: LinkAnswer) {
+    func complete(_ answer: consuming LinkAnswer) {
         if let taker { taker(answer) } else { resume(answer) }
     }
 
-    private func resume(_ answer: LinkAnswer) {
-        guard loop.inEventLoop else { return loop.execute { self.resume(answer) } }
+    private func resume(_ answer: consuming LinkAnswer) {
+        guard loop.inEventLoop else {
+            return loop.execute { [answer] in self.resume(answer) }
+        }
         guard isOpen else { return }
         self.answer = answer
         end()

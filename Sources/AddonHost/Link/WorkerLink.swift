@@ -114,7 +114,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         if !ticket.slots.isEmpty, core.mayStillAnswer(id) { carrier.lend(ticket.slots, to: id) }
     }
 
-    private func complete(_ ticket: EventTicket, _ answer: LinkAnswer) {
+    private func complete(_ ticket: EventTicket, _ answer: consuming LinkAnswer) {
         carrier.release(ticket.carried)
         ticket.complete(answer)
     }
@@ -247,10 +247,12 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         afterwards()
     }
 
-    private func perform(_ actions: [LinkCore.Action]) {
+    private func perform(_ actions: consuming [LinkCore.Action]) {
         var lost: [FailurePolicy: Int] = [:]
-        for action in actions {
-            switch action {
+        // Each is taken out, not copied: an answer is handed on.
+        actions.reverse()
+        while let action = actions.popLast() {
+            switch consume action {
             case .initialized(let result): owner?.initialized(self, result)
             case .answered(let id, let result):
                 guard let ticket = tickets.remove(id) else { break }
