@@ -87,9 +87,9 @@ extension LoopPort {
             }
             do throws(BodyFileFailure) {
                 let content = try copied.get()
-                // What stands in its slot as it was put there is no change.
-                let isUntouched = bodies.contains { $0.side == body.side && $0.content == content }
-                if !isUntouched { taken.contents.append((body.side, content)) }
+                // What stands in the shared file as it was put there is no change.
+                if case .area = body.place, bodies.contains(where: { $0.side == body.side && $0.content == content }) { continue }
+                taken.contents.append((body.side, content))
             } catch {
                 return Taken(answer: .failure(LinkFailure(.badReply, "\(path): \(error)")))
             }

@@ -64,8 +64,8 @@ final class BodyArea: Sendable {
 
     deinit { munmap(bytes, Self.size) }
 
-    /// Puts a body into a slot, with room for an answer that is a quarter longer. Nil if there is none; the lowest one otherwise, so that few pages are
-    /// ever used.
+    /// Puts a body into a slot, with room for an answer that is a quarter longer: the lowest that is free, so that few pages are ever
+    /// used. Nil if there is none.
     func place(_ body: ByteBuffer) -> Slot? {
         let size = body.readableBytes
         guard size <= Self.longestBody else { return nil }

@@ -4,6 +4,7 @@ import fcntl
 import mmap
 import os
 import socket
+import threading
 
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -63,13 +64,15 @@ class Area:
     def __init__(self, descriptors: Descriptors):
         self.descriptors = descriptors
         self.map = None
+        self.lock = threading.Lock()
 
     def whole(self) -> mmap.mmap:
-        if self.map is None:
-            fd = self.descriptors.take({"fd": 1})
-            self.map = mmap.mmap(fd, os.fstat(fd).st_size)
-            os.close(fd)
-        return self.map
+        with self.lock:
+            if self.map is None:
+                fd = self.descriptors.take({"fd": 1})
+                self.map = mmap.mmap(fd, os.fstat(fd).st_size)
+                os.close(fd)
+            return self.map
 
     def read(self, content: dict) -> bytes:
         """What `{"at": o, "size": s, "room": r}` stands for."""
