@@ -47,6 +47,12 @@ final class DescriptorSocketTests {
         #expect(sent == payload.utf8.count)
     }
 
+    @Test("the first number is the shared file's, or nobody's where the system gives none", arguments: [true, false])
+    func sharing(isGiven: Bool) throws {
+        #expect((ours.share(isGiven ? try BodyArea() : nil) != nil) == isGiven)
+        #expect(ours.send(try memory("a body")) == 3)
+    }
+
     private func refusal(_ number: Int) -> String {
         switch ours.receive(number) {
         case .success: "a descriptor"

@@ -49,9 +49,13 @@ final class DescriptorSocket {
         return number
     }
 
-    /// Makes the file for bodies that both sides have, and sends it: nil where the system does not give one. Its number is the first one.
-    func share() -> BodyArea? {
-        guard let area = try? BodyArea(), send(area.file) != nil else { return nil }
+    /// Sends the file for bodies that both sides have, as the first one. Where the system gives none, as before Linux 6.3, its number is
+    /// nobody's, since the worker would take what has it for that file.
+    func share(_ area: BodyArea?) -> BodyArea? {
+        guard let area, send(area.file) != nil else {
+            next += 2
+            return nil
+        }
         return area
     }
 

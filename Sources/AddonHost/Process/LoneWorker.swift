@@ -75,7 +75,10 @@ public final class LoneWorker {
     }
 
     /// Sends the file that holds bodies; once, before any other body.
-    public func share() { area = descriptors?.share() }
+    public func share() { area = descriptors?.share(try? BodyArea()) }
+
+    /// Whether there is such a file.
+    public var shares: Bool { area != nil }
 
     /// Puts a body into the shared file, in the place of the last one; the result is how its line names it.
     public func lend(_ body: ByteBuffer) throws(AddonFailure) -> ContentReference {

@@ -165,7 +165,7 @@ extension Worker: LinkOwner {
             life.permissions = try permitted(result.permissions)
             let descriptors = result.capabilities.contains(.fd) ? life.descriptors.map { DescriptorSocket($0) } : nil
             life.descriptors = nil
-            let area = result.capabilities.contains(.area) ? descriptors?.share() : nil
+            let area = result.capabilities.contains(.area) ? descriptors?.share(try? BodyArea()) : nil
             let limits = bounds.link
             let delivery = BodyDelivery(
                 takesDescriptors: descriptors != nil, area: area, readsBodies: life.permissions.contains(BodyCalls.read.method),
