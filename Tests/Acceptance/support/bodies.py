@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 
+IS_SHARED = tuple(int(part) for part in os.uname().release.split(".")[:2]) >= (6, 3)
+"""Whether the system can forbid that a memory file is run, without which none is shared."""
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
