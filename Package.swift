@@ -81,8 +81,8 @@ let package = Package(
         layer(
             "AddonHost",
             [
-                "Schema", "FlowModel", "AddonWire", "Observability", "ProxyKernel", "HTTPExchange", "Codings", nio, posix,
-                logging,
+                "Schema", "Sockets", "FlowModel", "AddonWire", "Observability", "ProxyKernel", "HTTPExchange", "Codings", nio,
+                posix, logging,
             ]),
         layer(
             "Rules",
@@ -111,17 +111,19 @@ let package = Package(
         layer("FlowExport", ["Schema", "FlowModel", "Codings", nio]),
         layer("CoreClient", ["Schema", "AddonWire"]),
         // Row 2: sessions, detection, upstream connections, the hook port.
-        layer("ProxyKernel", ["Schema", "FlowModel", "TLSEngine", "Observability", nio, posix, logging]),
+        layer(
+            "ProxyKernel", ["Schema", "Sockets", "FlowModel", "TLSEngine", "Observability", nio, posix, logging]),
         // Between: files of flows.
         layer("FlowFiles", ["Schema", "FlowModel", nio]),
         // Row 1: TLS, flow records, content codings, the sans-io addon link, what is measured.
-        layer("TLSEngine", ["COpenSSL", nio]),
+        layer("TLSEngine", ["Sockets", "COpenSSL", nio]),
         layer("FlowModel", ["Schema", "CPCRE2", nio]),
         layer("Codings", ["CZlib", "CBrotli", "CZstd"]),
         layer("AddonWire", ["Schema"]),
         layer("Observability", [instruments]),
-        // Row 0: tables and JSON; the service manager's protocols; system libraries.
+        // Row 0: tables and JSON; sockets below their channels; the service manager's protocols; system libraries.
         layer("Schema", []),
+        layer("Sockets", [nio]),
         layer("Systemd", ["CLinux"]),
         .systemLibrary(name: "CLinux"),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
@@ -135,6 +137,7 @@ let package = Package(
         library("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
 
         tests("Schema", ["CJSON"]),
+        tests("Sockets", [nio, posix]),
         tests("Systemd", []),
         tests("FlowModel", ["Schema", nio]),
         tests("FlowFiles", ["Schema", "FlowModel", nio]),

@@ -1,5 +1,7 @@
 import Glibc
 import NIOCore
+import Sockets
+import TLSEngine
 
 /// One end of the proxy: the client's connection or one to a server. Confined to its session's loop.
 public final class Peer: Conduit {
@@ -15,8 +17,10 @@ public final class Peer: Conduit {
     /// Who has more to send than is queued here, asked right before sending.
     public weak var outbox: (any Outbox)?
     private var isUnsent = false
-    /// Small pieces of this turn, which go to the channel as one: a piece costs it more than its copy costs here.
+    /// Small pieces of this turn, which leave as one: a piece costs more than its copy costs here.
     private var gathered: ByteBuffer?
+    /// Where they leave; nil once a handler stands between the socket and the session.
+    private var output: DirectOutput?
     /// A buffer of at most this size is held back until the end of the turn.
     private static let smallPiece = 4096
     /// Counts what is received and sent; nil for what stays within the proxy.
@@ -38,6 +42,7 @@ public final class Peer: Conduit {
     func attach(_ handler: PeerHandler) throws {
         try channel?.pipeline.syncOperations.addHandler(handler)
         channel?.closeOnExec()
+        output = channel.flatMap { TLSHandler.stands(in: $0) ? nil : DirectOutput($0) }
         self.handler = handler
     }
 
@@ -56,6 +61,7 @@ public final class Peer: Conduit {
         guard let handler, let channel else { throw ChannelError.ioOnClosedChannel }
         // What was written before is not for the new handler.
         passOn()
+        output = nil
         try channel.pipeline.syncOperations.addHandler(inner, position: .before(handler))
     }
 
@@ -80,13 +86,15 @@ public final class Peer: Conduit {
         if bytes.readableBytes + bytes.writableBytes <= Self.smallPiece {
             gathered = bytes
         } else {
-            channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
+            queue(bytes)
         }
     }
 
     /// Gives the channel what was held back.
-    private func passOn() {
-        guard let bytes = gathered.take() else { return }
+    private func passOn() { if let bytes = gathered.take() { queue(bytes) } }
+
+    private func queue(_ bytes: ByteBuffer) {
+        output?.leave()
         channel?.pipeline.syncOperations.write(NIOAny(bytes), promise: nil)
     }
 
@@ -108,8 +116,12 @@ public final class Peer: Conduit {
     }
 
     private func flush() {
-        passOn()
-        channel?.pipeline.syncOperations.flush()
+        guard let channel else { return }
+        if var bytes = gathered.take() {
+            if output?.send(&bytes, past: channel) == true { return }
+            queue(bytes)
+        }
+        channel.pipeline.syncOperations.flush()
     }
 
     /// A pause begins at the end of the turn, when what was read has been sent: most are over by then, and cost no system call.

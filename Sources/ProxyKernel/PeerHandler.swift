@@ -19,6 +19,9 @@ final class PeerHandler: ChannelInboundHandler, RemovableChannelHandler {
         receive(session, unwrapInboundIn(data), peer)
     }
 
+    /// Nobody stands behind this handler.
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let key = key
         if context.channel.isWritable { session.assumeIsolated { $0.becameWritable(key) } }

@@ -1,4 +1,5 @@
 import NIOCore
+import Sockets
 
 /// Who wants to know how a handshake ended.
 public protocol TLSHandlerDelegate: AnyObject {
@@ -34,6 +35,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var delegate: (any TLSHandlerDelegate)?
     private var state = StateMachine()
     private var context: ChannelHandlerContext?
+    private var output: DirectOutput?
     private var held = CircularBuffer<(bytes: ByteBuffer, promise: EventLoopPromise<Void>?)>(initialCapacity: 1)
     /// Of the writes encrypted since the last flight.
     private var flightPromise: EventLoopPromise<Void>?
@@ -43,6 +45,12 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     public init(connection: TLSConnection, delegate: any TLSHandlerDelegate) {
         self.connection = connection
         self.delegate = delegate
+    }
+
+    /// Whether one stands in a pipeline, `last` aside, so that it is not the socket that takes what is written.
+    public static func stands(in channel: any Channel, before last: TLSHandler? = nil) -> Bool {
+        let first = try? channel.pipeline.syncOperations.handler(type: TLSHandler.self)
+        return first != nil && first !== last
     }
 
     /// Whether the peer ended its side properly; false at the channel's end means that data may be missing.
@@ -58,6 +66,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     public func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if !Self.stands(in: context.channel, before: self) { output = DirectOutput(context.channel) }
         if context.channel.isActive { begin(context) }
     }
 
@@ -218,7 +227,8 @@ extension TLSHandler {
     private func sendFlight(_ context: ChannelHandlerContext) {
         let promise = flightPromise
         flightPromise = nil
-        if let flight = connection.takeCiphertext() {
+        if var flight = connection.takeCiphertext() {
+            if output?.send(&flight, past: context.channel) == true { return promise?.succeed() ?? () }
             context.writeAndFlush(wrapOutboundOut(flight), promise: promise)
         } else if let promise {
             // Only empty buffers were written; they still keep their place behind earlier flights.

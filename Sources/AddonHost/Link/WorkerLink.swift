@@ -3,6 +3,7 @@ import FlowModel
 import Glibc
 import NIOCore
 import Schema
+import Sockets
 
 /// What a link tells its owner, on the link's loop.
 protocol LinkOwner: AnyObject, Sendable {
@@ -39,6 +40,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
     private weak var owner: (any LinkOwner)?
     private let initialize: LinkMessage
     private var context: ChannelHandlerContext?
+    private var output: DirectOutput?
     private var tickets = OpenNumbers<EventTicket>()
     private var streams: [Int: WorkerStream] = [:]
     private var hasStarted = false
@@ -208,6 +210,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        output = DirectOutput(context.channel)
         if context.channel.isActive { start() }
     }
 
@@ -223,6 +226,9 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         defer { if core.counters.dropped > dropped { owner?.droppedAnswers(self, core.counters) } }
         perform(buffer.withUnsafeReadableBytes { core.received($0, now: MonotonicClock.now) })
     }
+
+    /// Nobody stands behind this handler.
+    func channelReadComplete(context: ChannelHandlerContext) {}
 
     func channelInactive(context: ChannelHandlerContext) {
         perform(core.close(.ended))
@@ -323,12 +329,15 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
         guard let context, core.hasOutput else { return }
         let bytes = core.takeOutput()
         traces.all.record(bytes, of: .core, connection: traces.connection)
+        let sent = bytes.withUnsafeBytes { output?.send($0, past: context.channel) } ?? 0
+        if sent > 0 { perform(core.wrote(sent, now: MonotonicClock.now)) }
+        guard sent < bytes.count else { return }
         let promise = loop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { result in
             // A failed write is followed by the channel's end.
             guard case .success = result else { return }
-            self.perform(self.core.wrote(bytes.count, now: MonotonicClock.now))
+            self.perform(self.core.wrote(bytes.count - sent, now: MonotonicClock.now))
         }
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: promise)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes[sent...])), promise: promise)
     }
 }

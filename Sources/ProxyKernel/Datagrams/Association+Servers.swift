@@ -3,6 +3,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import Schema
+import Sockets
 
 extension Association {
     /// Opens a socket for a server, with the events of a connection. Nothing is sent yet: only the server's first datagram would show
