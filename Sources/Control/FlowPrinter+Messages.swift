@@ -8,7 +8,7 @@ extension FlowPrinter {
     public func recordMessage(of flow: AnyFlow) {
         guard detail > 0, admits(flow) else { return }
         guard case .http(let http) = flow else { return Terminal.write(lines(of: flow)) }
-        if let message = http.websocket?.value.messages.last { Terminal.write(lines(of: message, in: http)) }
+        if let message = http.value.websocket?.value.messages.last { Terminal.write(lines(of: message, in: http.value)) }
     }
 
     /// A message of a WebSocket, as mitmdump prints it.

@@ -23,7 +23,7 @@ public struct FlowPrinter: FlowRecorder {
     public func record(_ flow: AnyFlow, sizes: BodySizes) {
         guard detail > 0, admits(flow) else { return }
         switch flow {
-        case .http(let flow): Terminal.write(lines(of: flow, sizes))
+        case .http(let flow): Terminal.write(lines(of: flow.value, sizes))
         case .dns(let flow): Terminal.write(lines(of: flow))
         // Their messages were printed one by one.
         case .tcp, .udp: if let text = failure(of: flow) { Terminal.write(text) }
@@ -32,10 +32,11 @@ public struct FlowPrinter: FlowRecorder {
 
     /// Prints a flow that was read from a file.
     public func record(_ flow: AnyFlow) {
-        guard case .http(let http) = flow else {
+        guard case .http(let boxed) = flow else {
             if detail > 0, admits(flow) { Terminal.write(lines(of: flow)) }
             return
         }
+        let http = boxed.value
         var sizes = BodySizes()
         sizes.request = http.request.content.isHeld ? http.request.content.size ?? 0 : 0
         sizes.response = http.response?.content.isHeld == true ? http.response?.content.size ?? 0 : 0

@@ -27,7 +27,7 @@ public final class HARRecorder: FlowRecorder {
     /// Only HTTP has a place in an archive.
     public func record(_ flow: AnyFlow, sizes: BodySizes) {
         guard case .http(let flow) = flow else { return }
-        act { file throws(HARFile.Failure) in try file.add(flow) }
+        act { file throws(HARFile.Failure) in try file.add(flow.value) }
     }
 
     /// Ends the archive; flows that end later are not in it.

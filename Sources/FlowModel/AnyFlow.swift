@@ -1,17 +1,17 @@
 import Schema
 
-/// A flow of any type, as files, filters and scripts on saved flows have it. Behind one reference, which those share who take it in when
-/// it has ended.
-public indirect enum AnyFlow: Sendable, Equatable {
-    case http(HTTPFlow)
-    case tcp(TCPFlow)
-    case udp(UDPFlow)
-    case dns(DNSFlow)
+/// A flow of any type, as files, filters and scripts on saved flows have it. Behind one reference.
+public enum AnyFlow: Sendable, Equatable {
+    /// In its exchange's box: the registry takes each request's in when it has ended, and need not copy it.
+    case http(Boxed<HTTPFlow>)
+    indirect case tcp(TCPFlow)
+    indirect case udp(UDPFlow)
+    indirect case dns(DNSFlow)
 
     /// The flow that `json` is the whole state of, by the type that it names.
     public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> AnyFlow {
         switch try kind(of: json, at: path()) {
-        case .http: .http(try HTTPFlow.restored(from: json, at: path()))
+        case .http: .http(try Boxed.restored(from: json, at: path()))
         case .tcp: .tcp(try TCPFlow.restored(from: json, at: path()))
         case .udp: .udp(try UDPFlow.restored(from: json, at: path()))
         case .dns: .dns(try DNSFlow.restored(from: json, at: path()))
@@ -35,7 +35,7 @@ public indirect enum AnyFlow: Sendable, Equatable {
     public var record: any FlowRecord {
         get {
             switch self {
-            case .http(let flow): flow
+            case .http(let flow): flow.value
             case .tcp(let flow): flow
             case .udp(let flow): flow
             case .dns(let flow): flow
@@ -55,7 +55,7 @@ public indirect enum AnyFlow: Sendable, Equatable {
 
     public var id: String {
         switch self {
-        case .http(let flow): flow.id
+        case .http(let flow): flow.value.id
         case .tcp(let flow): flow.id
         case .udp(let flow): flow.id
         case .dns(let flow): flow.id
@@ -64,7 +64,7 @@ public indirect enum AnyFlow: Sendable, Equatable {
 
     public var isIntercepted: Bool {
         switch self {
-        case .http(let flow): flow.intercepted
+        case .http(let flow): flow.value.intercepted
         case .tcp(let flow): flow.intercepted
         case .udp(let flow): flow.intercepted
         case .dns(let flow): flow.intercepted
@@ -74,7 +74,7 @@ public indirect enum AnyFlow: Sendable, Equatable {
     /// About how many bytes the flow takes, of memory or, by bodies that are held in files, of the disk.
     public var footprint: Int {
         switch self {
-        case .http(let flow): flow.footprint
+        case .http(let flow): HTTPFlow.footprint(of: flow.address)
         case .tcp(let flow): flow.footprint
         case .udp(let flow): flow.footprint
         case .dns(let flow): flow.footprint
@@ -84,7 +84,7 @@ public indirect enum AnyFlow: Sendable, Equatable {
     /// Leaves out the bodies that are held in files.
     public mutating func dropFiles() {
         guard case .http(var flow) = self else { return }
-        flow.mapContents { $0.withoutFile }
+        flow.value.mapContents { $0.withoutFile }
         self = .http(flow)
     }
 

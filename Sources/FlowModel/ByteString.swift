@@ -90,13 +90,18 @@ extension UInt8 {
 
 extension UnsafeRawBufferPointer {
     /// True when the octets are exactly these.
-    public func isExactly(_ text: StaticString) -> Bool {
-        count == text.utf8CodeUnitCount && memcmp(baseAddress ?? UnsafeRawPointer(text.utf8Start), text.utf8Start, count) == 0
+    public func isExactly(_ text: StaticString) -> Bool { isExactly(text.octets) }
+
+    public func isExactly(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let mine = baseAddress, let theirs = other.baseAddress else { return count == other.count }
+        return memcmp(mine, theirs, count) == 0
     }
 
     /// True when both hold the same octets but for the case of ASCII letters.
     public func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }
+        // Nearly all who write a name write it alike.
+        if isExactly(other) { return true }
         for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased { return false }
         return true
     }

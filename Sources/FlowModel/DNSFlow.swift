@@ -41,7 +41,7 @@ public struct DNSFlow: FlowRecord {
         ]
 
     public var any: AnyFlow { .dns(self) }
-    public var trafficFootprint: Int { 4096 }
+    public static func trafficFootprint(of flow: UnsafePointer<DNSFlow>) -> Int { 4096 }
     public mutating func keepTraffic(of present: DNSFlow) {
         if response == nil { response = present.response }
     }

@@ -21,7 +21,7 @@ public protocol FlowRecord: Record {
 
     var any: AnyFlow { get }
     /// About how many bytes of memory those members take that other types do not have.
-    var trafficFootprint: Int { get }
+    static func trafficFootprint(of flow: UnsafePointer<Self>) -> Int
     /// Takes over from the present state what only the wire can tell and what has come since this one was remembered.
     mutating func keepTraffic(of present: Self)
 }

@@ -1,13 +1,13 @@
 import Schema
 
 extension HTTPFlow {
-    public var any: AnyFlow { .http(self) }
+    public var any: AnyFlow { .http(Boxed(self)) }
 
     /// Has the flow changed by what changes flows of any type.
     public mutating func change(_ change: (inout AnyFlow) -> Void) {
-        var flow = AnyFlow.http(self)
+        var flow = any
         change(&flow)
-        if case .http(let flow) = flow { self = flow }
+        if case .http(let flow) = flow { self = flow.value }
     }
 
     public mutating func keepTraffic(of present: HTTPFlow) {
@@ -31,9 +31,16 @@ extension HTTPFlow {
         backup?.value.mapContents(body)
     }
 
-    public var trafficFootprint: Int {
-        let messages = websocket?.value.messages ?? []
-        return messages.reduce(request.footprint + (response?.footprint ?? 0)) { $0 + 64 + $1.content.bytes.count }
+    public static func trafficFootprint(of flow: UnsafePointer<HTTPFlow>) -> Int {
+        let request = flow.pointee.boxedRequest.address
+        var size = request.pointee.headers.footprint + request.pointee.content.footprint + request.pointee.path.bytes.count
+        size += request.pointee.trailers?.footprint ?? 0
+        if let response = flow.pointee.boxedResponse?.address {
+            size += response.pointee.headers.footprint + response.pointee.content.footprint
+            size += response.pointee.trailers?.footprint ?? 0
+        }
+        guard let messages = flow.pointee.websocket?.value.messages else { return size }
+        return messages.reduce(size) { $0 + 64 + $1.content.bytes.count }
     }
 
     /// The request once more, as if it had not been sent: what came of it is gone, but for the backup. `timestamp_created` stays.
@@ -46,14 +53,6 @@ extension HTTPFlow {
         replay.intercepted = false
         return replay
     }
-}
-
-extension Request {
-    fileprivate var footprint: Int { headers.footprint + (trailers?.footprint ?? 0) + content.footprint + path.bytes.count }
-}
-
-extension Response {
-    fileprivate var footprint: Int { headers.footprint + (trailers?.footprint ?? 0) + content.footprint }
 }
 
 extension Headers {

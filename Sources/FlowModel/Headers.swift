@@ -122,7 +122,7 @@ public struct Headers: Sendable {
 
     /// Replaces the value of the line at an index below `count`; its name and place stay.
     public mutating func replaceValue(at index: Int, with value: ByteString) {
-        let isThere = withLine(at: index) { _, old in value.bytes.withUnsafeBytes { old.elementsEqual($0) } }
+        let isThere = withLine(at: index) { _, old in value.bytes.withUnsafeBytes { old.isExactly($0) } }
         guard !isThere else { return }
         if value.bytes.count <= lines[index].value.count {
             let start = Int(lines[index].valueStart)

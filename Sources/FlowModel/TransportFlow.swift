@@ -54,6 +54,8 @@ public struct TransportFlow<Carrier: MessageTransport>: FlowRecord {
     }
 
     public var any: AnyFlow { Carrier.any(self) }
-    public var trafficFootprint: Int { messages.reduce(0) { $0 + $1.footprint } }
+    public static func trafficFootprint(of flow: UnsafePointer<TransportFlow>) -> Int {
+        flow.pointee.messages.reduce(0) { $0 + $1.footprint }
+    }
     public mutating func keepTraffic(of present: TransportFlow) { messages = present.messages }
 }

@@ -105,9 +105,9 @@ final class ClientConnection: DrainingConsumer {
         self.body = body
         session.openExchanges += 1
         waitingBytes = 0
-        var request: Request
+        var request = Request()
         do throws(ProxyFailure) {
-            request = try .meant(by: head, to: session.fixedTarget)
+            try request.fill(from: head, to: session.fixedTarget)
             request.nameServer(on: session)
         } catch {
             self.body = nil

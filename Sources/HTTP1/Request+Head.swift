@@ -3,9 +3,9 @@ import HTTPExchange
 import ProxyKernel
 
 extension Request {
-    /// The request that a head means: which host, in which scheme. `place` is where everything goes where its session stands, if that is
-    /// fixed.
-    static func meant(by head: RequestHead, to place: (address: Address, usesTLS: Bool)?) throws(ProxyFailure) -> Request {
+    /// Makes of a blank request the one that a head means: which host, in which scheme. `place` is where everything goes where its session
+    /// stands, if that is fixed. In its place, since an initialiser that may fail would copy all of it.
+    mutating func fill(from head: RequestHead, to place: (address: Address, usesTLS: Bool)?) throws(ProxyFailure) {
         func refuse(_ note: String) -> ProxyFailure { ProxyFailure(.badMessage(status: 400), fault: .client, note) }
         let target: RequestTarget
         do throws(RequestTarget.Failure) {
@@ -13,11 +13,10 @@ extension Request {
         } catch {
             throw refuse("the request target '\(head.target)' is not valid: \(error)")
         }
-        var request = Request()
-        request.timestampStart = WallClock.now
-        request.method = head.method
-        request.httpVersion = head.version.text
-        request.headers = head.headers
+        timestampStart = WallClock.now
+        method = head.method
+        httpVersion = head.version.text
+        headers = head.headers
         switch target {
         case .authority(let authority):
             guard place == nil else {
@@ -25,28 +24,27 @@ extension Request {
                     "CONNECT to \(authority) where the server is fixed already; is the client configured to use this as a proxy?")
             }
             guard let port = authority.port else { throw refuse("CONNECT to '\(authority)' without a port") }
-            (request.host, request.port, request.path) = (authority.host, port, "")
-            request.authority = ByteString(authority.description)
+            (host, self.port, path) = (authority.host, port, "")
+            self.authority = ByteString(authority.description)
         case .absolute(let scheme, let authority, let path):
             guard scheme == "http" || scheme == "https" else {
                 throw refuse("the scheme '\(scheme)' cannot be proxied, only http and https")
             }
-            request.scheme = scheme == "https" ? .https : .http
-            request.path = path
-            (request.host, request.port) = (authority.host, authority.port ?? (scheme == "https" ? 443 : 80))
-            if let place { request.go(to: place) }
+            self.scheme = scheme == "https" ? .https : .http
+            self.path = path
+            (host, port) = (authority.host, authority.port ?? (scheme == "https" ? 443 : 80))
+            if let place { go(to: place) }
             // RFC 9112 3.2.2: the target's authority replaces whatever Host says.
-            if request.headers.first("Host").map({ !$0.equalsIgnoringCase(authority.description) }) ?? true {
-                request.headers.set("Host", ByteString(authority.description))
+            if headers.first("Host").map({ !$0.equalsIgnoringCase(authority.description) }) ?? true {
+                headers.set("Host", ByteString(authority.description))
             }
         case .origin(let path):
-            request.path = path
-            try request.goOrRefuse(to: place, refuse)
+            self.path = path
+            try goOrRefuse(to: place, refuse)
         case .asterisk:
-            request.path = "*"
-            try request.goOrRefuse(to: place, refuse)
+            path = "*"
+            try goOrRefuse(to: place, refuse)
         }
-        return request
     }
 
     private mutating func goOrRefuse(

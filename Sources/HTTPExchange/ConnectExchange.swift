@@ -78,7 +78,7 @@ public final class ConnectExchange: @unchecked Sendable {
 extension ConnectExchange: TrackedFlow {
     public var isLive: Bool { true }
     public var isKillable: Bool { waiter.ended == nil && flow.error == nil }
-    public var anyFlow: AnyFlow { .http(flow) }
+    public var anyFlow: AnyFlow { flow.any }
     public func edit(_ change: (inout AnyFlow) -> Void) {
         flow.change(change)
         guard flow.error?.message == FlowError.killedMessage else { return }

@@ -7,7 +7,7 @@ import Schema
 extension Exchange: TrackedFlow {
     /// Whether the operator's filter says that the flow is to stand still now.
     func isIntercepted(on session: isolated Session) -> Bool {
-        guard let interception = session.services.interception, interception.admits(.http(flow)) else { return false }
+        guard let interception = session.services.interception, interception.admits(anyFlow) else { return false }
         flow.intercepted = true
         return true
     }
@@ -25,7 +25,7 @@ extension Exchange: TrackedFlow {
 
     public func whenResumed() -> EventLoopFuture<Void> { standstill.whenResumed() }
 
-    public var anyFlow: AnyFlow { .http(flow) }
+    public var anyFlow: AnyFlow { .http(boxedFlow) }
 
     public func edit(_ change: (inout AnyFlow) -> Void) {
         flow.change(change)

@@ -48,6 +48,9 @@ public final class Exchange: @unchecked Sendable {
         unsafeMutableAddress { state.mutableAddress }
     }
 
+    /// The state as it is now, shared.
+    var boxedFlow: Boxed<HTTPFlow> { state }
+
     private static let noState = Boxed(HTTPFlow.blank)
 
     public func run(on session: isolated Session) async {
@@ -330,7 +333,7 @@ public final class Exchange: @unchecked Sendable {
         } else {
             sizes.response = upstream?.stream.response.size ?? 0
         }
-        let ended = AnyFlow.http(flow)
+        let ended = anyFlow
         session.services.flows.finish(ended, on: loop)
         session.services.recorder.record(ended, sizes: sizes)
     }

@@ -8,10 +8,10 @@ public struct FilteredFlow: FilterSubject {
 
     private let flow: AnyFlow
 
-    public init(_ flow: HTTPFlow) { self.flow = .http(flow) }
+    public init(_ flow: HTTPFlow) { self.flow = flow.any }
     public init(_ flow: AnyFlow) { self.flow = flow }
 
-    private var http: HTTPFlow? { if case .http(let flow) = flow { flow } else { nil } }
+    private var http: HTTPFlow? { if case .http(let flow) = flow { flow.value } else { nil } }
     private var dns: DNSFlow? { if case .dns(let flow) = flow { flow } else { nil } }
 
     public var filterKind: FlowKind { flow.kind }
@@ -52,7 +52,7 @@ public struct FilteredFlow: FilterSubject {
     public var messages: [FilterMessage] {
         switch flow {
         case .http(let flow):
-            flow.websocket?.value.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
+            flow.value.websocket?.value.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
                 ?? []
         case .tcp(let flow): flow.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }
         case .udp(let flow): flow.messages.map { FilterMessage(fromClient: $0.isFromClient, content: $0.content.bytes) }

@@ -18,9 +18,16 @@ public enum HopByHop {
     /// The fields by which alone there is something to take out.
     private static let own = NameSet("connection", "keep-alive", "proxy-connection", "te", "upgrade")
 
+    /// Those of them that few messages have.
+    private static let rare = NameSet("keep-alive", "proxy-connection", "te", "upgrade")
+
     /// Takes the fields out. With `relayingUpgrade` the Upgrade lines stay and Connection names them again.
     public static func strip(_ headers: inout Headers, relayingUpgrade: Bool = false) {
         guard headers.mayContain(own) else { return }
+        guard headers.mayContain(rare) else {
+            removeNamed(&headers, upgrades: false)
+            return headers.remove("Connection")
+        }
         let takesTrailers = headers.hasToken("trailers", in: "TE")
         let upgrades = relayingUpgrade && headers.contains("Upgrade")
         removeNamed(&headers, upgrades: upgrades)

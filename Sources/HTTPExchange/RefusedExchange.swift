@@ -25,7 +25,7 @@ public final class RefusedExchange {
         }
         client.sendError(failure)
         session.services.meters.exchangeEnded(flow.request.httpVersion, status: flow.response?.statusCode)
-        session.services.flows.finish(.http(flow), on: session.loop)
-        session.services.recorder.record(.http(flow), sizes: BodySizes())
+        session.services.flows.finish(flow.any, on: session.loop)
+        session.services.recorder.record(flow.any, sizes: BodySizes())
     }
 }

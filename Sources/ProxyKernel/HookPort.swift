@@ -24,7 +24,7 @@ extension HookPayload {
     public var bodies: FlowBodies? { nil }
     public var anyClient: Client? { anyFlow?.record.client.value }
     public var clientID: String? { anyClient?.id }
-    public var anyFlow: AnyFlow? { flow.map { .http($0) } }
+    public var anyFlow: AnyFlow? { flow.map(\.any) }
     public mutating func leaveOutMessages() {}
 }
 

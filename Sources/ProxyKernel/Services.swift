@@ -39,7 +39,8 @@ public final class Services: Sendable {
     /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
     public var keepsContent: Bool { recordsContent || interception?.needsContent == true }
     /// Whether bodies are to be recorded or stored, for which none has to wait.
-    public var recordsContent: Bool { recorder.wantsContent || present.storesContent }
+    public var recordsContent: Bool { recorderWantsContent || present.storesContent }
+    private let recorderWantsContent: Bool
 
     public init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
@@ -59,6 +60,7 @@ public final class Services: Sendable {
         self.multiplex = multiplex
         self.openTunnel = openTunnel
         self.recorder = recorder
+        recorderWantsContent = recorder.wantsContent
         self.ownAddresses = ownAddresses
         self.flows = flows
         self.counters = counters
@@ -78,7 +80,7 @@ public final class Services: Sendable {
 /// Takes each flow once, when it has ended. Called on the flow's loop.
 public protocol FlowRecorder: Sendable {
     func record(_ flow: AnyFlow, sizes: BodySizes)
-    /// Whether flows must keep their bodies and messages for it.
+    /// Whether flows must keep their bodies and messages for it. Always the same.
     var wantsContent: Bool { get }
     /// Takes a message of a flow that lives, as it was passed on or dropped: the only one in the state that it is given.
     func recordMessage(of flow: AnyFlow)

@@ -39,7 +39,7 @@ extension Conversation {
                 noted = present(noted)
             }
         }
-        if let interception = session.services.interception, interception.admits(.http(event(noted).http)) {
+        if let interception = session.services.interception, interception.admits(event(noted).http.any) {
             exchange.flow.intercepted = true
             try await exchange.hold(as: waiter, on: session)
             noted = present(noted)
@@ -50,7 +50,7 @@ extension Conversation {
     /// Shows the message, as it was decided, to what the operator sees.
     func record(_ noted: NotedMessage, on session: isolated Session) {
         guard session.services.recorder.wantsMessages else { return }
-        session.services.recorder.recordMessage(of: .http(event(noted).http))
+        session.services.recorder.recordMessage(of: event(noted).http.any)
     }
 
     /// The message as it is in the flow, if that keeps it still.

@@ -102,7 +102,7 @@ extension Program {
         for path in settings[option] {
             do throws(FlowFileTrouble) {
                 let flows = try SavedFlows(path)
-                while let flow = try flows.next() { if case .http(let flow) = flow { recorded.append(flow) } }
+                while let flow = try flows.next() { if case .http(let flow) = flow { recorded.append(flow.value) } }
                 if let note = flows.note { logger.warning("option \(option.name): \(note)") }
             } catch {
                 throw OptionFailure("option \(option.name): \(error)")

@@ -49,7 +49,7 @@ struct ReplayedFlows {
     private func send(_ flow: AnyFlow, of file: SavedFlows, _ replay: ClientReplay, _ logger: Logger) -> Bool {
         do throws(ReplayRefusal) {
             guard case .http(let flow) = flow else { throw ReplayRefusal("only flows of HTTP are replayed") }
-            try replay.replay(flow)
+            try replay.replay(flow.value)
             return true
         } catch {
             logger.warning("flow \(flow.id) of \(file.name) is not replayed: \(error)")

@@ -37,7 +37,7 @@ struct FlowFileScannerTests {
         resource.data = ByteString([127, 0, 0, 1])
         answer.answers = [resource]
         dns.response = answer
-        return [.http(http), .tcp(tcp), .udp(udp), .dns(dns)]
+        return [http.any, .tcp(tcp), .udp(udp), .dns(dns)]
     }()
 
     static func written(_ flows: [AnyFlow]) throws -> [[UInt8]] { try flows.map { try SavedState.write($0).joined } }

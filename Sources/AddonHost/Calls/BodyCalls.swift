@@ -76,7 +76,7 @@ enum BodyCalls {
 
     private static func body(_ side: MessageSide, of flow: AnyFlow) -> Content {
         guard case .http(let flow) = flow else { return .missing }
-        return side == .request ? flow.request.content : flow.response?.content ?? .missing
+        return side == .request ? flow.value.request.content : flow.value.boxedResponse?.value.content ?? .missing
     }
 
     private static func number(_ name: String, _ params: JSON) throws(CallFailure) -> Int? {

@@ -106,7 +106,7 @@ enum FlowCalls {
         }
         return try onFlow(params, worker) { flow in
             var result = standing(flow, for: worker)
-            if case .http(let http) = flow.anyFlow, let socket = http.websocket {
+            if case .http(let http) = flow.anyFlow, let socket = http.value.websocket {
                 result["messages_before"] = .int(mode == .none ? socket.value.kept.count : socket.value.kept.first)
             }
             result["flow"] = parsed(worker.grants.encoded(flow.anyFlow, mode, nil))

@@ -76,7 +76,7 @@ enum FlowEdits {
                         guard case .http(let flow) = flow.anyFlow else {
                             throw ReplayRefusal("only requests of HTTP are replayed")
                         }
-                        try replays.replay(flow)
+                        try replays.replay(flow.value)
                     } catch {
                         throw .conflict(error.description)
                     }

@@ -81,7 +81,7 @@ enum ContentView {
     /// A flow of any type. Messages are a flow's contents as well: without contents they are left out.
     static func shown(_ flow: AnyFlow, _ mode: ContentMode) -> AnyFlow {
         switch flow {
-        case .http(let flow): .http(shown(mode == .none ? flow.withoutMessages : flow, mode) { _ in })
+        case .http(let flow): shown(mode == .none ? flow.value.withoutMessages : flow.value, mode) { _ in }.any
         case .tcp(let flow) where mode == .none: .tcp(flow.withoutMessages)
         case .udp(let flow) where mode == .none: .udp(flow.withoutMessages)
         case .tcp, .udp, .dns: flow

@@ -30,7 +30,7 @@ final class LoopPort: HookPort, @unchecked Sendable {
                 let subscription = seat(entry, flow: flow.id, client: flow.client.value.id)?.subscription
             else { continue }
             if subscription.filtersContent { return .bytes }
-            guard subscription.content.isWhole, subscription.admits(.http(flow)) else { continue }
+            guard subscription.content.isWhole, subscription.admits(flow.any) else { continue }
             let delivery = subscription.delivery
             let takesFiles = subscription.content == .whole && delivery.takesDescriptors && !subscription.observes
             need = max(need, !takesFiles ? .bytes : delivery.area == nil ? .file : .longFile)

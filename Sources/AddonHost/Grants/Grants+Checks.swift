@@ -72,11 +72,11 @@ extension Grants {
     /// Refuses what a call made of a flow, at these paths.
     func check(_ paths: [String], from old: AnyFlow, to new: AnyFlow) throws(StateRefusal) {
         guard case .http(let old) = old, case .http(let new) = new else { return try changes.check(paths, from: nil, to: nil) }
-        try changes.check(paths, from: old, to: new)
+        try changes.check(paths, from: old.value, to: new.value)
     }
 
     private func capped(_ flow: AnyFlow) -> AnyFlow {
-        if case .http(let http) = flow { .http(capped(http)) } else { flow }
+        if case .http(let http) = flow { capped(http.value).any } else { flow }
     }
 }
 

@@ -142,19 +142,19 @@ extension Redaction {
         var flow = flow
         var http: HTTPFlow?
         if case .http(let whole) = flow {
-            http = whole
-            var bare = rules.concernBodies ? capped(whole) : whole
+            http = whole.value
+            var bare = rules.concernBodies ? capped(whole.value) : whole.value
             bare.backup = nil
             if !rules.concernBodies { bare.mapContents { $0.isHeld ? .omitted($0.size) : $0 } }
-            flow = .http(bare)
+            flow = bare.any
         }
         let (shown, _) = hide(flow: flow.record.wireJSON, isDecoded: false)
         guard case .http(var hidden)? = try? AnyFlow.restored(from: shown, at: "") else {
             return http == nil ? try? AnyFlow.restored(from: shown, at: "") : nil
         }
         guard let http, !rules.concernBodies else { return .http(hidden) }
-        hidden.request.content = http.request.content
-        if let content = http.response?.content { hidden.response?.content = content }
+        hidden.value.request.content = http.request.content
+        if let content = http.response?.content { hidden.value.response?.content = content }
         return .http(hidden)
     }
 }

@@ -28,7 +28,8 @@ public enum StreamedBodies {
 
     /// Refuses what a call makes of a live flow in the same way.
     static func check(_ old: AnyFlow, _ new: AnyFlow) throws(StateRefusal) {
-        guard case .http(let old) = old, case .http(let new) = new else { return }
+        guard case .http(let before) = old, case .http(let after) = new else { return }
+        let (old, new) = (before.value, after.value)
         if old.request.content != new.request.content { try check(old, .request, at: "flow.request.content") }
         if let before = old.response, let after = new.response, before.content != after.content {
             try check(old, .response, at: "flow.response.content")

@@ -29,7 +29,7 @@ public final class FlowFileRecorder: FlowRecorder {
 
     /// Writes a flow that has not ended, at the end of the program; CONNECT requests are not written. On the flow's loop.
     public func recordActive(_ flow: AnyFlow) {
-        if case .http(let flow) = flow, flow.request.method == "CONNECT" { return }
+        if case .http(let flow) = flow, flow.value.request.method == "CONNECT" { return }
         guard early.withLock({ $0.insert(flow.id).inserted }) else { return }
         write(flow)
     }

@@ -25,7 +25,7 @@ public actor SavedFlowStage {
     /// The flow as the addons left it. Several may be under way at a time.
     public func play(_ flow: AnyFlow) async -> AnyFlow {
         switch flow {
-        case .http(let flow): .http(await play(flow))
+        case .http(let flow): await play(flow.value).any
         case .tcp(let flow): .tcp(await play(flow))
         case .udp(let flow): .udp(await play(flow))
         case .dns(let flow): .dns(await play(flow))

@@ -38,7 +38,7 @@ public final class SavedFlows: @unchecked Sendable {
         case .dump(let reader): return try reader.next()
         case .archive(let reader):
             do throws(HARFailure) {
-                return try reader.next().map { .http($0) }
+                return try reader.next().map(\.any)
             } catch {
                 throw FlowFileTrouble("cannot read \(name) any further: \(error)")
             }

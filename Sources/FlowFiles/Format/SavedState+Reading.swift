@@ -16,7 +16,7 @@ struct SavedState {
     func flow() throws(StateRefusal) -> AnyFlow {
         let flow = try AnyFlow.restored(from: json, at: "flow")
         guard case .http(var http) = flow else { return flow }
-        http.mapContents { content in
+        http.value.mapContents { content in
             guard case .omitted(let index) = content, let index, bodies.indices.contains(index) else { return .missing }
             return .bytes(bodies[index])
         }

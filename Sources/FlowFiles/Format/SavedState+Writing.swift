@@ -10,14 +10,14 @@ extension SavedState {
         let record: any FlowRecord
         if case .http(var http) = flow {
             // Bodies do not take the way through JSON.
-            http.mapContents { content in
+            http.value.mapContents { content in
                 switch content {
                 case .bytes, .file: bodies.append(content)
                 case .missing, .omitted, .reference: return .missing
                 }
                 return .omitted(bodies.count - 1)
             }
-            record = http
+            record = http.value
         } else {
             record = flow.record
         }

@@ -141,7 +141,7 @@ public struct RequestParser {
         guard request.headers.index(of: "Host", from: index + 1) == nil else { throw .repeatedHost }
         // An empty value is right where the target has no authority.
         let isFit = request.headers.withLine(at: index) { _, value in
-            if fitHost.bytes.withUnsafeBytes(value.elementsEqual) { return true }
+            if fitHost.bytes.withUnsafeBytes({ value.isExactly($0) }) { return true }
             guard value.isEmpty || Authority.isWellFormed(value) else { return false }
             fitHost = ByteString(value)
             return true

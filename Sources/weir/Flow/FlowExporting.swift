@@ -75,7 +75,7 @@ struct FlowExporting: ParsableCommand {
         of flows: any FlowPlace, _ pick: FlowPick, _ body: (HTTPFlow) throws(FlowFailure) -> Void
     ) throws(FlowFailure) {
         try flows.each(pick, content: true) { (flow) throws(FlowFailure) in
-            if case .http(let flow) = flow { return try body(flow) }
+            if case .http(let flow) = flow { return try body(flow.value) }
             if case .id = pick {
                 throw FlowFailure("flow \(flow.id) is one of \(flow.kind.rawValue.uppercased()), and only HTTP's are exported")
             }

@@ -22,7 +22,8 @@ enum FlowText {
     private static func columns(of flow: AnyFlow) -> [String] {
         let failed = flow.record.error == nil ? "-" : "error"
         switch flow {
-        case .http(let flow):
+        case .http(let boxed):
+            let flow = boxed.value
             let length = flow.response.flatMap { $0.content.size }.map(FlowPrinter.size) ?? "-"
             let method = flow.request.method.isEmpty ? "-" : flow.request.method.string
             return [method, flow.request.url, flow.response.map { String($0.statusCode) } ?? failed, length]
@@ -51,7 +52,8 @@ enum FlowText {
     }
 
     private static func lines(of flow: AnyFlow, _ printer: FlowPrinter) -> String {
-        guard case .http(let flow) = flow else { return printer.lines(of: flow) }
+        guard case .http(let boxed) = flow else { return printer.lines(of: flow) }
+        let flow = boxed.value
         var sizes = BodySizes()
         sizes.request = flow.request.content.size ?? 0
         sizes.response = flow.response?.content.size ?? 0
@@ -70,10 +72,10 @@ enum FlowText {
     static func withoutBodies(_ flow: AnyFlow) -> AnyFlow {
         switch flow {
         case .http(let whole):
-            var flow = whole.withoutMessages
+            var flow = whole.value.withoutMessages
             flow.request.content = omitted(flow.request.content)
             if let response = flow.response { flow.response?.content = omitted(response.content) }
-            return .http(flow)
+            return flow.any
         case .tcp(let flow): return .tcp(flow.withoutMessages)
         case .udp(let flow): return .udp(flow.withoutMessages)
         case .dns: return flow
