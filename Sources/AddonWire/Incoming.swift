@@ -24,12 +24,23 @@ public enum Incoming: Sendable, Equatable {
                 description: json.array == nil ? "expected an object, found \(json.kind)" : "batches are not part of the protocol"
             )
         }
-        if let method = object.member("method") {
+        var (method, params, number, result, failure): (JSON?, JSON?, JSON?, JSON?, JSON?)
+        object.forEachMember { name, value in
+            switch name.count {
+            case 2 where name.isExactly("id"): number = value
+            case 5 where name.isExactly("error"): failure = value
+            case 6 where name.isExactly("result"): result = value
+            case 6 where name.isExactly("method"): method = value
+            case 6 where name.isExactly("params"): params = value
+            default: break
+            }
+        }
+        if let method {
             guard let method = method.string else {
                 throw Failure(description: "method: expected a string, found \(method.kind)")
             }
-            let params = object.member("params") ?? [:]
-            if let id = object.member("id"), id != .null {
+            let params = params ?? [:]
+            if let id = number, id != .null {
                 guard id.double != nil || (id.string?.utf8.count ?? .max) <= Self.maximumID else {
                     throw Failure(description: "id: expected a number or a string of at most \(Self.maximumID) bytes")
                 }
@@ -39,10 +50,10 @@ public enum Incoming: Sendable, Equatable {
             }
             return
         }
-        let id = object.member("id")?.int
+        let id = number?.int
         // Many serialisers write null for what is absent.
-        let error = object.member("error").flatMap { $0 == .null ? nil : $0 }
-        switch (object.member("result"), error) {
+        let error = failure == .null ? nil : failure
+        switch (result, error) {
         case (let result?, nil): self = .result(id: id, result)
         case (.null?, let error?), (nil, let error?):
             guard error.object != nil else {
@@ -52,7 +63,7 @@ public enum Incoming: Sendable, Equatable {
             self = .error(id: id, code: error["code"]?.int ?? 0, message: error["message"]?.string ?? "no message")
         case (_?, _?): self = .malformedReply(id: id, "both a result and an error")
         case (nil, nil):
-            guard object["id"] != nil else { throw Failure(description: "neither a method nor an answer") }
+            guard number != nil else { throw Failure(description: "neither a method nor an answer") }
             self = .malformedReply(id: id, "neither a result nor an error")
         }
     }

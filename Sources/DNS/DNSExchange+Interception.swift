@@ -24,7 +24,7 @@ extension DNSExchange: TrackedFlow {
 
     /// Holds the flow if the operator's filter says so.
     func intercept() async throws(ProxyFailure) {
-        guard let interception = services.interception, interception.admits(.dns(flow)) else { return }
+        guard let interception = services.present.interception, interception.admits(.dns(flow)) else { return }
         flow.intercepted = true
         try await hold()
     }

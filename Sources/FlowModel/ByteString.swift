@@ -1,4 +1,4 @@
-import Glibc
+import Schema
 
 /// A string of octets as they stood on the wire: usually text, but nothing promises that it is UTF-8.
 public struct ByteString: Hashable, Sendable {
@@ -89,14 +89,6 @@ extension UInt8 {
 }
 
 extension UnsafeRawBufferPointer {
-    /// True when the octets are exactly these.
-    public func isExactly(_ text: StaticString) -> Bool { isExactly(text.octets) }
-
-    public func isExactly(_ other: UnsafeRawBufferPointer) -> Bool {
-        guard count == other.count, let mine = baseAddress, let theirs = other.baseAddress else { return count == other.count }
-        return memcmp(mine, theirs, count) == 0
-    }
-
     /// True when both hold the same octets but for the case of ASCII letters.
     public func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }
@@ -107,12 +99,6 @@ extension UnsafeRawBufferPointer {
     }
 
     public func equalsIgnoringCase(_ text: StaticString) -> Bool { equalsIgnoringCase(text.octets) }
-}
-
-extension StaticString {
-    /// The octets of the source.
-    @inline(__always)
-    public var octets: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }
 
 extension String {

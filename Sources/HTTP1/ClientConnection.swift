@@ -124,7 +124,7 @@ final class ClientConnection: DrainingConsumer {
         }
         let exchange = Exchange(
             flow: consume flow, loop: session.loop, client: stream, requestBody: body, requestLength: framing.bodyLength,
-            asksUpgrade: asksUpgrade, store: session.services.bodies, parts: parts)
+            asksUpgrade: asksUpgrade, store: session.present.bodies, parts: parts)
         clientLeft = { exchange.clientLeft() }
         begun = exchange
     }
@@ -137,7 +137,7 @@ final class ClientConnection: DrainingConsumer {
 
     /// Leaves for HTTP/2 if the client asks for it properly; a request with a body is answered in HTTP/1, as the client must expect.
     private func upgradesToHTTP2(_ request: Request, on session: isolated Session) -> Bool {
-        guard request.headers.contains("Upgrade"), let upgrade = parts.cleartextUpgrade, session.services.present.http2,
+        guard request.headers.contains("Upgrade"), let upgrade = parts.cleartextUpgrade, session.present.http2,
             !session.clientUsesTLS, request.headers.hasToken("h2c", in: "Upgrade"),
             request.headers.hasToken("HTTP2-Settings", in: "Connection"), request.headers.values("HTTP2-Settings").count == 1,
             let settings = request.headers.first("HTTP2-Settings").flatMap({ Base64.decodeURL($0.string) })

@@ -97,7 +97,7 @@ final class ClientHTTP2Connection: HTTP2Connection, EngineEvents, DrainingConsum
     private func run(_ flow: HTTPFlow, _ stream: ClientHTTP2Stream, _ length: BodyLength, on session: isolated Session) {
         let exchange = Exchange(
             flow: flow, loop: session.loop, client: stream, requestBody: stream.requestBody, requestLength: length,
-            asksUpgrade: stream.isWebSocket, store: session.services.bodies, parts: parts)
+            asksUpgrade: stream.isWebSocket, store: session.present.bodies, parts: parts)
         stream.whenLost = { [weak exchange] in exchange?.clientLeft($0) }
         session.tell { await exchange.run(on: session) }
     }

@@ -105,7 +105,7 @@ public final class ClientReplay: FlowReplays, @unchecked Sendable {
         let exchange = Exchange(
             flow: flow, loop: loop, client: ReplayedStream(), requestBody: body,
             requestLength: hasBody ? .exact(content.size ?? 0) : .none, asksUpgrade: false, keepsContent: true,
-            store: services.bodies, parts: parts)
+            store: services.present.bodies, parts: parts)
         running[flow.id] = exchange
         let session = Session(
             replayingFor: flow.client.value, ground: Ground(replaying: flow, services.settings), services: services, hooks: hooks,

@@ -32,7 +32,7 @@ extension Exchange {
     }
 
     private func isLarge(_ length: BodyLength, _ session: isolated Session) -> Bool {
-        guard let count = length.count, let limit = session.services.present.streamedAbove else { return false }
+        guard let count = length.count, let limit = session.present.streamedAbove else { return false }
         return count > limit
     }
 
@@ -91,13 +91,13 @@ extension Exchange {
     /// Whether bodies must be kept for a hook's listeners, or to be printed. A listener of *response* sees the request's as well.
     private func keepsContent(_ hook: Hook<FlowEvent>, _ headers: Headers, _ session: isolated Session) -> Bool {
         if keepsContent || hears(hook, session) && session.hooks.contentNeed(hook, of: flow) > .nothing { return true }
-        guard session.services.keepsContent else { return false }
-        return !headers.announceEvents || session.services.interception?.needsContent == true
+        guard session.present.keepsContent else { return false }
+        return !headers.announceEvents || session.present.interception?.needsContent == true
     }
 
     /// From which length on bodies go into files, where they are held for workers alone, all of which take descriptors; nil for none.
     private func fileBound(_ session: isolated Session) -> Int? {
-        guard !keepsContent, !session.services.keepsContent else { return nil }
+        guard !keepsContent, !session.present.keepsContent else { return nil }
         let need = max(
             session.hooks.contentNeed(HTTPHooks.table.request, of: flow),
             session.hooks.contentNeed(HTTPHooks.table.response, of: flow))
@@ -110,7 +110,7 @@ extension Exchange {
     ) async throws(ProxyFailure) -> Content? {
         // Where the length is known all is decided.
         let large =
-            path.length == .unknown ? session.services.present.streamedAbove ?? .max : .max
+            path.length == .unknown ? session.present.streamedAbove ?? .max : .max
         do throws(ProxyFailure) {
             return try await path.hold(
                 in: bodies.store, limit: large, mappedFrom: fileBound(session), of: "of \(whom)", waiter: waiter, on: session.loop
@@ -124,8 +124,8 @@ extension Exchange {
 
     /// Keeps a copy of a body that passes, if that is wanted.
     func copyStreamed(_ path: BodyPath?, isStreamed: Bool, on session: isolated Session) {
-        let isRecorded = !isStreamed && session.services.recordsContent
-        guard isRecorded || session.services.present.storesStreamedBodies else { return }
+        let isRecorded = !isStreamed && session.present.recordsContent
+        guard isRecorded || session.present.storesStreamedBodies else { return }
         // Whatever passes cannot wait for a disk.
         path?.pipe.copy(upTo: bodies.store.memoryLimit)
     }

@@ -7,7 +7,7 @@ import Schema
 extension Exchange: TrackedFlow {
     /// Whether the operator's filter says that the flow is to stand still now.
     func isIntercepted(on session: isolated Session) -> Bool {
-        guard let interception = session.services.interception, interception.admits(anyFlow) else { return false }
+        guard let interception = session.present.interception, interception.admits(anyFlow) else { return false }
         flow.intercepted = true
         return true
     }

@@ -152,7 +152,7 @@ public final class Exchange: @unchecked Sendable {
         let stream = parts.serverStream(server, session)
         upstream = (server, stream)
         stream.client = client
-        if session.services.present.http2Priority { passPriority(to: stream) }
+        if session.present.http2Priority { passPriority(to: stream) }
         guard asksUpgrade || flow.request.via == .direct else {
             try send(flow.boxedRequest, to: stream, on: session)
             return stream

@@ -5,7 +5,7 @@ import Schema
 extension Request {
     /// Reverse mode: the server is spoken to by its own name, unless the operator wants the client's to be kept.
     public mutating func nameServer(on session: isolated Session) {
-        guard session.isReverse, !session.services.present.keepsHostHeader else { return }
+        guard session.isReverse, !session.present.keepsHostHeader else { return }
         let name = session.hostField(of: self)
         // HTTP/2 has the authority, and a Host field only if the client insists.
         let isHTTP2 = isHTTP2

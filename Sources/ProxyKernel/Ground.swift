@@ -19,10 +19,19 @@ public struct Ground: Sendable {
     public var cleartextHTTP2 = CleartextHTTP2.no
     /// The server name that the client asked for in TLS.
     public var serverName: String?
-    /// The connection made before any request, if any.
-    public var eagerServer: ServerKey?
-    /// Why the connection that should have been made before any request could not be.
-    public var eagerFailure: ProxyFailure?
+    private var ahead: Ahead?
+
+    /// What was done before any request. Apart, since an idle connection has nothing of it and would keep the room.
+    private final class Ahead: Sendable {
+        let server: ServerKey?
+        let failure: ProxyFailure?
+
+        init?(_ server: ServerKey?, _ failure: ProxyFailure?) {
+            guard server != nil || failure != nil else { return nil }
+            self.server = server
+            self.failure = failure
+        }
+    }
 
     public init(mode: ModeSpec) {
         self.mode = mode
@@ -38,6 +47,18 @@ public struct Ground: Sendable {
         case .dns: admits = .dns
         case .regular: break
         }
+    }
+
+    /// The connection made before any request, if any.
+    public var eagerServer: ServerKey? {
+        get { ahead?.server }
+        set { ahead = Ahead(newValue, ahead?.failure) }
+    }
+
+    /// Why the connection that should have been made before any request could not be.
+    public var eagerFailure: ProxyFailure? {
+        get { ahead?.failure }
+        set { ahead = Ahead(ahead?.server, newValue) }
     }
 
     /// Clients take us for one server, and do not know that there is a proxy.
@@ -89,7 +110,10 @@ extension Session {
         _ address: Address, usesTLS: Bool, by way: UpstreamChoice, asksUpgrade: Bool, isReplay: Bool
     ) throws(ProxyFailure) -> ServerKey {
         let isToTarget = ground.target == address
-        if isToTarget, let failure = ground.eagerFailure.take() { throw failure }
+        if isToTarget, let failure = ground.eagerFailure {
+            ground.eagerFailure = nil
+            throw failure
+        }
         var key = ServerKey(address: address, tls: usesTLS, serverName: usesTLS ? address.host : nil)
         let isInTunnel = isToTarget && ground.isTunnel
         if isInTunnel, usesTLS, let name = ground.serverName { key.serverName = name }

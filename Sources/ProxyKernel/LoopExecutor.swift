@@ -8,6 +8,8 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     public let loop: any EventLoop
     /// What sessions of this loop leave to each other.
     let idleServers = IdleServers()
+    /// The settings as this loop saw them last: to look whether they have changed takes no lock, and each request asks a dozen times.
+    private var seen: (settings: PresentSettings, revision: Int, services: ObjectIdentifier)?
     private var jobs: [UnownedJob] = []
     private var unsent: [Peer] = []
     /// The arrays of the turn before, kept for their room.
@@ -19,6 +21,14 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     private var beginning: UnownedJob?
 
     public init(_ loop: any EventLoop) { self.loop = loop }
+
+    func present(of services: Services) -> PresentSettings {
+        let revision = services.revision.load(ordering: .acquiring)
+        if let seen, seen.revision == revision, seen.services == ObjectIdentifier(services) { return seen.settings }
+        let settings = services.present
+        seen = (settings, revision, ObjectIdentifier(services))
+        return settings
+    }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

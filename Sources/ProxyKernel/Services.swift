@@ -7,8 +7,10 @@ import TLSEngine
 
 /// What all sessions share: settings, certificates, the protocols, and where finished flows go.
 public final class Services: Sendable {
-    /// As they are now: they may change while the proxy runs.
+    /// As they are now: they may change while the proxy runs. From any thread; sessions have their loop's.
     public var present: PresentSettings { current.withLock { $0 } }
+    /// Another number after each change of them.
+    let revision = Atomic(0)
     public var settings: Settings { present.settings }
     public let logger: Logger
     public let contexts: TLSContexts
@@ -27,20 +29,12 @@ public final class Services: Sendable {
     public let sessions = SessionRegistry()
     let pinned = PinnedHosts()
     public let flows: FlowRegistry
-    /// Nil if no flow is intercepted by a filter.
-    public var interception: Interception? { present.interception }
     private let current: Mutex<PresentSettings>
     /// Nil if no connection is passed through by its host.
     let passthrough: HostSelection?
     let admission: ClientAdmission
     /// Bytes of a body that are let through at most; nil for any number.
     public let bodySizeLimit: Int?
-    public var bodies: BodyStore { present.bodies }
-    /// Whether every flow must keep its bodies: to be recorded, stored, or looked at by the interception's filter.
-    public var keepsContent: Bool { recordsContent || interception?.needsContent == true }
-    /// Whether bodies are to be recorded or stored, for which none has to wait.
-    public var recordsContent: Bool { recorderWantsContent || present.storesContent }
-    private let recorderWantsContent: Bool
 
     public init(
         options: OptionStore, logger: Logger, contexts: TLSContexts, leaves: LeafCache, clientFacing: ClientFacingSettings,
@@ -60,7 +54,6 @@ public final class Services: Sendable {
         self.multiplex = multiplex
         self.openTunnel = openTunnel
         self.recorder = recorder
-        recorderWantsContent = recorder.wantsContent
         self.ownAddresses = ownAddresses
         self.flows = flows
         self.counters = counters
@@ -69,10 +62,12 @@ public final class Services: Sendable {
         let settings = options.settings
         admission = ClientAdmission(settings)
         bodySizeLimit = settings[ProxyOptions.table.bodySizeLimit]?.bytes
-        current = Mutex(PresentSettings(settings, interception(settings)))
+        let wantsContent = recorder.wantsContent
+        current = Mutex(PresentSettings(settings, interception(settings), recorderWantsContent: wantsContent))
         options.observe { [weak self] settings in
-            let present = PresentSettings(settings, interception(settings))
+            let present = PresentSettings(settings, interception(settings), recorderWantsContent: wantsContent)
             self?.current.withLock { $0 = present }
+            self?.revision.add(1, ordering: .releasing)
         }
     }
 }

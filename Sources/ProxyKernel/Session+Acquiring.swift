@@ -39,7 +39,7 @@ extension Session {
 
     /// What a server is offered in TLS: HTTP/2 if the client knows it, or speaks to us without TLS.
     func alpnOffers(forUpgrade: Bool) -> [ByteString] {
-        guard services.present.http2, !forUpgrade else { return ["http/1.1"] }
+        guard present.http2, !forUpgrade else { return ["http/1.1"] }
         guard ground.clientUsesTLS else { return ["h2", "http/1.1"] }
         return clientRecord.tls.alpnOffers.contains("h2") ? ["h2", "http/1.1"] : ["http/1.1"]
     }

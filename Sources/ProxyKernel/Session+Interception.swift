@@ -7,20 +7,21 @@ extension Session {
     /// The life of a ClientHello: decide, know the server's certificate if that is wanted, then answer with one of our own.
     public func intercept(_ hello: ClientHello, _ held: ByteBuffer) async {
         ground.serverName = hello.serverName
-        clientRecord.tls.isUsed = true
-        clientRecord.tls.sni = hello.serverName
-        clientRecord.tls.alpnOffers = hello.alpnProtocols.map { ByteString($0) }
+        var record = clientRecord
+        record.tls.isUsed = true
+        record.tls.sni = hello.serverName
+        record.tls.alpnOffers = hello.alpnProtocols.map { ByteString($0) }
+        clientRecord = record
         do throws(ProxyFailure) {
-            var event = ClientHelloEvent(hello: HelloRecord(hello), client: frozenClientRecord, server: targetRecord)
-            try await hooks.run(TLSHooks.table.clientHello, &event, waiter: waiter)
-            if event.ignoresConnection || isPinned(hello) {
+            let wishes = try await tell(hello)
+            if wishes?.ignoresConnection == true || isPinned(hello) {
                 // The client's own TLS goes through.
                 forgoTLS()
                 return relay(held)
             }
             if ground.mirrorsTLS { ground.targetUsesTLS = true }
             ground.clientUsesTLS = true
-            let isWanted = event.establishesServerFirst || isEager || ground.eagerServer != nil
+            let isWanted = wishes?.establishesServerFirst == true || isEager || ground.eagerServer != nil
             if let target = ground.target, ground.targetUsesTLS, isWanted, ground.eagerServer?.tls != true {
                 await learnCertificate(of: target, hello)
             }
@@ -28,6 +29,21 @@ extension Session {
         } catch {
             client.close()
         }
+    }
+
+    /// *tls_clienthello*; nil where nobody listens, for whom no record of the server is made and kept.
+    private func tell(_ hello: ClientHello) async throws(ProxyFailure) -> ClientHelloEvent? {
+        guard hooks.hasListeners(TLSHooks.table.clientHello) else { return nil }
+        var event = ClientHelloEvent(hello: HelloRecord(hello), client: frozenClientRecord, server: targetRecord)
+        try await hooks.run(TLSHooks.table.clientHello, &event, waiter: waiter)
+        return event
+    }
+
+    /// An event of the client's handshake, for those who listen.
+    private func tell(_ hook: Hook<TLSEvent>, _ server: Frozen<Server>? = nil) async throws(ProxyFailure) {
+        guard hooks.hasListeners(hook) else { return }
+        var event = TLSEvent(client: frozenClientRecord, server: server ?? targetRecord)
+        try await hooks.run(hook, &event, waiter: waiter)
     }
 
     /// Whether servers are connected to before a request needs them.
@@ -67,9 +83,8 @@ extension Session {
     /// Our handshake with the client, then the protocol inside.
     private func answer(_ hello: ClientHello, _ held: ByteBuffer) async throws(ProxyFailure) {
         // An eager connection to the server may end with the client's, before its failure is told.
-        let server = targetRecord
-        var event = TLSEvent(client: frozenClientRecord, server: server)
-        try await hooks.run(TLSHooks.table.startClient, &event, waiter: waiter)
+        let server = hooks.hasListeners(TLSHooks.table.failedClient) ? targetRecord : nil
+        try await tell(TLSHooks.table.startClient)
         do throws(ProxyFailure) {
             let tls = try acceptTLS(hello)
             let handshake = Pending<Negotiated>(on: loop)
@@ -80,8 +95,7 @@ extension Session {
             let agreed = try await handshake.wait(as: waiter)
             services.meters.client.handshakes.increment()
             clientRecord.tls.fill(agreed)
-            var established = TLSEvent(client: frozenClientRecord, server: targetRecord)
-            try await hooks.run(TLSHooks.table.establishedClient, &established, waiter: waiter)
+            try await tell(TLSHooks.table.establishedClient)
             if let host = pinnableHost(hello) { services.pinned.accepted(host) }
             sniffer.arm(on: self)
         } catch {
@@ -91,9 +105,8 @@ extension Session {
             clientRecord.error = error.note
             let name = hello.serverName ?? ground.target?.host ?? "this proxy"
             log(.warning, "\(clientRecord.peername): TLS handshake for \(name) failed: \(error.note). \(Self.advice(error))")
-            var failed = TLSEvent(client: frozenClientRecord, server: server)
             waiter.reopen()
-            try await hooks.run(TLSHooks.table.failedClient, &failed, waiter: waiter)
+            try await tell(TLSHooks.table.failedClient, server)
             throw error
         }
     }

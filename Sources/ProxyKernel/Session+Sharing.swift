@@ -5,7 +5,7 @@ import NIOCore
 extension Session {
     /// Whether they may: the operator wants it, and no addon follows connections to servers, each of which has one client to it.
     public var sharesServers: Bool {
-        guard services.present.sharesServers else { return false }
+        guard present.sharesServers else { return false }
         let connection = ConnectionHooks.table, tls = TLSHooks.table
         let isFollowed =
             hooks.hasListeners(connection.serverConnect) || hooks.hasListeners(connection.serverConnected)

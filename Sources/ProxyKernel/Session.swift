@@ -15,8 +15,8 @@ public actor Session {
 
     public let client: Peer
     public var ground: Ground
-    public var clientRecord: Client { didSet { frozenClient = nil } }
-    private var frozenClient: Frozen<Client>?
+    /// The client's record as it is now, as events share it.
+    public private(set) var frozenClientRecord: Frozen<Client>
     /// Waits of the session's own stories, such as the TLS handshake.
     public let waiter = Waiter()
 
@@ -92,7 +92,7 @@ public actor Session {
     ) {
         loop = executor.loop
         client = Peer(channel, executor, isNested ? nil : services.meters.client)
-        clientRecord = record
+        frozenClientRecord = Frozen(record)
         self.ground = ground
         self.services = services
         self.hooks = hooks
@@ -101,11 +101,13 @@ public actor Session {
         unownedExecutor = executor.asUnownedSerialExecutor()
     }
 
-    public var frozenClientRecord: Frozen<Client> {
-        if let frozenClient { return frozenClient }
-        let new = Frozen(clientRecord)
-        frozenClient = new
-        return new
+    /// The settings as they are now.
+    public var present: PresentSettings { executor.present(of: services) }
+
+    /// To be changed as a whole: each change makes a new record of it.
+    public var clientRecord: Client {
+        get { frozenClientRecord.value }
+        set { frozenClientRecord = Frozen(newValue) }
     }
 
     /// A log line that names the client.

@@ -43,8 +43,8 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
 
     /// Whether somebody wants to see messages. If not, they may pass without `pass`, each being counted.
     public var isObserved: Bool {
-        hooks.hasListeners(Hooks.table.message) || services.recorder.wantsMessages || services.keepsContent
-            || services.interception != nil
+        hooks.hasListeners(Hooks.table.message) || services.recorder.wantsMessages || services.present.keepsContent
+            || services.present.interception != nil
     }
 
     /// A message has passed that nobody wanted to see.
@@ -57,7 +57,8 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
         let original = StreamMessage(
             isFromClient: isFromClient, content: ByteString(bytes.readableBytesView), timestamp: WallClock.now)
         var message = original
-        let isKept = hooks.hasListeners(Hooks.table.message) || services.keepsContent || services.interception != nil
+        let isKept =
+            hooks.hasListeners(Hooks.table.message) || services.present.keepsContent || services.present.interception != nil
         let number = kept.append(isKept ? message : nil)
         let event = TransportEvent(flow, message, messagesBefore: number)
         if hooks.hasListeners(Hooks.table.message) {
@@ -69,7 +70,7 @@ public final class TransportExchange<Carrier: EventfulTransport>: @unchecked Sen
             kept[number] = message
             if holds { message = try await hold(message, number, as: waiter) }
         }
-        if let interception = services.interception, interception.admits(carrying(message)) {
+        if let interception = services.present.interception, interception.admits(carrying(message)) {
             flow.intercepted = true
             message = try await hold(message, number, as: waiter)
         }

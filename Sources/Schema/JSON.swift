@@ -198,7 +198,7 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 
     /// As the subscript; of the name, which is ASCII, no string is made.
     public func member(_ key: StaticString) -> JSON? {
-        let key = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+        let key = key.octets
         switch storage {
         case .members(let members):
             return members.first { $0.key.utf8.elementsEqual(key) }?.value

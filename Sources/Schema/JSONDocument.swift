@@ -155,25 +155,11 @@ struct JSONView {
     }
 
     @inline(never)
-    private func isNamed(_ name: Int, _ key: UnsafeRawBufferPointer) -> Bool { withText(at: name) { $0.isSame(as: key) } }
+    private func isNamed(_ name: Int, _ key: UnsafeRawBufferPointer) -> Bool { withText(at: name) { $0.isExactly(key) } }
 
     /// Whether two strings stand for the same bytes.
     private func areSame(_ one: Int, _ other: Int) -> Bool {
         if tokens[one].kind == .plain, tokens[other].kind == .plain, tokens[one].count != tokens[other].count { return false }
-        return withText(at: one) { one in withText(at: other) { one.isSame(as: $0) } }
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// Whether both hold the same bytes.
-    @inline(__always)
-    func isSame(as other: UnsafeRawBufferPointer) -> Bool {
-        guard count == other.count else { return false }
-        var index = 0
-        while index < count {
-            if self[index] != other[index] { return false }
-            index += 1
-        }
-        return true
+        return withText(at: one) { one in withText(at: other) { one.isExactly($0) } }
     }
 }

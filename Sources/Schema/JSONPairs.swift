@@ -46,7 +46,7 @@ extension JSONPairs: Equatable {
         guard left.count == right.count else { return false }
         return (0..<left.count).allSatisfy { index in
             left.withPair(at: index) { first, second in
-                right.withPair(at: index) { first.isSame(as: $0) && second.isSame(as: $1) }
+                right.withPair(at: index) { first.isExactly($0) && second.isExactly($1) }
             }
         }
     }

@@ -169,7 +169,7 @@ extension Field {
     func isNamed(_ name: UnsafeRawBufferPointer) -> Bool {
         // Between the quotation marks of `"name":`.
         key.count == name.count + 3
-            && key.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[1..<(name.count + 1)]).isSame(as: name) }
+            && key.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[1..<(name.count + 1)]).isExactly(name) }
     }
 
     /// A row that workers may change.

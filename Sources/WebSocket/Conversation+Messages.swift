@@ -17,7 +17,7 @@ extension Conversation {
 
     /// Whether somebody may want to see messages.
     func hasListeners(on session: isolated Session) -> Bool {
-        session.hooks.hasListeners(WebSocketHooks.table.message) || session.services.interception != nil
+        session.hooks.hasListeners(WebSocketHooks.table.message) || session.present.interception != nil
     }
 
     /// Shows the message to whoever wants to see it; the result is what they made of it.
@@ -39,7 +39,7 @@ extension Conversation {
                 noted = present(noted)
             }
         }
-        if let interception = session.services.interception, interception.admits(event(noted).http.any) {
+        if let interception = session.present.interception, interception.admits(event(noted).http.any) {
             exchange.flow.intercepted = true
             try await exchange.hold(as: waiter, on: session)
             noted = present(noted)

@@ -49,7 +49,7 @@ extension Conversation {
                 )
             }
         }
-        if let interception = session.services.interception, interception.admits(event(noted).http.any) {
+        if let interception = session.present.interception, interception.admits(event(noted).http.any) {
             remark(
                 .unheeded, on: session, "intercept has no effect on its messages: with stream_websockets they go on as they come")
         }

@@ -255,9 +255,10 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     private func perform(_ actions: consuming [LinkCore.Action]) {
         var lost: [FailurePolicy: Int] = [:]
-        // Each is taken out, not copied: an answer is handed on.
-        actions.reverse()
-        while let action = actions.popLast() {
+        for index in actions.indices {
+            // Each is taken out, not copied: an answer is handed on.
+            var action = LinkCore.Action.drained
+            swap(&actions[index], &action)
             switch consume action {
             case .initialized(let result): owner?.initialized(self, result)
             case .answered(let id, let result):
