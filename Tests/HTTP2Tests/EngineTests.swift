@@ -103,6 +103,35 @@ struct EngineTests {
         #expect(!pair.client.mayOpenStreams)
     }
 
+    @Test("what waits on a stream leaves in pieces of the size that was asked for, whoever rests between them", arguments: [false, true])
+    func pieces(_ rests: Bool) {
+        var limits = EngineLimits()
+        limits.streamWindow = 8 << 20
+        let pair = Pair(limits: limits)
+        let stream = pair.request(Pair.get)
+        pair.run()
+        pair.respond(stream, hasBody: true)
+        let whole = String((0..<(4 << 20)).map { Character(UnicodeScalar(UInt8(97 + $0 / 997 % 26))) })
+        var rest = ByteBuffer(string: whole)
+        while let chunk = rest.readSlice(length: min(256 << 10, rest.readableBytes)), chunk.readableBytes > 0 {
+            pair.server.send(chunk, on: stream)
+        }
+        pair.server.end(stream, trailers: nil)
+        var longest = 0, count = 0
+        while true {
+            let bytes = pair.server.take(limit: 64 << 10)
+            if rests { pair.server.rest() }
+            guard bytes.readableBytes > 0 else { break }
+            longest = max(longest, bytes.readableBytes)
+            count += 1
+            _ = pair.client.feed(bytes, now: .now())
+        }
+        // A frame has 16 KiB at most.
+        #expect(longest < 81 << 10)
+        #expect(count > 50)
+        #expect(pair.atClient.lines.contains("\(stream) '\(whole)'"))
+    }
+
     @Test("a request that came in HTTP/1 becomes the first stream")
     func upgrade() {
         let server = Engine(.server, limits: EngineLimits())

@@ -52,8 +52,8 @@ struct Callbacks: @unchecked Sendable {
             return 0
         }
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, head, count, _, context in
-            if let frame, let head { Callbacks.engine(context)?.dataSent(frame.pointee.hd.stream_id, head, count) }
-            return 0
+            guard let frame, let head, let engine = Callbacks.engine(context) else { return 0 }
+            return engine.dataSent(frame.pointee.hd.stream_id, head, count) ? 0 : NGHTTP2_ERR_WOULDBLOCK.rawValue
         }
         nghttp2_session_callbacks_set_error_callback2(callbacks) { _, _, text, length, context in
             if let text {

@@ -44,6 +44,7 @@ final class Engine {
     private var input = ByteBuffer()
     private var inputBase: UnsafeRawPointer?
     private var output = ByteBuffer()
+    private var outputLimit = 0
     private var block: HeaderBlock?
     private var outgoing: [Int32: OutgoingBody] = [:]
     private var drainedStreams: [Int32] = []
@@ -108,10 +109,12 @@ final class Engine {
         guard !isBusy else { return ByteBuffer() }
         isBusy = true
         output = ByteBuffer()
+        outputLimit = limit
         while output.readableBytes < limit {
             var bytes: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(session, &bytes)
-            lastFrame.isInUse = count > 0
+            // The head of a DATA frame that is held back stands there as well.
+            lastFrame.isInUse = count > 0 || output.readableBytes >= limit
             guard count > 0, let bytes else { break }
             lastFrame.place = UnsafeRawPointer(bytes)
             output.writeBytes(UnsafeRawBufferPointer(start: bytes, count: count))
@@ -313,14 +316,17 @@ extension Engine {
         return count
     }
 
-    /// Writes a DATA frame whose data nghttp2 has not copied.
-    func dataSent(_ stream: Int32, _ head: UnsafePointer<UInt8>, _ count: Int) {
+    /// Writes a DATA frame whose data nghttp2 has not copied; false if it is to be held back, since enough is written: all that waits on a
+    /// stream would be written at once.
+    func dataSent(_ stream: Int32, _ head: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        guard output.readableBytes < outputLimit else { return false }
         output.reserveCapacity(minimumWritableBytes: 9 + count)
         output.writeBytes(UnsafeRawBufferPointer(start: head, count: 9))
-        guard let body = outgoing[stream] else { return }
+        guard let body = outgoing[stream] else { return true }
         let before = body.size
         body.move(count, into: &output)
         if before > Self.lowWaterMark, before - count <= Self.lowWaterMark { drainedStreams.append(stream) }
+        return true
     }
 
     func complained(_ text: String) { complaint = text }
