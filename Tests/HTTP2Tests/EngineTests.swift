@@ -103,7 +103,7 @@ struct EngineTests {
         #expect(!pair.client.mayOpenStreams)
     }
 
-    @Test("what waits on a stream leaves in pieces of the size that was asked for, whoever rests between them", arguments: [false, true])
+    @Test("what waits on a stream leaves in pieces of the size that was asked for, whoever rests", arguments: [false, true])
     func pieces(_ rests: Bool) {
         var limits = EngineLimits()
         limits.streamWindow = 8 << 20
