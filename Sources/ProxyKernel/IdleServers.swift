@@ -53,6 +53,8 @@ final class KeptServer: ChannelInboundHandler, RemovableChannelHandler {
     let key: ServerKey
     let record: Server
     let certificate: Certificate?
+    /// Whether nothing stands between the socket and whoever takes it.
+    let isBare: Bool
     var deadline = NIODeadline.distantFuture
     var whenClosed: (() -> Void)?
     private let meters: ProxyMeters
@@ -62,6 +64,7 @@ final class KeptServer: ChannelInboundHandler, RemovableChannelHandler {
         self.meters = meters
         key = server.key
         record = server.record
+        isBare = server.peer.isBare
         certificate = server.upstreamCertificate
     }
 

@@ -1,7 +1,6 @@
 import Glibc
 import NIOCore
 import Sockets
-import TLSEngine
 
 /// One end of the proxy: the client's connection or one to a server. Confined to its session's loop.
 public final class Peer: Conduit {
@@ -39,10 +38,10 @@ public final class Peer: Conduit {
         self.executor = executor
     }
 
-    func attach(_ handler: PeerHandler) throws {
+    /// `isBare` says that nothing stands between the socket and the handler.
+    func attach(_ handler: PeerHandler, isBare: Bool = true) throws {
         try channel?.pipeline.syncOperations.addHandler(handler)
-        channel?.closeOnExec()
-        output = channel.flatMap { TLSHandler.stands(in: $0) ? nil : DirectOutput($0) }
+        if isBare { output = channel.map { DirectOutput($0) } }
         self.handler = handler
     }
 
@@ -64,6 +63,9 @@ public final class Peer: Conduit {
         output = nil
         try channel.pipeline.syncOperations.addHandler(inner, position: .before(handler))
     }
+
+    /// Whether nothing stands between the socket and the session.
+    var isBare: Bool { output != nil }
 
     public var isWritable: Bool { channel?.isWritable ?? true }
 

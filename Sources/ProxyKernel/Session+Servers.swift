@@ -232,7 +232,7 @@ extension Session {
         throws(ProxyFailure)
     {
         let watch = HandshakeWatch(handshake)
-        let handler = TLSHandler(connection: tls, delegate: watch)
+        let handler = TLSHandler(connection: tls, delegate: watch, isAtSocket: peer.isBare)
         do {
             try peer.insert(handler)
         } catch {

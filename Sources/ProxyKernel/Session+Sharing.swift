@@ -18,7 +18,7 @@ extension Session {
     /// A connection that another client has left behind, with the same way and the same TLS.
     func takeOver(_ key: ServerKey, offersHTTP2: Bool) -> ServerConnection? {
         guard !key.http2, sharesServers, let kept = executor.idleServers.take(key, offersHTTP2: offersHTTP2) else { return nil }
-        guard let server = try? seat(kept.channel, key: key, record: kept.record) else {
+        guard let server = try? seat(kept.channel, key: key, record: kept.record, isBare: kept.isBare) else {
             kept.channel.close(mode: .all, promise: nil)
             kept.ended()
             return nil

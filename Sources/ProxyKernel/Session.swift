@@ -285,12 +285,12 @@ public actor Session {
     }
 
     /// The same for a channel that is counted already, and stays open if there is no taking it in.
-    func seat(_ channel: any Channel, key: ServerKey, record: Server) throws -> ServerConnection? {
+    func seat(_ channel: any Channel, key: ServerKey, record: Server, isBare: Bool = true) throws -> ServerConnection? {
         guard !isEnded else { return nil }
         let peer = Peer(channel, executor, services.meters.server)
         let peerKey = nextPeerKey
         nextPeerKey += 1
-        try peer.attach(PeerHandler(session: self, peer: peer, key: peerKey))
+        try peer.attach(PeerHandler(session: self, peer: peer, key: peerKey), isBare: isBare)
         peers[peerKey] = peer
         let server = ServerConnection(peer: peer, peerKey: peerKey, key: key, record: record)
         servers.append(server)

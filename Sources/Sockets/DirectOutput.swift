@@ -11,8 +11,10 @@ public struct DirectOutput {
     /// Whether something was left to the channel that it may not have sent yet.
     public private(set) var mayBeQueued = false
 
+    /// Keeps the channel's socket from programs that are started as well.
     public init(_ channel: any Channel) {
-        socket = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (number: NIOBSDSocket.Handle) in number }
+        socket = channel.socketNumber
+        if let socket { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
     }
 
     /// To be said when the channel is given bytes, from whomever: those that follow stay behind them.

@@ -35,6 +35,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var delegate: (any TLSHandlerDelegate)?
     private var state = StateMachine()
     private var context: ChannelHandlerContext?
+    private let isAtSocket: Bool
     private var output: DirectOutput?
     private var held = CircularBuffer<(bytes: ByteBuffer, promise: EventLoopPromise<Void>?)>(initialCapacity: 1)
     /// Of the writes encrypted since the last flight.
@@ -42,15 +43,11 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasDelivered = false
     private var mustTellInputClosed = false
 
-    public init(connection: TLSConnection, delegate: any TLSHandlerDelegate) {
+    /// `isAtSocket` says that nothing stands between the handler and the channel's socket.
+    public init(connection: TLSConnection, delegate: any TLSHandlerDelegate, isAtSocket: Bool = false) {
         self.connection = connection
         self.delegate = delegate
-    }
-
-    /// Whether one stands in a pipeline, `last` aside, so that it is not the socket that takes what is written.
-    public static func stands(in channel: any Channel, before last: TLSHandler? = nil) -> Bool {
-        let first = try? channel.pipeline.syncOperations.handler(type: TLSHandler.self)
-        return first != nil && first !== last
+        self.isAtSocket = isAtSocket
     }
 
     /// Whether the peer ended its side properly; false at the channel's end means that data may be missing.
@@ -66,7 +63,7 @@ public final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     public func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if !Self.stands(in: context.channel, before: self) { output = DirectOutput(context.channel) }
+        if isAtSocket { output = DirectOutput(context.channel) }
         if context.channel.isActive { begin(context) }
     }
 
