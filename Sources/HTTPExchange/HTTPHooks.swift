@@ -27,6 +27,8 @@ public struct FlowEvent: HookPayload {
         set { if let newValue { http = newValue } }
     }
 
+    public var anyFlow: AnyFlow? { .http(boxed) }
+
     public static let name = "FlowEvent"
     public static let doc = "Carries an HTTP flow."
     public static let blank = FlowEvent(.blank)

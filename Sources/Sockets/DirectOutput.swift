@@ -9,7 +9,7 @@ public struct DirectOutput {
     /// Nil where the channel is none of a socket's.
     private let socket: NIOBSDSocket.Handle?
     /// Whether something was left to the channel that it may not have sent yet.
-    public private(set) var mayBeQueued = false
+    private(set) var mayBeQueued = false
 
     /// Keeps the channel's socket from programs that are started as well.
     public init(_ channel: any Channel) {

@@ -96,8 +96,7 @@ final class DirectOutputTests {
     func closed() throws {
         let other = try onLoop { channel in
             var output = DirectOutput(channel)
-            let number = try #require(
-                try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (number: NIOBSDSocket.Handle) in number })
+            let number = try #require(channel.socketNumber)
             channel.close(promise: nil)
             var ends: [CInt] = [-1, -1]
             #expect(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import ProxyKernel
+import Sockets
 
 /// The socket at which workers attach themselves.
 struct AttachedSocket: Sendable {
@@ -63,9 +64,7 @@ struct AttachedSocket: Sendable {
     /// The socket's number and whether its file is ours, for a successor.
     func handover() async -> (descriptor: CInt, isOwn: Bool)? {
         let channel = channel
-        let number = try? await channel.eventLoop.submit {
-            try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (number: NIOBSDSocket.Handle) in number }
-        }.get()
+        let number = try? await channel.eventLoop.submit { channel.socketNumber }.get()
         return (number ?? nil).map { ($0, path != nil) }
     }
 

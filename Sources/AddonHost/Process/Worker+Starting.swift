@@ -79,7 +79,6 @@ extension Worker {
     }
 
     private func install(_ link: WorkerLink, in channel: any Channel) throws {
-        channel.closeOnExec()
         try channel.pipeline.syncOperations.addHandlers([link.reading, link])
     }
 
