@@ -1,5 +1,6 @@
 import Codings
 import NIOCore
+import ProxyKernel
 
 /// A whole body on its way through a coder, as far as it got. For one thread at a time.
 public final class BodyCoding<Coder: ContentCoder & ~Copyable>: @unchecked Sendable {
@@ -37,6 +38,7 @@ public final class BodyCoding<Coder: ContentCoder & ~Copyable>: @unchecked Senda
     private func step(_ offered: Int, _ goal: CodingGoal) throws(CodingFailure) -> (written: Int, taken: Int) {
         var failure: CodingFailure?
         var taken = 0
+        result.makeRoom(for: Self.outputSize)
         let written = result.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.outputSize) { room in
             rest.withUnsafeReadableBytes { bytes in
                 var input = UnsafeRawBufferPointer(rebasing: bytes[..<offered])

@@ -117,6 +117,7 @@ public final class BodyPipe: BodySource {
     private func note(_ bytes: ByteBuffer) {
         guard let extras, let limit = extras.copy?.limit, let size = extras.copy?.bytes.readableBytes else { return }
         guard size + bytes.readableBytes <= limit else { return extras.copy = nil }
+        extras.copy?.bytes.makeRoom(for: bytes.readableBytes)
         extras.copy?.bytes.writeImmutableBuffer(bytes)
     }
 

@@ -64,6 +64,7 @@ final class BodySpool: @unchecked Sendable {
             held = bytes
         } else {
             if held.capacity == 0 { held.reserveCapacity(2 * Self.piece) }
+            held.makeRoom(for: bytes.readableBytes)
             held.writeImmutableBuffer(bytes)
         }
         guard size <= limit else {
