@@ -12,11 +12,11 @@ public protocol AnyPending: AnyObject {
 /// ignored. Confined to one event loop: `suspend` and `end` are called there; `fail` may be called from anywhere and hops.
 open class Suspension: AnyPending, @unchecked Sendable {
     public let loop: any EventLoop
-    private var failure: ProxyFailure?
+    @usableFromInline var failure: ProxyFailure?
     /// True until what is waited for or a failure has come.
-    public private(set) var isOpen = true
+    public internal(set) var isOpen = true
     /// Set while `suspend` waits. Unchecked, because it is resumed where it is taken out, and nowhere else.
-    private var continuation: UnsafeContinuation<Void, Never>?
+    @usableFromInline var continuation: UnsafeContinuation<Void, Never>?
 
     public init(on loop: any EventLoop) { self.loop = loop }
 
@@ -34,7 +34,8 @@ open class Suspension: AnyPending, @unchecked Sendable {
         continuation.take()?.resume()
     }
 
-    /// Waits for the end. Call once.
+    /// Waits for the end. Call once. A part of its callers: as a function of its own it would look for their executor first.
+    @inlinable
     @inline(__always)
     public final func suspend(as waiter: Waiter?) async throws(ProxyFailure) {
         waiter?.waiting = self
@@ -53,7 +54,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
 /// A value that is on its way to who waits for it.
 public final class Pending<Value: Sendable>: Suspension, @unchecked Sendable {
     /// Nil again once it was handed over, so that nobody else holds it.
-    private var value: Value?
+    @usableFromInline var value: Value?
 
     /// From anywhere.
     public func resume(_ value: Value) {
@@ -64,6 +65,7 @@ public final class Pending<Value: Sendable>: Suspension, @unchecked Sendable {
     }
 
     /// Suspends until the value is there. Call once.
+    @inlinable
     @inline(__always)
     public func wait(as waiter: Waiter?) async throws(ProxyFailure) -> Value {
         try await suspend(as: waiter)
@@ -76,9 +78,9 @@ public final class Pending<Value: Sendable>: Suspension, @unchecked Sendable {
 ///
 /// Confined to its event loop.
 public final class Waiter: @unchecked Sendable {
-    var waiting: (any AnyPending)?
+    @usableFromInline var waiting: (any AnyPending)?
     /// Why no further wait may begin; set by `end`.
-    public private(set) var ended: ProxyFailure?
+    public internal(set) var ended: ProxyFailure?
 
     public init() {}
 

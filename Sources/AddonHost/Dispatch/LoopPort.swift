@@ -60,6 +60,16 @@ final class LoopPort: HookPort, @unchecked Sendable {
     func fire<Payload: HookPayload>(
         _ hook: Hook<Payload>, _ payload: Payload, waiter: Waiter?
     ) async throws(ProxyFailure) -> HookOutcome<Payload> {
+        try await outcome(of: hook, payload, waiter)
+    }
+
+    /// Apart from `fire`, which a port's callers reach without knowing the payload's type: as one function it would set up room for any
+    /// payload's suspensions before it goes the way of flows.
+    @inline(never)
+    @specialized(where Payload == FlowEvent)
+    private func outcome<Payload: HookPayload>(
+        of hook: Hook<Payload>, _ payload: Payload, _ waiter: Waiter?
+    ) async throws(ProxyFailure) -> HookOutcome<Payload> {
         var made: [Change<Payload>] = []
         var working = payload
         let entries = chain[hook.index]
