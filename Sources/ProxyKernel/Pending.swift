@@ -14,7 +14,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
     public let loop: any EventLoop
     @usableFromInline var failure: ProxyFailure?
     /// True until what is waited for or a failure has come.
-    public internal(set) var isOpen = true
+    public private(set) var isOpen = true
     /// Set while `suspend` waits. Unchecked, because it is resumed where it is taken out, and nowhere else.
     @usableFromInline var continuation: UnsafeContinuation<Void, Never>?
 
@@ -80,7 +80,7 @@ public final class Pending<Value: Sendable>: Suspension, @unchecked Sendable {
 public final class Waiter: @unchecked Sendable {
     @usableFromInline var waiting: (any AnyPending)?
     /// Why no further wait may begin; set by `end`.
-    public internal(set) var ended: ProxyFailure?
+    public private(set) var ended: ProxyFailure?
 
     public init() {}
 

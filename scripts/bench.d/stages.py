@@ -15,7 +15,7 @@ STAGES = [
     ("encode", r"(Schema|FlowModel) .*(JSONWriter|writeMembers|\.write\()|AddonHost .*(EventLine|ContentView)|AddonWire .*LinkMessage"),
     ("decode", r"Schema .*(JSONScan|JSONReader|JSONObject|UTF8Check|of JSON|for JSON)|AddonWire .*(LineSplitter|Incoming|receivedLine)"),
     ("apply", r"Schema .*(changes\(|Change|Record|Field)|AddonHost .*(LoopPort\.read|StreamedBodies)|FlowModel .*(changes\(|Headers\.read)"),
-    ("hooks", r"AddonHost .*(hasListeners|LoopPort\.(fire|consult|offer|take))|HTTPExchange .*Exchange\.(fire|intercept)|ProxyKernel .*(HookPort|HookOutcome)"),
+    ("hooks", r"AddonHost .*(hasListeners|LoopPort\.(fire|outcome|ask|consult|offer|take))|HTTPExchange .*Exchange\.(fire|intercept)|ProxyKernel .*(HookPort|HookOutcome)"),
     ("link", r"AddonWire |AddonHost "),
     ("write", r"HTTP1 .*(MessageWriter|OutgoingFraming|sendHead|Stream\.(pump|send|end|finish))|ProxyKernel .*Peer\.(write|flush|whenSent)|HTTPExchange .*HopByHop"),
     ("exchange", r"(HTTPExchange|HTTP1|HTTP2|ProxyKernel|Observability|Rules|Control|weir) "),
