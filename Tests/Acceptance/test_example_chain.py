@@ -32,7 +32,7 @@ def test_curl_trusts_the_ca_file_and_reaches_nginx_over_tls(weir, nginx, authori
     proxy = weir("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
     answer = proxy.curl(server.url("/hello"))
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
-    assert "GET /hello HTTP/1.1 200 ssl=TLSv1.3" in server.served()[0]
+    assert "GET /hello HTTP/1.1 200 ssl=TLSv1.3" in server.served(1)[0]
 
 
 @pytest.mark.seconds(60)

@@ -110,7 +110,7 @@ def agree(watch: Watch, server, load: Load, late: int = 0) -> int:
     # What was under way when the load ended is in nobody's count, or in one only.
     ended = watch.ended()
     assert 0 <= ended - load.answered - load.read <= 64, (ended, load)
-    assert 0 <= len(server.served()) - load.answered <= 64, (len(server.served()), load)
+    assert 0 <= len(server.served(load.answered)) - load.answered <= 64, (len(server.served()), load)
     return len(killed)
 
 

@@ -385,7 +385,7 @@ def test_http2_false_speaks_http_1_alone(weir, nginx, authority):
     options = ("--set", "http2=false", "--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}")
     answer = weir(*options).curl(server.url(), "--http2", "-w", "%{http_version}")
     assert answer.stdout == b"hello\n1.1"
-    assert server.served()[0].endswith("HTTP/1.1")
+    assert server.served(1)[0].endswith("HTTP/1.1")
 
 
 # A proxy port

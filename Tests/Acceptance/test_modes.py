@@ -42,7 +42,7 @@ def test_reverse_https_speaks_tls_to_its_target(weir, nginx, authority):
     server = nginx(authority.leaf("127.0.0.1"))
     proxy = weir("--set", f"ssl_verify_upstream_trusted_ca={authority.certificate}", modes=[f"reverse:https://{server.authority}"])
     assert proxy.get(f"{proxy.url}/hello").body == b"hello\n"
-    assert "ssl=TLSv1.3" in server.served()[0]
+    assert "ssl=TLSv1.3" in server.served(1)[0]
 
 
 def test_reverse_mode_takes_tls_from_the_client_too(weir, nginx, authority):

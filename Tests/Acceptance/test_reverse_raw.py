@@ -126,7 +126,7 @@ def test_curl_speaks_tls_through_reverse_tcp_to_a_tls_server(trusting_weir, ngin
     proxy = trusting_weir(modes=[f"reverse:tcp://{server.authority}"])
     answer = proxy.curl(f"https://127.0.0.1:{proxy.port}/hello", "--noproxy", "*")
     assert answer.stdout == b"hello\n", answer.stderr
-    assert "ssl=TLSv1.3" in server.served()[0]
+    assert "ssl=TLSv1.3" in server.served(1)[0]
 
 
 def test_a_server_that_does_not_verify_ends_the_client(weir, origin, authority):

@@ -168,7 +168,7 @@ def test_a_resumed_session_still_gets_the_right_upstream(weir, nginx, authority)
     fetch(first, one.authority)
     second = tls_through(proxy, two.authority, context, session=first.sock.session)
     assert fetch(second, two.authority, "/second").body == b"GET /second\n"
-    assert any("/second" in line for line in two.served())
+    assert any("/second" in line for line in two.served(1))
 
 
 def test_upstream_sessions_are_resumed(weir, nginx, authority):
@@ -176,7 +176,7 @@ def test_upstream_sessions_are_resumed(weir, nginx, authority):
     proxy = weir(*trust(authority))
     for _ in range(3):
         assert proxy.curl(server.url()).stdout == b"hello\n"
-    reused = [line.split("reused=")[1].split()[0] for line in server.served()]
+    reused = [line.split("reused=")[1].split()[0] for line in server.served(3)]
     assert reused[0] == "." and "r" in reused[1:], server.served()
 
 
@@ -202,7 +202,7 @@ def test_the_maximum_version_towards_the_server_is_honoured(weir, nginx, authori
     server = nginx(authority.leaf("127.0.0.1"))
     proxy = weir(*trust(authority), "--set", "tls_version_server_max=TLS1_2")
     assert proxy.curl(server.url()).stdout == b"hello\n"
-    assert "ssl=TLSv1.2" in server.served()[0]
+    assert "ssl=TLSv1.2" in server.served(1)[0]
 
 
 def test_ciphers_of_the_client_side_are_honoured(weir, nginx, authority):
@@ -230,7 +230,7 @@ def test_a_client_certificate_is_presented_to_the_server(weir, nginx, authority,
     both.write_text(leaf.key.read_text() + leaf.certificate.read_text())
     proxy = weir(*trust(authority), "--set", f"client_certs={both}")
     assert proxy.curl(server.url()).stdout == b"hello\n"
-    assert "the client" in server.served()[0]
+    assert "the client" in server.served(1)[0]
 
 
 def test_a_flow_tells_what_tls_was_spoken_on_both_sides(weir, addon, nginx, authority):

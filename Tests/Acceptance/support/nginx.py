@@ -68,7 +68,10 @@ class Nginx:
     def url(self, path: str = "/hello") -> str:
         return f"{self.scheme}://{self.authority}{path}"
 
-    def served(self) -> list[str]:
+    def served(self, awaited: int = 0) -> list[str]:
+        """A line for each request, of which the awaited number is there: nginx writes one when the answer has left."""
+        if awaited:
+            eventually(lambda: len(self.served()) >= awaited, what=f"{awaited} requests at nginx")
         log = self.folder / "access.log"
         return log.read_text().splitlines() if log.exists() else []
 
