@@ -26,6 +26,7 @@ def probe(message):
         "temporary": tried(lambda: open(os.environ["TMPDIR"] + "/file", "w").write("x")) if "TMPDIR" in os.environ else "none",
         "socket": tried(lambda: socket.socket() and "made"),
         "home": os.environ.get("HOME"),
+        "policy": os.sched_getscheduler(0),
     }
     return {"flow": {"response": {"status_code": 200, "reason": "OK", "http_version": "HTTP/1.1", "timestamp_start": time.time(), "headers": [], "trailers": None, "content": json.dumps(found)}}}
 """
@@ -84,6 +85,17 @@ def test_an_untrusted_addon_has_its_own_file_and_no_socket(probing):
     found = probing("untrusted", "--set", "addon_read={folder}/support_worker.py")
     for name in ("key", "beside", "extra", "written", "socket"):
         assert "Error" in found[name], (name, found[name])
+
+
+@pytest.mark.parametrize("level", ["trusted", "confined", "untrusted"])
+def test_a_worker_that_is_woken_takes_the_processor_from_nobody(probing, level):
+    assert probing(level, "--set", "addon_read={folder}/support_worker.py")["policy"] == os.SCHED_BATCH
+
+
+def test_the_core_is_scheduled_as_it_was_started(weir, addon):
+    proxy = weir(addons=[addon(["request"])])
+    threads = os.listdir(f"/proc/{proxy.process.pid}/task")
+    assert {os.sched_getscheduler(int(thread)) for thread in threads} == {os.sched_getscheduler(0)}
 
 
 def test_an_option_that_its_level_does_not_have_is_refused(tmp_path):

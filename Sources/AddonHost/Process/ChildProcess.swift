@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -207,6 +208,9 @@ final class ChildProcess: Sendable {
         var arguments = command.map { strdup($0) } + [nil]
         var environment = inherited(without: additions, passes).map { strdup($0) } + additions.map { strdup($0) } + [nil]
         defer { (arguments + environment).forEach { free($0) } }
+        // Woken by an event, it does not take the processor from us while we write the next ones. A hardened unit may refuse that.
+        let isBatch = weir_schedule_as_batch(1) != 0
+        defer { if isBatch { _ = weir_schedule_as_batch(0) } }
         var pid: pid_t = 0
         let result = posix_spawnp(&pid, program, &actions, &attributes, &arguments, &environment)
         guard result == 0 else {
