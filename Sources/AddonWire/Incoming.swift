@@ -18,11 +18,12 @@ public enum Incoming: Sendable, Equatable {
         public let description: String
     }
 
-    public init(_ json: JSON) throws(Failure) {
-        guard case .object(let object) = json else {
-            throw Failure(
-                description: json.array == nil ? "expected an object, found \(json.kind)" : "batches are not part of the protocol"
-            )
+    public init(_ json: consuming JSON) throws(Failure) {
+        let object: JSONObject
+        switch consume json {
+        case .object(let members): object = members
+        case let other where other.array == nil: throw Failure(description: "expected an object, found \(other.kind)")
+        default: throw Failure(description: "batches are not part of the protocol")
         }
         var (method, params, number, result, failure): (JSON?, JSON?, JSON?, JSON?, JSON?)
         object.forEachMember { name, value in
@@ -34,6 +35,11 @@ public enum Incoming: Sendable, Equatable {
             case 6 where name.isExactly("params"): params = value
             default: break
             }
+        }
+        // As most lines are.
+        if method == nil, failure == nil, let result = result.take() {
+            self = .result(id: number?.int, result)
+            return
         }
         if let method {
             guard let method = method.string else {

@@ -130,9 +130,11 @@ final class ClientConnection: DrainingConsumer {
     }
 
     private func newFlow(_ request: consuming Request, on session: isolated Session) -> HTTPFlow {
-        HTTPFlow(
+        // What makes the flow is that this request has come.
+        let created = request.timestampStart
+        return HTTPFlow(
             id: Identifier.uuid4(), client: session.frozenClientRecord, server: session.targetRecord,
-            timestampCreated: WallClock.now, request: request)
+            timestampCreated: created, request: request)
     }
 
     /// Leaves for HTTP/2 if the client asks for it properly; a request with a body is answered in HTTP/1, as the client must expect.

@@ -340,7 +340,9 @@ public final class Exchange: @unchecked Sendable {
 
     func hears(_ hook: Hook<FlowEvent>, _ session: isolated Session) -> Bool { session.hooks.hasListeners(hook) }
 
-    /// Tells those of it who listen; not to be called where nobody does.
+    /// Tells those of it who listen; not to be called where nobody does. A part of its callers: they look for their executor after each
+    /// function that suspends.
+    @inline(__always)
     private func fire(_ hook: Hook<FlowEvent>, on session: Session) async throws(ProxyFailure) {
         let outcome = try await session.hooks.fire(
             hook, FlowEvent(state, bodies: bodies), waiter: waiter)

@@ -42,7 +42,8 @@ open class Suspension: AnyPending, @unchecked Sendable {
         defer { waiter?.waiting = nil }
         if let gone = waiter?.ended { throw gone }
         if isOpen {
-            await withUnsafeContinuation {
+            // The one of the usual name looks for its caller's executor before it waits, and finds it.
+            await _unsafeInheritExecutor_withUnsafeContinuation {
                 // Who has no actor may have had a turn of the loop before he is suspended, in which the end came.
                 if isOpen { continuation = $0 } else { $0.resume() }
             }

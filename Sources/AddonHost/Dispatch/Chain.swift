@@ -20,10 +20,12 @@ final class Listener: Sendable {
 }
 
 /// One addon's place in the chain of one hook: its workers that listen, each of which can be asked.
-struct ChainEntry: Sendable {
+final class ChainEntry: Sendable {
     let addon: Addon
     /// Those that are up, of every generation that is; else one that is down.
     let listeners: [Listener]
+
+    init(addon: Addon, listeners: [Listener]) { (self.addon, self.listeners) = (addon, listeners) }
 
     var order: Int { listeners.first?.subscription.order ?? 0 }
 }

@@ -35,18 +35,8 @@ extension LoopPort {
             for body in contents { changes.append(Self.content(body.side) { $0.set(body.content, of: body.side) }) }
             try subscription.worker.grants.check(changes, of: shown)
             try StreamedBodies.check(changes, of: shown.flow, in: subscription.hook)
-            if let entries = result.member("log")?.array { entries.forEach { subscription.worker.logEntry($0) } }
-            if let entries = result.member("metrics")?.array {
-                let worker = subscription.worker
-                worker.loop.execute { worker.count(entries) }
-            }
-            if let kill = result.member("kill") {
-                guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
-                if kills {
-                    try subscription.worker.grants.checkKill()
-                    return .killed
-                }
-            }
+            // What stands beside the flow, which is all that most answers have.
+            if object.count > 1 || object.member("flow") == nil, try follow(object, subscription) { return .killed }
             let mayKill = changes.contains { $0.path.hasPrefix("flow.error") }
             guard mayKill else { return .changes(changes) }
             var answered = shown
@@ -58,6 +48,17 @@ extension LoopPort {
             if error.word == .denied { subscription.worker.violated(at: error) }
             return refused("\(error)", subscription)
         }
+    }
+
+    /// Does what an answer asks for beside changes; true if the flow is to be killed.
+    private func follow(_ answer: JSONObject, _ subscription: Subscription) throws(StateRefusal) -> Bool {
+        let worker = subscription.worker
+        if let entries = answer.member("log")?.array { entries.forEach { worker.logEntry($0) } }
+        if let entries = answer.member("metrics")?.array { worker.loop.execute { worker.count(entries) } }
+        guard let kill = answer.member("kill") else { return false }
+        guard let kills = kill.bool else { throw .expected("a boolean", at: "kill", found: kill) }
+        if kills { try worker.grants.checkKill() }
+        return kills
     }
 
     /// An answer that cannot be followed.

@@ -73,7 +73,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
         var made: [Change<Payload>] = []
         var working = payload
         let entries = chain[hook.index]
-        for (index, entry) in entries.enumerated() {
+        for index in entries.indices {
+            let entry = entries[index]
             let seated =
                 if let clients = entry.addon.clients, let client = working.anyClient {
                     try await own(clients, entry, client, working.anyFlow?.id, waiter)
@@ -108,29 +109,28 @@ final class LoopPort: HookPort, @unchecked Sendable {
     private func ask<Payload: HookPayload>(
         _ listener: Listener, _ payload: Payload, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
-        let began = MonotonicClock.now
-        switch try await reply(of: listener, payload, attempt: 1, waiter) {
+        let asked = NIODeadline.now()
+        switch try await reply(of: listener, payload, attempt: 1, at: asked, waiter) {
         case .changes(let changes): return (changes, nil)
         case .killed: return ([], Self.killed(by: listener))
         case .failed(let failure, let held):
-            return try await failed(listener, payload, failure, held, began: began, waiter)
+            return try await failed(listener, payload, failure, held, asked: asked, waiter)
         }
     }
 
     /// What one worker makes of an event.
     @inline(__always)
     private func reply<Payload: HookPayload>(
-        of listener: Listener, _ payload: Payload, attempt: Int, _ waiter: Waiter?
+        of listener: Listener, _ payload: Payload, attempt: Int, at asked: NIODeadline, _ waiter: Waiter?
     ) async throws(ProxyFailure) -> Reply<Payload> {
         let subscription = listener.subscription
         let reply: Reply<Payload>
-        let asked = NIODeadline.now()
         if let link = listener.link {
             subscription.worker.load.add(1, ordering: .relaxed)
             defer { subscription.worker.load.subtract(1, ordering: .relaxed) }
             do throws(ProxyFailure) {
                 if let shown = plainly(payload, subscription) {
-                    let ticket = question(shown, to: link, subscription, attempt)
+                    let ticket = question(shown, to: link, subscription, attempt, at: asked)
                     let answer = try await answer(ticket, of: link, waiter)
                     // Few answers have a body beside them.
                     if ticket.received.isEmpty {
@@ -159,7 +159,8 @@ final class LoopPort: HookPort, @unchecked Sendable {
     /// What becomes of an event whose worker has failed: it goes on, fails, or goes to another worker. `held` is what is to be kept in
     /// spite of it: a body that was read whole for the worker is in the flow's state, whatever becomes of the worker.
     private func failed<Payload: HookPayload>(
-        _ first: Listener, _ payload: Payload, _ failure: LinkFailure, _ held: [Change<Payload>], began: Int64, _ waiter: Waiter?
+        _ first: Listener, _ payload: Payload, _ failure: LinkFailure, _ held: [Change<Payload>], asked: NIODeadline,
+        _ waiter: Waiter?
     ) async throws(ProxyFailure) -> (changes: [Change<Payload>], failure: ProxyFailure?) {
         let (worker, subscription) = (first.subscription.worker, first.subscription)
         switch worker.bounds.resolution(of: failure.cause, subscription.policy, attempt: 1) {
@@ -169,12 +170,12 @@ final class LoopPort: HookPort, @unchecked Sendable {
         }
         var payload = payload
         for change in held { change.apply(&payload) }
-        let left = subscription.timeout - (MonotonicClock.now - began)
+        let left = subscription.timeout - (MonotonicClock.now - MonotonicClock.time(asked))
         guard left > 0, let next = try await another(than: first, payload, left, waiter) else {
             return ([], Self.failure(of: worker, subscription, failure))
         }
         subscription.meters.retried()
-        switch try await reply(of: next, payload, attempt: 2, waiter) {
+        switch try await reply(of: next, payload, attempt: 2, at: .now(), waiter) {
         case .changes(let changes): return (held + changes, nil)
         case .killed: return ([], Self.killed(by: next))
         case .failed(let second, let more):
@@ -266,13 +267,14 @@ final class LoopPort: HookPort, @unchecked Sendable {
     /// Sends an event, and announces the stream that it names.
     @specialized(where Payload == FlowEvent)
     private func question<Payload: HookPayload>(
-        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, stream: WorkerStream? = nil
+        _ shown: Payload, to link: WorkerLink, _ subscription: Subscription, _ attempt: Int, at time: NIODeadline = .now(),
+        stream: WorkerStream? = nil
     ) -> EventTicket {
         let message = EventLine.event(
             shown, subscription, timeout: subscription.timeout, attempt: attempt, capacity: lastSize + 512)
         lastSize = min(message.bytes.count, 1 << 16)
         let ticket = EventTicket(policy: subscription.policy, on: loop)
-        link.submit(message, timeout: subscription.timeout, stream: stream, ticket)
+        link.submit(message, timeout: subscription.timeout, at: time, stream: stream, ticket)
         return ticket
     }
 

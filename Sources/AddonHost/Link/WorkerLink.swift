@@ -71,10 +71,11 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
 
     /// Sends an event, and announces the stream that it names; may be called from any loop.
     func submit(
-        _ message: LinkMessage, timeout: Int64, isLast: Bool = false, stream: WorkerStream? = nil, _ ticket: EventTicket
+        _ message: LinkMessage, timeout: Int64, at time: NIODeadline = .now(), isLast: Bool = false, stream: WorkerStream? = nil,
+        _ ticket: EventTicket
     ) {
         guard loop.inEventLoop else {
-            return loop.execute { self.submit(message, timeout: timeout, isLast: isLast, stream: stream, ticket) }
+            return loop.execute { self.submit(message, timeout: timeout, at: time, isLast: isLast, stream: stream, ticket) }
         }
         guard !ticket.isCancelled else { return }
         if let stream {
@@ -83,7 +84,7 @@ final class WorkerLink: ChannelInboundHandler, @unchecked Sendable {
             }
             streams[stream.number] = stream
         }
-        switch core.event(message, timeout: timeout, isLast: isLast, now: MonotonicClock.now) {
+        switch core.event(message, timeout: timeout, isLast: isLast, now: MonotonicClock.time(time)) {
         case .accepted(let id):
             // An answer is often as long as its event.
             reading.allow(Self.timePerAnswer + Self.timePerByte * Int64(message.bytes.count))
