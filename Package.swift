@@ -83,7 +83,8 @@ let package = Package(
         layer(
             "AddonHost",
             [
-                "Schema", "Sockets", "FlowModel", "AddonWire", "Observability", "ProxyKernel", "HTTPExchange", "Codings", "CLinux", nio,
+                "Schema", "Sockets", "FlowModel", "AddonWire", "Observability", "ProxyKernel", "HTTPExchange", "Codings",
+                "CLinux", nio,
                 posix, logging,
             ]),
         layer(
