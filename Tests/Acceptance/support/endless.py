@@ -11,7 +11,7 @@ BOUND = 24 * MIB  # what the buffers of three sockets may grow to, and the credi
 
 
 class Endless:
-    """Sends a body of TOTAL octets as fast as it is taken."""
+    """Sends a body of TOTAL octets as fast as it is taken. A block counts when it is begun: one that is stopped in its first has sent, too."""
 
     def __init__(self):
         self.sent = 0
@@ -24,8 +24,8 @@ class Endless:
     def feed(self, write) -> None:
         while self.sent < TOTAL:
             part = BLOCK[: TOTAL - self.sent]
-            write(part)
             self.sent += len(part)
+            write(part)
 
 
 def standing_still(count, seconds: float = 20) -> int:
