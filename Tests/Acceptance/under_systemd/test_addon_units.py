@@ -187,6 +187,14 @@ def test_it_sees_nothing_but_libraries_interpreters_and_itself(activated):
     assert not {name for name in identity["environment"] if name.startswith(("LISTEN_", "NOTIFY_", "CREDENTIALS_"))}
 
 
+def test_its_programs_take_the_processor_from_nobody_when_they_are_woken(activated):
+    addon = activated("probe", PROBE)
+    with CoreSide(addon.path) as core:
+        core.ask("identity")
+        policies = [os.sched_getscheduler(pid) for pid in processes(addon.service)]
+    assert len(policies) > 1 and set(policies) == {os.SCHED_BATCH}
+
+
 def test_it_cannot_do_what_the_same_program_can_do_outside(activated):
     addon = activated("probe", PROBE)
     with CoreSide(addon.path) as core:
