@@ -27,6 +27,8 @@ public final class Peer: Conduit {
     private var isPaused = false
     /// What the channel knows of that.
     private var channelIsPaused = false
+    /// What the channel must not read at its end while that is so; from the first pause on.
+    private var unread: UnreadInput?
 
     /// The handler that reports to the session; TLS goes in front of it.
     private(set) var handler: PeerHandler?
@@ -130,6 +132,8 @@ public final class Peer: Conduit {
     public func setReading(_ reads: Bool) {
         guard isOpen, isPaused == reads else { return }
         isPaused = !reads
+        if isPaused, unread == nil { unread = channel.flatMap { try? UnreadInput.of($0) } }
+        unread?.isPaused = isPaused
         if reads { tellReading() } else { sendSoon() }
     }
 
