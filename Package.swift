@@ -115,7 +115,7 @@ let package = Package(
         layer("CoreClient", ["Schema", "AddonWire"]),
         // Row 2: sessions, detection, upstream connections, the hook port.
         layer(
-            "ProxyKernel", ["Schema", "Sockets", "FlowModel", "TLSEngine", "Observability", nio, posix, logging]),
+            "ProxyKernel", ["Schema", "Sockets", "FlowModel", "TLSEngine", "Observability", "CTasks", nio, posix, logging]),
         // Between: files of flows.
         layer("FlowFiles", ["Schema", "FlowModel", nio]),
         // Row 1: TLS, flow records, content codings, the sans-io addon link, what is measured.
@@ -124,11 +124,12 @@ let package = Package(
         layer("Codings", ["CZlib", "CBrotli", "CZstd"]),
         layer("AddonWire", ["Schema"]),
         layer("Observability", [instruments]),
-        // Row 0: tables and JSON; sockets below their channels; the service manager's protocols; system libraries.
+        // Row 0: tables and JSON; sockets below their channels; the service manager's protocols; Swift's tasks; system libraries.
         layer("Schema", []),
         layer("Sockets", [nio]),
         layer("Systemd", ["CLinux"]),
         .systemLibrary(name: "CLinux"),
+        .target(name: "CTasks", cSettings: strict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : []),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         // For the tests of our own parser, which must not read a line otherwise than a well-known one does.
         library("CJSON", pkgConfig: "json-c", apt: "libjson-c-dev"),

@@ -1,10 +1,11 @@
+import CTasks
 import NIOCore
 
 /// Runs the sessions of one event loop, and sends what they wrote. Confined to its loop, but for `enqueue`.
 ///
 /// What becomes ready while the loop handles its sockets waits for the turn behind that: then all stories go on, one after the
 /// other, and what they wrote leaves in one write a connection.
-public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
+public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     public let loop: any EventLoop
     /// What sessions of this loop leave to each other.
     let idleServers = IdleServers()
@@ -39,13 +40,27 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     public func isIsolatingCurrentContext() -> Bool? { loop.inEventLoop }
     public func checkIsolated() { loop.preconditionInEventLoop() }
 
-    /// Begins a story, which runs at once until its first wait. `Task.immediate` would have it queued, since it does not see that the
-    /// preference for this executor is met.
+    /// Begins a story of an actor on this loop, which runs at once until its first wait. Not by `Task.immediate`, which would queue it where
+    /// the caller is no task. A task's preference for this executor would be asked for under a lock at each of its steps.
     func begin(@_inheritActorContext _ story: sending @escaping @isolated(any) () async -> Void) {
         isBeginning = true
-        Task(executorPreference: self, operation: story)
+        Task(operation: story)
         isBeginning = false
-        beginning.take()?.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+        guard let job = beginning.take() else { fatalError("a story of no actor of this loop would run anywhere") }
+        becomeCurrent()
+        job.runSynchronously(on: asUnownedSerialExecutor())
+    }
+
+    private func becomeCurrent() { weir_set_executor(Unmanaged.passUnretained(self).toOpaque()) }
+
+    /// The one whose jobs this thread runs; nil in the pool.
+    static var current: LoopExecutor? { weir_executor().map { Unmanaged.fromOpaque($0).takeUnretainedValue() } }
+
+    /// Has who waits there go on in the next turn. By itself, he would by way of the pool's threads.
+    func resume(_ continuation: UnsafeContinuation<Void, Never>) {
+        weir_begin_resuming()
+        continuation.resume()
+        if let job = weir_end_resuming() { add(unsafeBitCast(job, to: UnownedJob.self)) }
     }
 
     private func add(_ job: UnownedJob) {
@@ -70,10 +85,9 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     private func turn() {
         turnIsDue = false
         swap(&jobs, &spareJobs)
-        // A continuation resumes for any executor of its task first and asks for its actor's then. Run as the session's at once,
-        // it need not be queued a second time.
-        let serial = asUnownedSerialExecutor(), any = asUnownedTaskExecutor()
-        for job in spareJobs { job.runSynchronously(isolatedTo: serial, taskExecutor: any) }
+        becomeCurrent()
+        let serial = asUnownedSerialExecutor()
+        for job in spareJobs { job.runSynchronously(on: serial) }
         spareJobs.removeAll(keepingCapacity: true)
         swap(&unsent, &sparePeers)
         for peer in sparePeers { peer.send() }

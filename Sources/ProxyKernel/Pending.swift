@@ -16,7 +16,9 @@ open class Suspension: AnyPending, @unchecked Sendable {
     /// True until what is waited for or a failure has come.
     public private(set) var isOpen = true
     /// Set while `suspend` waits. Unchecked, because it is resumed where it is taken out, and nowhere else.
-    @usableFromInline var continuation: UnsafeContinuation<Void, Never>?
+    private var continuation: UnsafeContinuation<Void, Never>?
+    /// Where he goes on who waits; nil if he is no session's.
+    private var executor: LoopExecutor?
 
     public init(on loop: any EventLoop) { self.loop = loop }
 
@@ -31,7 +33,14 @@ open class Suspension: AnyPending, @unchecked Sendable {
     public final func end() {
         guard isOpen else { return }
         isOpen = false
-        continuation.take()?.resume()
+        guard let continuation = continuation.take() else { return }
+        if let executor = executor.take() { executor.resume(continuation) } else { continuation.resume() }
+    }
+
+    @usableFromInline
+    func stand(_ continuation: UnsafeContinuation<Void, Never>) {
+        self.continuation = continuation
+        executor = LoopExecutor.current
     }
 
     /// Waits for the end. Call once. A part of its callers: as a function of its own it would look for their executor first.
@@ -45,7 +54,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
             // The one of the usual name looks for its caller's executor before it waits, and finds it.
             await _unsafeInheritExecutor_withUnsafeContinuation {
                 // Who has no actor may have had a turn of the loop before he is suspended, in which the end came.
-                if isOpen { continuation = $0 } else { $0.resume() }
+                if isOpen { stand($0) } else { $0.resume() }
             }
         }
         if let failure { throw failure }

@@ -125,7 +125,7 @@ final class Rig: Sendable {
         let loop = loops[index]
         let port = host.port(on: loop)
         let payload = payload ?? flow()
-        return try await Task(executorPreference: LoopExecutor(loop)) { () async throws -> FlowCarrier in
+        return try await Task(executorPreference: OnLoop(loop)) { () async throws -> FlowCarrier in
             var live = payload
             try await port.fire(hook, payload, waiter: waiter).apply(to: &live)
             return live

@@ -10,7 +10,7 @@ import Testing
     private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (any EventLoop) async throws -> Value) async throws -> Value
     {
         let loop = NIOSingletons.posixEventLoopGroup.any()
-        return try await Task(executorPreference: LoopExecutor(loop)) { try await body(loop) }.value
+        return try await Task(executorPreference: OnLoop(loop)) { try await body(loop) }.value
     }
 
     private static let store = BodyStore(confdir: "/nowhere", memoryLimit: 1000, limit: 1000)

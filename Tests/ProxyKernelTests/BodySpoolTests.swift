@@ -17,9 +17,7 @@ final class BodySpoolTests: Sendable {
     private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (any EventLoop) async throws -> Value) async throws -> Value
     {
         let loop = NIOSingletons.posixEventLoopGroup.any()
-        let executor = LoopExecutor(loop)
-        let value = try await Task(executorPreference: executor) { try await body(loop) }.value
-        return withExtendedLifetime(executor) { value }
+        return try await Task(executorPreference: OnLoop(loop)) { try await body(loop) }.value
     }
 
     private static func octets(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }
