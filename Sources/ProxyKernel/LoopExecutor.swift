@@ -23,9 +23,15 @@ public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
 
     public init(_ loop: any EventLoop) { self.loop = loop }
 
+    @inline(__always)
     func present(of services: Services) -> PresentSettings {
         let revision = services.revision.load(ordering: .acquiring)
         if let seen, seen.revision == revision, seen.services == ObjectIdentifier(services) { return seen.settings }
+        return look(at: services, revision)
+    }
+
+    @inline(never)
+    private func look(at services: Services, _ revision: Int) -> PresentSettings {
         let settings = services.present
         seen = (settings, revision, ObjectIdentifier(services))
         return settings
@@ -54,7 +60,7 @@ public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     private func becomeCurrent() { weir_set_executor(Unmanaged.passUnretained(self).toOpaque()) }
 
     /// The one whose jobs this thread runs; nil in the pool.
-    static var current: LoopExecutor? { weir_executor().map { Unmanaged.fromOpaque($0).takeUnretainedValue() } }
+    static var current: Unmanaged<LoopExecutor>? { weir_executor().map { Unmanaged.fromOpaque($0) } }
 
     /// Has who waits there go on in the next turn. By itself, he would by way of the pool's threads.
     func resume(_ continuation: UnsafeContinuation<Void, Never>) {

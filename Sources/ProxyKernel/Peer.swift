@@ -71,7 +71,7 @@ public final class Peer: Conduit {
 
     public var isWritable: Bool { channel?.isWritable ?? true }
 
-    public func buffer(capacity: Int) -> ByteBuffer { (channel?.allocator ?? ByteBufferAllocator()).buffer(capacity: capacity) }
+    public func buffer(capacity: Int) -> ByteBuffer { ByteBufferAllocator().buffer(capacity: capacity) }
 
     public func write(_ bytes: ByteBuffer) {
         guard isOpen, bytes.readableBytes > 0 else { return }

@@ -17,8 +17,8 @@ open class Suspension: AnyPending, @unchecked Sendable {
     public private(set) var isOpen = true
     /// Set while `suspend` waits. Unchecked, because it is resumed where it is taken out, and nowhere else.
     private var continuation: UnsafeContinuation<Void, Never>?
-    /// Where he goes on who waits; nil if he is no session's.
-    private var executor: LoopExecutor?
+    /// Where he goes on who waits; nil if he is no session's. His session keeps it.
+    private var executor: Unmanaged<LoopExecutor>?
 
     public init(on loop: any EventLoop) { self.loop = loop }
 
@@ -34,7 +34,7 @@ open class Suspension: AnyPending, @unchecked Sendable {
         guard isOpen else { return }
         isOpen = false
         guard let continuation = continuation.take() else { return }
-        if let executor = executor.take() { executor.resume(continuation) } else { continuation.resume() }
+        if let executor { executor._withUnsafeGuaranteedRef { $0.resume(continuation) } } else { continuation.resume() }
     }
 
     @usableFromInline

@@ -102,7 +102,7 @@ public actor Session {
     }
 
     /// The settings as they are now.
-    public var present: PresentSettings { executor.present(of: services) }
+    public var present: PresentSettings { @inline(__always) get { executor.present(of: services) } }
 
     /// To be changed as a whole: each change makes a new record of it.
     public var clientRecord: Client {

@@ -66,6 +66,8 @@ public final class TLSConnection {
         else { throw .configuration("cannot make a TLS connection") }
         SSL_set_bio(ssl, bio, bio)
         _ = shim_SSL_set_mode(ssl, shim_SSL_MODE)
+        // Else each record is asked for in two parts.
+        SSL_set_read_ahead(ssl, 1)
         if role == .server { SSL_set_accept_state(ssl) } else { SSL_set_connect_state(ssl) }
     }
 

@@ -155,7 +155,7 @@ extension TLSHandler {
 
     private func readPlaintext(_ context: ChannelHandlerContext) {
         // None is kept for the next read: an idle connection has none.
-        var plaintext = context.channel.allocator.buffer(capacity: connection.receivedCount)
+        var plaintext = ByteBufferAllocator().buffer(capacity: connection.receivedCount)
         var outcome = TLSConnection.Read.needMore
         repeat { outcome = connection.read(into: &plaintext) } while outcome.isBytes
         if plaintext.readableBytes > 0 {
