@@ -62,8 +62,14 @@ public final class UnreadInput: ChannelDuplexHandler, @unchecked Sendable {
 }
 
 extension UnreadInput {
-    /// Once the peer has ended its side all that it sent is here; nothing is left of a connection that has failed or ends both ways.
-    fileprivate var mayLeave: Bool { isPaused && !isLeft && events == Self.peerHasEnded }
+    /// Once the peer has ended its side all that it sent is here; nothing is left of a connection that has failed or ends both ways. An end
+    /// with nothing before it is reported at once.
+    fileprivate var mayLeave: Bool { isPaused && !isLeft && events == Self.peerHasEnded && hasBytes }
+
+    private var hasBytes: Bool {
+        var byte: UInt8 = 0
+        return recv(socket, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) == 1
+    }
 
     /// POLLRDHUP, which Glibc's module does not show.
     private static let peerHasEnded: Int16 = 0x2000

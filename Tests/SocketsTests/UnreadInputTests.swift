@@ -30,6 +30,10 @@ final class UnreadInputTests {
             input.isPaused = true
             return input
         }.wait()
+    }
+
+    /// The peer sends all and ends, which the channel leaves where it is.
+    private func leave() throws {
         var rest = sent[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { send(theirs, $0.baseAddress, $0.count, 0) }
@@ -37,6 +41,8 @@ final class UnreadInputTests {
             rest = rest.dropFirst(count)
         }
         try #require(shutdown(theirs, CInt(SHUT_WR)) == 0)
+        let input = input
+        try eventually("the end") { input.isLeft }
     }
 
     deinit {
@@ -78,7 +84,7 @@ final class UnreadInputTests {
     @Test("nothing is read, and no end is told of, while the reader is paused; then all, and one end")
     func pause() throws {
         let (input, reader) = (input, reader)
-        try eventually("the end") { input.isLeft }
+        try leave()
         #expect(try onLoop { reader.seen } == [])
         #expect(channel.isActive)
         try onLoop { input.isPaused = false }
@@ -88,10 +94,18 @@ final class UnreadInputTests {
         #expect(channel.isActive)
     }
 
+    @Test("an end with nothing before it is told of at once")
+    func nothing() throws {
+        let reader = reader
+        #expect(shutdown(theirs, CInt(SHUT_WR)) == 0)
+        try eventually("the end's report") { reader.ends > 0 }
+        #expect(try onLoop { reader.seen } == ["end"])
+    }
+
     @Test("a pause between two pieces holds")
     func pieces() throws {
         let (input, reader) = (input, reader)
-        try eventually("the end") { input.isLeft }
+        try leave()
         try onLoop {
             reader.whenRead = { input.isPaused = true }
             input.isPaused = false
@@ -106,8 +120,8 @@ final class UnreadInputTests {
 
     @Test("a connection that is reset then loses nothing that had arrived")
     func reset() throws {
-        let (input, reader) = (input, reader)
-        try eventually("the end") { input.isLeft }
+        let reader = reader
+        try leave()
         var now = linger(l_onoff: 1, l_linger: 0)
         #expect(setsockopt(theirs, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size)) == 0)
         // Its number may be another's as soon as it is closed, and is closed again at the end.
@@ -122,7 +136,7 @@ final class UnreadInputTests {
     @Test("to close the output leaves the input, and is done once that was read")
     func output() throws {
         let (input, reader, channel) = (input, reader, channel)
-        try eventually("the end") { input.isLeft }
+        try leave()
         let closed = channel.eventLoop.makePromise(of: Void.self)
         try onLoop { channel.close(mode: .output, promise: closed) }
         #expect(channel.isActive)
@@ -135,8 +149,8 @@ final class UnreadInputTests {
 
     @Test("a channel that is closed for good fails who waits to close its output")
     func abandoned() throws {
-        let (input, channel) = (input, channel)
-        try eventually("the end") { input.isLeft }
+        let channel = channel
+        try leave()
         let closed = channel.eventLoop.makePromise(of: Void.self)
         try onLoop { channel.close(mode: .output, promise: closed) }
         try channel.close().wait()
