@@ -187,7 +187,7 @@ public final class AddonHost: Sendable {
     /// What a worker may use of what is not for every one.
     func offers(_ capability: Capability, to worker: Worker) -> Bool {
         switch capability {
-        case .stream, .preview: return true
+        case .stream, .preview, .headerEdits: return true
         case .fd, .area:
             // Descriptors go to a process of our own alone, beside its connection.
             guard case .spawn = worker.addon.form else { return false }

@@ -8,4 +8,6 @@ public enum Capability: String, Sendable, CaseIterable {
     case fd
     /// Bodies in a file that the core and the worker keep mapped; of no use without `fd`.
     case area
+    /// Field lines of a section are edited by themselves.
+    case headerEdits = "header_edits"
 }

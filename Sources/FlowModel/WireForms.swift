@@ -35,67 +35,6 @@ extension ByteString: WireValue {
     }
 }
 
-extension Headers: WireValue {
-    public static var shape: Shape { .headers }
-
-    public func write(_: Selection?, to writer: inout JSONWriter) {
-        writer.beginArray()
-        for index in 0..<count {
-            withLine(at: index) { name, value in writer.pair(name, value) }
-        }
-        writer.endArray()
-    }
-
-    public static func read(_ json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
-        try read(json, at: path(), isForWire: true)
-    }
-
-    public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
-        try read(json, at: path(), isForWire: false)
-    }
-
-    private static func read(_ json: JSON, at path: @autoclosure () -> String, isForWire: Bool) throws(StateRefusal) -> Headers {
-        if case .pairs(let pairs) = json { return try read(pairs, at: path(), isForWire: isForWire) }
-        var headers = Headers()
-        guard let pairs = json.array else { throw .expected("an array of [name, value] pairs", at: path(), found: json) }
-        headers.reserve(lines: pairs.count, bytes: pairs.count * 48)
-        for (index, pair) in pairs.enumerated() {
-            guard let parts = pair.array, parts.count == 2 else {
-                throw .expected("a [name, value] pair", at: "\(path())[\(index)]", found: pair)
-            }
-            try ByteString.lend(parts[0], at: "\(path())[\(index)][0]") { (name) throws(StateRefusal) in
-                try ByteString.lend(parts[1], at: "\(path())[\(index)][1]") { (value) throws(StateRefusal) in
-                    try headers.append(name, value, at: { "\(path())[\(index)]" }, isForWire: isForWire)
-                }
-            }
-        }
-        return headers
-    }
-
-    /// Adds a line that came as JSON, if it is fit for the wire or need not be.
-    private mutating func append(
-        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, at place: () -> String, isForWire: Bool
-    ) throws(StateRefusal) {
-        if isForWire { try Self.checkFitness(name, value, at: place()) }
-        append(name: name, value: value)
-    }
-
-    /// Refuses a line that is not fit for the wire.
-    static func checkFitness(
-        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, at place: @autoclosure () -> String
-    ) throws(StateRefusal) {
-        guard isName(name) else {
-            let name = String(decoding: name, as: UTF8.self)
-            throw StateRefusal(.badState, at: "\(place())[0]", "'\(name)' is not a field name (RFC 9110 5.1)")
-        }
-        guard isValue(value) else {
-            let name = String(decoding: name, as: UTF8.self)
-            throw StateRefusal(
-                .badState, at: "\(place())[1]", "a control character or outer whitespace in the value of '\(name)'")
-        }
-    }
-}
-
 /// A body as a flow's state shows it: the octets as they stand on the wire, still with their content codings.
 public enum Content: Sendable, Equatable {
     /// There is none: null.

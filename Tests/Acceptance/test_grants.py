@@ -45,6 +45,9 @@ def violations(worker, kind: str) -> int:
         (["flow.metadata"], '{"flow":{"metadata":{"a":1},"request":{"headers":[]}}}', "flow.request.headers[host]"),
         (["flow.request.headers[x-a]"], '{"add":["X-A","1"]}', None),
         (["flow.request.headers[x-a]"], '{"add":["X-B","1"]}', "flow.request.headers[x-b]"),
+        (["flow.request.headers[x-a]"], '{"flow":{"request":{"headers":{"set":[["X-A","1"]]}}}}', None),
+        (["flow.request.headers[x-a]"], '{"flow":{"request":{"headers":{"add":[["X-B","1"]]}}}}', "flow.request.headers[x-b]"),
+        (["flow.request.headers[x-a]"], '{"flow":{"request":{"headers":{"remove":["HOST"]}}}}', "flow.request.headers[host]"),
         (["-flow.response"], '{"flow":{"response":{"status_code":418}}}', "flow.response"),
         (["flow.response.headers"], '{"flow":{"response":{"status_code":418}}}', "flow.response"),
         (["-kill"], '{"kill":true}', "kill"),
@@ -133,16 +136,19 @@ def test_calls_change_only_what_may_be_changed_and_reveal_only_what_may_be_seen(
     assert flows(worker, live=False, filter="~h s3cret") == [] and flows(worker, live=False, filter="~b t0ken") == []
     cookie = dict(whole["request"]["headers"])["Cookie"]
     asked(worker, "flow.set", id=ids[0], flow={"request": {"headers": [["cookie", f"{cookie}; b=2"]]}, "comment": "seen"})
+    asked(worker, "flow.set", id=ids[0], flow={"request": {"headers": {"set": [["cookie", f"{cookie}; c=3"]]}}})
     for change, path in [
         ({"request": {"method": "PUT"}}, "flow.request.method"),
         ({"comment": cookie}, "flow.comment"),
         ({"request": {"headers": [["x-other", cookie]]}}, "flow.request.headers[0][1]"),
+        ({"request": {"headers": {"add": [["x-other", cookie]]}}}, "flow.request.headers.add[0][1]"),
+        ({"request": {"headers": {"remove": [cookie]}}}, "flow.request.headers.remove"),
     ]:
         error = refused(worker, "flow.set", id=ids[0], flow=change)
         assert (error["data"]["kind"], error["data"]["path"]) == ("denied", path)
     for method, params in [("flow.mark", {}), ("flow.revert", {}), ("body.read", {"part": "request"}), ("flow.set", {"state": whole})]:
         assert refused(worker, method, id=ids[0], **params)["data"]["kind"] == "denied", method
-    assert violations(worker, "hidden") == 2 and violations(worker, "change") >= 3
+    assert violations(worker, "hidden") == 4 and violations(worker, "change") >= 3
     assert asked(worker, "flow.get", id=ids[0])["flow"]["comment"] == "seen"
 
 

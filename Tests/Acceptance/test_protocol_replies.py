@@ -32,6 +32,32 @@ def test_a_response_with_every_member_of_the_state_is_accepted(weir, addon, orig
     assert (answer.status, answer.body) == (200, b"hi")
 
 
+def test_headers_are_edited_by_a_worker_that_was_sent_none(weir, addon, origin):
+    server = origin(answering(b"HTTP/1.1 200 OK\r\nServer: x\r\nX-Raw: \x80\xff\r\nVia: 1.0 a\r\nvia: 1.0 b\r\nContent-Length: 2\r\n\r\nok"))
+    hooks = [{"name": "request", "fields": ["flow.id"]}, {"name": "response", "fields": ["flow.id"]}]
+    edits = '{"remove": ["server"], "set": [["VIA", "1.1 weir"]], "add": [["X-Made", "1"], ["X-Made", {"b64": "gP8="}]]}'
+    asked = '{"flow": {"request": {"headers": {"set": [["Cookie", "b=2"], ["X-New", "1"]]}}}}'
+    answered = '{"flow": {"response": {"headers": %s}}}' % edits
+    worker = addon(hooks, handler("request", asked) + "\n" + handler("response", answered))
+    answer = weir(addons=[worker]).get(server.url(), "cookie: a=1", "COOKIE: a=2")
+    assert answer.status == 200 and answer.body == b"ok"
+    names = [b"x-raw", b"via", b"content-length", b"x-made", b"x-made"]
+    assert [name.lower() for name, _ in answer.headers if name.lower() in {*names, b"server"}] == names
+    assert (answer.one("via"), answer.one("x-raw")) == (b"1.1 weir", b"\x80\xff")
+    assert [value for name, value in answer.headers if name == b"X-Made"] == [b"1", b"\x80\xff"]
+    got = server.received[0]
+    assert (got.one("cookie"), got.one("x-new")) == (b"b=2", b"1")
+    assert all("headers" not in message["params"]["flow"].get("response", {}) for message in worker.messages("response"))
+
+
+def test_edits_that_cannot_be_made_change_nothing_and_are_named(weir, addon, origin):
+    result = '{"flow": {"response": {"headers": {"remove": ["X-Kept"], "add": [["X-A", "1\\r\\nX-B: 2"]]}}}}'
+    proxy = weir(addons=[addon(["response"], handler("response", result))])
+    answer = proxy.get(origin(answering(b"HTTP/1.1 200 OK\r\nX-Kept: 1\r\nContent-Length: 0\r\n\r\n")).url())
+    assert (answer.status, answer.one("x-kept"), answer.one("x-a"), answer.one("x-b")) == (200, b"1", None, None)
+    proxy.wait_log(r"flow\.response\.headers\.add\[0\]\[1\]: a control character or outer whitespace in the value of 'X-A'")
+
+
 @pytest.mark.parametrize(
     "members, host",
     [("", "ORIGIN"), (", 'keep_host': True", "named.test"), (", 'headers': [['Host', 'mine']]", "mine")],

@@ -65,6 +65,32 @@ struct RedactionTests {
         #expect(shown("a", "1") != shown("a", "2"))
     }
 
+    @Test("in edits a placeholder is the true value in lines of its name, and nowhere else")
+    func edits() throws {
+        let redaction = try Self.redaction("cookie")
+        let (shown, hidden) = redaction.hide(event: Self.event(Self.flow([("Cookie", "a=1")])), isDecoded: false)
+        let stand = try #require(Self.at(shown, "flow.request.headers.0.1").string)
+        func answer(_ edits: JSON) -> JSON { ["flow": ["request": ["headers": edits]]] }
+        for edit in ["set", "add"] {
+            let edits: JSON = .object([edit: [["x", "y"], ["COOKIE", .string("\(stand); extra=1")]], "remove": ["z"]])
+            let restored: JSON = .object([edit: [["x", "y"], ["COOKIE", "a=1; extra=1"]], "remove": ["z"]])
+            #expect(try redaction.restore(event: answer(edits), hidden) == answer(restored))
+            #expect(throws: StateRefusal.self) {
+                try redaction.restore(event: answer(.object([edit: [["x", .string(stand)]]])), hidden)
+            }
+            #expect(throws: StateRefusal.self) {
+                try redaction.restore(event: answer(.object([edit: [[.string(stand), "y"]]])), hidden)
+            }
+        }
+        #expect(throws: StateRefusal.self) {
+            try redaction.restore(event: answer(["remove": [.string(stand)]]), hidden)
+        }
+        // As in the lines that an answer gives whole, in a transcript.
+        let secrets = answer(["set": [["cookie", "s3cret"]], "add": [["Cookie", "s4cret"]]])
+        let trace = Self.text(redaction.hide(event: secrets, isDecoded: false).shown)
+        #expect(!trace.contains("s3cret") && !trace.contains("s4cret"))
+    }
+
     @Test("a placeholder that is embedded, or moved to another line of its name, is the true value")
     func embedded() throws {
         let redaction = try Self.redaction("cookie")

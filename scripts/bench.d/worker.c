@@ -76,11 +76,9 @@ static void answer(const char *message, int hook_count, char **hooks) {
         }
         put_text("]");
     } else if (!strncmp(method, "\"response", 9) &&
-               (headers = member(member(member(member(message, "params"), "flow"), "response"), "headers"))) {
-        const char *end = behind(headers) - 1;
-        put_text("\"flow\":{\"response\":{\"headers\":");
-        put(headers, end - headers);
-        put_text(end - headers > 1 ? ",[\"x-addon\",\"1\"]]}}" : "[\"x-addon\",\"1\"]]}}");
+               (headers = member(member(member(member(message, "params"), "flow"), "response"), "headers")) && *behind(headers)) {
+        // It has looked through all of them, and says what is to be done with them, as other proxies' agents do.
+        put_text("\"flow\":{\"response\":{\"headers\":{\"add\":[[\"x-addon\",\"1\"]]}}}");
     }
     put_text("}}\n");
 }

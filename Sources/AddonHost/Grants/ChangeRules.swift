@@ -83,8 +83,10 @@ struct ChangeRules: Sendable {
             }
             let (left, right) = (kept(before), kept(after))
             guard left != right else { continue }
+            // A line that went or came, or one of several that are alike.
             let line =
-                zip(left, right).first { $0 != $1 }?.1 ?? right.dropFirst(left.count).first ?? left.dropFirst(right.count).first
+                left.first { !right.contains($0) } ?? right.first { !left.contains($0) } ?? zip(left, right).first { $0 != $1 }?.1
+                ?? right.dropFirst(left.count).first ?? left.dropFirst(right.count).first
             throw Self.refusal("\(path)[\(line?.first?.string.lowercased() ?? "")]")
         }
     }

@@ -81,9 +81,19 @@ struct StateWalk<Visitor: StateVisitor> {
         return .object(object)
     }
 
+    /// A section, or what an answer says is to be done with its lines.
     private mutating func headers(
         _ json: JSON, _ side: MessageSide, _ path: String, _ message: JSON
     ) throws(StateRefusal) -> JSON {
+        if var edits = json.object {
+            for member in edits.members {
+                let place = "\(path).\(member.key)"
+                edits[member.key] =
+                    ["set", "add"].contains(member.key)
+                    ? try headers(member.value, side, place, message) : try visitor.visit(rest: member.value, path: place)
+            }
+            return .object(edits)
+        }
         guard var pairs = json.array else { return try visitor.visit(rest: json, path: path) }
         for (index, pair) in pairs.enumerated() {
             guard let parts = pair.array, parts.count == 2, let octets = try? ByteString.octets(parts[0], at: "") else {
