@@ -12,9 +12,9 @@ public struct Boxed<Value: WireValue>: @unchecked Sendable {
 
     private var box: ManagedBuffer<Void, Value>
 
-    public init(_ value: Value) {
+    public init(_ value: consuming Value) {
         box = Box.create(minimumCapacity: 1) { _ in }
-        box.place.initialize(to: value)
+        box.place.initialize(to: consume value)
     }
 
     public var value: Value {

@@ -53,6 +53,34 @@ public enum Identifier {
         }
     }
 
+    /// The two words of a UUID as `text` writes it, in small letters; nil for any other text.
+    public static func words(of text: String) -> (high: UInt64, low: UInt64)? {
+        text.withRawUTF8 { text in
+            guard text.count == 36, text[8] == hyphen, text[13] == hyphen, text[18] == hyphen, text[23] == hyphen else {
+                return nil
+            }
+            func octets<Word: FixedWidthInteger>(_ place: Int, _: Word.Type) -> UInt64 {
+                UInt64(Word(bigEndian: text.loadUnaligned(fromByteOffset: place, as: Word.self)))
+            }
+            guard let first = word(octets(0, UInt64.self)),
+                let second = word(octets(9, UInt32.self) << 32 | octets(14, UInt32.self)),
+                let third = word(octets(19, UInt32.self) << 32 | octets(24, UInt32.self)),
+                let fourth = word(octets(28, UInt64.self))
+            else { return nil }
+            return (first << 32 | second, third << 32 | fourth)
+        }
+    }
+
+    /// What `digits` made the digits of; nil if they are none.
+    private static func word(_ digits: UInt64) -> UInt64? {
+        // The low four bits, and nine more for letters, which have the bit 0x40. What that makes of others is none of their digits.
+        var octets = (digits & 0x0F0F_0F0F_0F0F_0F0F) &+ (digits >> 6 & 0x0101_0101_0101_0101) &* 9
+        octets = (octets | octets >> 4) & 0x00FF_00FF_00FF_00FF
+        octets = (octets | octets >> 8) & 0x0000_FFFF_0000_FFFF
+        octets = (octets | octets >> 16) & 0xFFFF_FFFF
+        return Self.digits(octets) == digits ? octets : nil
+    }
+
     /// The eight hexadecimal digits of the low 32 bits, one an octet, the first in the highest.
     private static func digits(_ word: UInt64) -> UInt64 {
         var octets = word & 0xFFFF_FFFF

@@ -15,6 +15,16 @@ public struct Response: Record {
 
     public init() {}
 
+    /// One whose body is still on its way.
+    public init(httpVersion: ByteString, statusCode: Int, reason: ByteString, headers: Headers, timestampStart: Double) {
+        self.httpVersion = httpVersion
+        self.headers = headers
+        content = .omitted(nil)
+        self.timestampStart = timestampStart
+        self.statusCode = statusCode
+        self.reason = reason
+    }
+
     public static let name = "Response"
     public static let doc = "An HTTP response. A worker that makes one needs no member but `status_code`."
     public static let blank = Response()

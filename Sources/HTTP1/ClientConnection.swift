@@ -12,7 +12,7 @@ final class ClientConnection: DrainingConsumer {
     private let session: Session
     private let parts: HTTPParts
     private var parser = RequestParser()
-    private var stream: ClientHTTP1Stream?
+    private var stream: ClientHTTP1Stream? { didSet { if oldValue !== stream { oldValue?.leave() } } }
     private var body: BodyPipe?
     /// Its story begins when what has come of its body is there.
     private var begun: Exchange?
@@ -26,6 +26,8 @@ final class ClientConnection: DrainingConsumer {
         self.parts = parts
         mayPersist = !session.isDraining
     }
+
+    deinit { stream?.leave() }
 
     // MARK: Bytes
 

@@ -5,8 +5,8 @@ import ProxyKernel
 
 /// One request's side of the client's connection: writes its response.
 final class ClientHTTP1Stream: ClientStream {
-    /// Held by the session while it speaks HTTP.
-    private weak var connection: ClientConnection?
+    /// Nil once it has let go of this. A weak reference would cost each request an allocation and several atomic operations.
+    private unowned(unsafe) var connection: ClientConnection?
     private let peer: Peer
     private let method: ByteString
     private let version: HTTPVersion
@@ -28,6 +28,9 @@ final class ClientHTTP1Stream: ClientStream {
         wantsPersistence = Persistence.persists(head.version, head.headers)
         owesContinue = head.version == .http11 && head.headers.hasToken("100-continue", in: "Expect")
     }
+
+    /// The connection goes, or goes on without this.
+    func leave() { connection = nil }
 
     var takesBody: Bool { peer.isWritable }
 

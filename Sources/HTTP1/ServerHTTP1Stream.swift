@@ -162,14 +162,10 @@ final class ServerHTTP1Stream: ServerStream, ByteConsumer {
 
 extension Response {
     /// The response that a head means.
-    init(_ head: ResponseHead) {
-        self.init()
-        httpVersion = head.version.text
-        headers = head.headers
-        statusCode = head.status
-        reason = head.reason
-        timestampStart = WallClock.now
-        content = .omitted(nil)
+    init(_ head: consuming ResponseHead) {
+        self.init(
+            httpVersion: head.version.text, statusCode: head.status, reason: head.reason, headers: head.headers,
+            timestampStart: WallClock.now)
     }
 }
 

@@ -9,8 +9,11 @@ public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     public let loop: any EventLoop
     /// What sessions of this loop leave to each other.
     let idleServers = IdleServers()
-    /// The settings as this loop saw them last: to look whether they have changed takes no lock, and each request asks a dozen times.
-    private var seen: (settings: PresentSettings, revision: Int, services: ObjectIdentifier)?
+    /// The settings as this loop saw them last: to look whether they have changed takes no lock, and each request asks a dozen times,
+    /// which is why they are lent by their address and no reference is counted.
+    private let seen = UnsafeMutablePointer<PresentSettings?>.allocate(capacity: 1)
+    private var seenRevision = 0
+    private var seenServices: ObjectIdentifier?
     private var jobs: [UnownedJob] = []
     private var unsent: [Peer] = []
     /// The arrays of the turn before, kept for their room.
@@ -21,20 +24,30 @@ public final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     private var isBeginning = false
     private var beginning: UnownedJob?
 
-    public init(_ loop: any EventLoop) { self.loop = loop }
+    public init(_ loop: any EventLoop) {
+        self.loop = loop
+        seen.initialize(to: nil)
+    }
 
+    deinit {
+        seen.deinitialize(count: 1)
+        seen.deallocate()
+    }
+
+    /// Where they stand until this is asked again.
     @inline(__always)
-    func present(of services: Services) -> PresentSettings {
-        let revision = services.revision.load(ordering: .acquiring)
-        if let seen, seen.revision == revision, seen.services == ObjectIdentifier(services) { return seen.settings }
-        return look(at: services, revision)
+    func present(of services: Services) -> UnsafePointer<PresentSettings> {
+        if services.revision.load(ordering: .acquiring) != seenRevision || seenServices != ObjectIdentifier(services) {
+            look(at: services)
+        }
+        return UnsafeRawPointer(seen).assumingMemoryBound(to: PresentSettings.self)
     }
 
     @inline(never)
-    private func look(at services: Services, _ revision: Int) -> PresentSettings {
-        let settings = services.present
-        seen = (settings, revision, ObjectIdentifier(services))
-        return settings
+    private func look(at services: Services) {
+        seenRevision = services.revision.load(ordering: .acquiring)
+        seenServices = ObjectIdentifier(services)
+        seen.pointee = services.present
     }
 
     public func enqueue(_ job: consuming ExecutorJob) {

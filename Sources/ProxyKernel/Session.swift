@@ -6,7 +6,7 @@ import Schema
 /// One client connection and all that is done for it. Pinned to the connection's event loop.
 ///
 /// Handlers enter it synchronously; stories (`tell`) run on the same loop, so that nothing here is ever concurrent.
-public actor Session {
+public final actor Session {
     public nonisolated let loop: any EventLoop
     public nonisolated let services: Services
     public nonisolated let hooks: any HookPort
@@ -102,7 +102,7 @@ public actor Session {
     }
 
     /// The settings as they are now.
-    public var present: PresentSettings { @inline(__always) get { executor.present(of: services) } }
+    public var present: PresentSettings { @inline(__always) unsafeAddress { executor.present(of: services) } }
 
     /// To be changed as a whole: each change makes a new record of it.
     public var clientRecord: Client {
