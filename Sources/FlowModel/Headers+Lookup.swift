@@ -44,7 +44,7 @@ extension Headers {
 
     public mutating func set(named name: String, _ value: ByteString) { name.withRawUTF8 { set($0, value) } }
 
-    mutating func set(_ name: UnsafeRawBufferPointer, _ value: ByteString) {
+    private mutating func set(_ name: UnsafeRawBufferPointer, _ value: ByteString) {
         guard mayContain(NameSet(name)), let index = position(of: name, from: 0) else {
             return value.bytes.withUnsafeBytes { append(name: name, value: $0) }
         }

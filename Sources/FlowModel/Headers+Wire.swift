@@ -29,10 +29,8 @@ extension Headers: WireValue {
     private static func read(
         _ json: JSON, at path: @autoclosure () -> String, over old: @autoclosure () -> Headers
     ) throws(StateRefusal) -> Headers {
-        guard let edits = edits(json) else { return try read(json, at: path(), isForWire: true) }
-        var edited = old()
-        try edited.edit(edits, at: path())
-        return edited
+        guard case .object(let edits) = json else { return try read(json, at: path(), isForWire: true) }
+        return try HeaderEdits(edits, at: path()).applied(to: old())
     }
 
     public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {

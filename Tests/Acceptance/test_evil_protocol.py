@@ -48,6 +48,7 @@ class Attack:
     timeout_ms: int = 400
     fills_log: bool = False
     """Its log has `addon_log_rate` entries in each second, of the 4 KiB that are kept of one."""
+    settings: tuple = ()
 
 
 def flood(line: str, log: str = "", **options) -> Attack:
@@ -92,6 +93,8 @@ from bodies import Descriptors, memory
 descriptors = Descriptors()
 """
 
+MANY = "many = {f'm{n}': 1 for n in range(10_000)}\n"
+HIDING = ("--set", "addons.evil.hide=cookie")
 ATTACKS = {
     # Floods
     "notifications that nobody knows": flood(NOTE % ("nothing", "{}")),
@@ -139,6 +142,12 @@ ATTACKS = {
     "an error with escapes": Attack("def attack(message):\n    raise Failure('\\x1b[2Jgone\\r\\n[00:00:00.000] error: forged' + 'x' * 100_000)\n", log=r"\\x1b\[2Jgone\\x0d\\x0a"),
     "escapes in prints and log": does("os.write(1, b'\\x1b]0;owned\\x07\\x9b2J\\n')\nworker.notify('log', msg='\\x1b[31m\\nforged')\nworker.send({'jsonrpc': '2.0', 'id': message['id'], 'result': {}})", r"\\x1b\]0;owned\\x07", ALL_STAND),
     "more metadata in each": reply("{'flow': {'metadata': {'a': 'x' * 16_000, 'b': 'x' * 16_000}}}", "bytes of metadata"),
+    "very many members": Attack(MANY + "attack = lambda message: {'flow': many, 'more': many}\n", ALL_STAND, settings=HIDING),
+    "very many members of headers": Attack(MANY + "attack = lambda message: {'flow': {'request': {'headers': many}}}\n", log="bad_reply", settings=HIDING),
+    "very many names to remove": Attack("names = [f'x-{n}' for n in range(45_000)]\nattack = lambda message: {'flow': {'request': {'headers': {'remove': names}}}}\n", ALL_STAND),
+    "very many headers to set": Attack(
+        "pairs = [[f'x-{n}', 'a'] for n in range(30_000)] + [['x', '\\n']]\nattack = lambda message: {'flow': {'request': {'headers': {'set': pairs}}}}\n",
+        log="bad_reply"),  # fmt: skip
     # Descriptors
     "descriptors on the connection": does("fds = [os.dup(1) for _ in range(250)]\nline = b'{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":{}}\\n' % message['id']\nsocket.send_fds(worker.socket, [line], fds)\n[os.close(fd) for fd in fds]", "", ALL_STAND),
     "garbage among the descriptors": Attack(
@@ -181,7 +190,7 @@ class Stand:
         evil = Addon(folder, "evil", hooks(attack.timeout_ms), FRAME.format(code=attack.code), unrecorded=("request",), **options)
         good = Addon(folder, "good", [{"name": "request", "filter": "~u /good"}], GOOD, unrecorded=("request",))
         watch = Addon(folder, "watch", [{"name": "response", "observe": True, **watched}, {"name": "error", **watched}])
-        return weir(*SETTINGS, addons=[evil, good, watch], modes=[f"reverse:http://{self.server.authority}"]), watch
+        return weir(*SETTINGS, *attack.settings, addons=[evil, good, watch], modes=[f"reverse:http://{self.server.authority}"]), watch
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import FlowModel
+import Glibc
 import ProxyKernel
 import Schema
 
@@ -40,6 +41,21 @@ struct Placeholders: Sendable {
     /// Why an answer is refused that puts a placeholder into another place, or one of a number or an object into a string.
     static let misplaced = "what is hidden may not be moved here"
     static let prefix = Array("weir-hidden-".utf8)
+
+    /// Whether one begins somewhere in a text.
+    static func mayStand(in text: UnsafeRawBufferPointer) -> Bool {
+        guard var place = text.baseAddress else { return false }
+        var left = text.count
+        while left >= prefix.count,
+            let found = memchr(place, Int32(prefix[0]), left - prefix.count + 1).map(UnsafeRawPointer.init)
+        {
+            if UnsafeRawBufferPointer(start: found, count: prefix.count).elementsEqual(prefix) { return true }
+            left -= found - place + 1
+            place = found + 1
+        }
+        return false
+    }
+
     private static let digits = 15
     /// Shorter values are too often part of other words to be looked for in texts.
     private static let shortestCopy = 6

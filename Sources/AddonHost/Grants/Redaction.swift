@@ -34,19 +34,22 @@ struct Redaction: Sendable {
 
     /// An answer to an event with the true values. Refuses a placeholder where its value has no business.
     func restore(event json: JSON, _ hidden: @autoclosure () -> Placeholders) throws(StateRefusal) -> JSON {
-        try restored(json, hidden) { (json, walk) throws(StateRefusal) in try walk.event(json) }
+        try restored(json, json["flow"], hidden) { (json, walk) throws(StateRefusal) in try walk.event(json) }
     }
 
     /// Changes of a flow with the true values.
     func restore(flow json: JSON, _ hidden: @autoclosure () -> Placeholders) throws(StateRefusal) -> JSON {
-        try restored(json, hidden) { (json, walk) throws(StateRefusal) in try walk.flow(json, "flow") }
+        try restored(json, json, hidden) { (json, walk) throws(StateRefusal) in try walk.flow(json, "flow") }
     }
 
     private func restored(
-        _ json: JSON, _ hidden: () -> Placeholders,
+        _ json: JSON, _ flow: JSON?, _ hidden: () -> Placeholders,
         _ walk: (JSON, inout StateWalk<Restoring>) throws(StateRefusal) -> JSON
     ) throws(StateRefusal) -> JSON {
-        var restoring = StateWalk(Restoring(hidden: json.mayHoldPlaceholder ? hidden() : Placeholders(of: "")))
+        let holds = json.mayHoldPlaceholder
+        // Most answers say nothing of what is hidden.
+        guard holds || flow?[FlowFormat.backupMember] != nil else { return json }
+        var restoring = StateWalk(Restoring(hidden: holds ? hidden() : Placeholders(of: "")))
         return try walk(json, &restoring)
     }
 
@@ -204,11 +207,11 @@ extension JSON {
             for value in array ?? [] { result.append(try value.mappingTexts(body)) }
             return .array(result)
         case .object(let object):
-            var result = JSONObject()
+            var members: [JSONObject.Member] = []
             for member in object.members {
-                result[try body(member.key)] = try member.value.mappingTexts(body)
+                members.append(.init(key: try body(member.key), value: try member.value.mappingTexts(body)))
             }
-            return .object(result)
+            return .object(JSONObject(replacing: members))
         }
     }
 
@@ -216,11 +219,20 @@ extension JSON {
     fileprivate var mayHoldPlaceholder: Bool {
         switch self {
         case .null, .bool, .int, .double: false
-        case .string(let text): text.utf8.firstRange(of: Placeholders.prefix) != nil
+        case .string(var text): text.withUTF8 { Placeholders.mayStand(in: UnsafeRawBufferPointer($0)) }
         case .array, .pairs: array?.contains { $0.mayHoldPlaceholder } ?? false
-        case .object(let object):
-            object["b64"] != nil
-                || object.members.contains { $0.value.mayHoldPlaceholder || JSON.string($0.key).mayHoldPlaceholder }
+        case .object(let object): object["b64"] != nil || object.holdsPlaceholder
         }
+    }
+}
+
+extension JSONObject {
+    /// Without a string for each name, since there may be very many.
+    fileprivate var holdsPlaceholder: Bool {
+        var holds = false
+        forEachMember { name, value in
+            holds = holds || Placeholders.mayStand(in: name) || value.mayHoldPlaceholder
+        }
+        return holds
     }
 }

@@ -22,77 +22,70 @@ struct StateWalk<Visitor: StateVisitor> {
 
     /// Members of an event, or of an answer.
     mutating func event(_ json: JSON) throws(StateRefusal) -> JSON {
-        guard var object = json.object else { return json }
-        if let flow = object["flow"] { object["flow"] = try self.flow(flow, "flow") }
-        for member in object.members where member.key != "flow" {
-            switch member.key {
-            case "data_client", "password":
-                object[member.key] = try bytes(member.value, at: .text(member.key), member.key, .null)
-            default: object[member.key] = try visitor.visit(rest: member.value, path: member.key)
-            }
-        }
-        return .object(object)
+        guard let object = json.object else { return json }
+        let flow = try object["flow"].map { (flow) throws(StateRefusal) in try self.flow(flow, "flow") }
+        return .object(
+            try object.mapping { (member) throws(StateRefusal) in
+                switch member.key {
+                case "flow": flow
+                case "data_client", "password": try bytes(member.value, at: .text(member.key), member.key, .null)
+                default: try visitor.visit(rest: member.value, path: member.key)
+                }
+            })
     }
 
     /// The state of a flow of any type, or a part of one.
     mutating func flow(_ json: JSON, _ path: String) throws(StateRefusal) -> JSON {
-        guard var object = json.object else { return json }
+        guard let object = json.object else { return json }
+        var parts: [String: JSON] = [:]
         for side in MessageSide.allCases {
             guard let message = object[side.rawValue] else { continue }
-            object[side.rawValue] = try self.message(message, side, "\(path).\(side.rawValue)")
+            parts[side.rawValue] = try self.message(message, side, "\(path).\(side.rawValue)")
         }
-        if let list = object["messages"] { object["messages"] = try messages(list, content: 1, "\(path).messages") }
-        if var socket = object["websocket"]?.object {
-            if let list = socket["messages"] {
-                socket["messages"] = try messages(list, content: 2, "\(path).websocket.messages")
-            }
-            for member in socket.members where member.key != "messages" {
-                socket[member.key] = try visitor.visit(rest: member.value, path: "\(path).websocket.\(member.key)")
-            }
-            object["websocket"] = .object(socket)
-        }
-        for member in object.members {
-            switch member.key {
-            case "request", "response", "messages": break
-            case "websocket" where member.value.object != nil: break
-            // Last, so that it shifts no number of the present state's.
-            case FlowFormat.backupMember: break
-            default: object[member.key] = try visitor.visit(rest: member.value, path: "\(path).\(member.key)")
-            }
+        if let list = object["messages"] { parts["messages"] = try messages(list, content: 1, "\(path).messages") }
+        if let socket = object["websocket"]?.object {
+            parts["websocket"] = .object(
+                try socket.mapping { (member) throws(StateRefusal) in
+                    let place = "\(path).websocket.\(member.key)"
+                    return member.key == "messages"
+                        ? try messages(member.value, content: 2, place) : try visitor.visit(rest: member.value, path: place)
+                })
         }
         let backup = FlowFormat.backupMember
-        if let earlier = object[backup] { object[backup] = visitor.takesBackup ? try flow(earlier, "\(path).\(backup)") : nil }
-        return .object(object)
+        for member in object.members where parts[member.key] == nil && member.key != backup {
+            parts[member.key] = try visitor.visit(rest: member.value, path: "\(path).\(member.key)")
+        }
+        // Last, so that it shifts no number of the present state's.
+        if let earlier = object[backup], visitor.takesBackup { parts[backup] = try flow(earlier, "\(path).\(backup)") }
+        return .object(object.mapping { parts[$0.key] })
     }
 
     private mutating func message(_ json: JSON, _ side: MessageSide, _ path: String) throws(StateRefusal) -> JSON {
-        guard var object = json.object else { return try visitor.visit(rest: json, path: path) }
-        for member in object.members {
-            let place = "\(path).\(member.key)"
-            switch member.key {
-            case "headers", "trailers": object[member.key] = try headers(member.value, side, place, json)
-            case "path" where side == .request: object[member.key] = try bytes(member.value, at: .target, place, json)
-            case "content": object[member.key] = try bytes(member.value, at: .content(side), place, json)
-            case "questions", "answers", "authorities", "additionals":
-                object[member.key] = try records(member.value, side, place, json)
-            default: object[member.key] = try visitor.visit(rest: member.value, path: place)
-            }
-        }
-        return .object(object)
+        guard let object = json.object else { return try visitor.visit(rest: json, path: path) }
+        return .object(
+            try object.mapping { (member) throws(StateRefusal) in
+                let place = "\(path).\(member.key)"
+                return switch member.key {
+                case "headers", "trailers": try headers(member.value, side, place, json)
+                case "path" where side == .request: try bytes(member.value, at: .target, place, json)
+                case "content": try bytes(member.value, at: .content(side), place, json)
+                case "questions", "answers", "authorities", "additionals": try records(member.value, side, place, json)
+                default: try visitor.visit(rest: member.value, path: place)
+                }
+            })
     }
 
     /// A section, or what an answer says is to be done with its lines.
     private mutating func headers(
         _ json: JSON, _ side: MessageSide, _ path: String, _ message: JSON
     ) throws(StateRefusal) -> JSON {
-        if var edits = json.object {
-            for member in edits.members {
-                let place = "\(path).\(member.key)"
-                edits[member.key] =
-                    ["set", "add"].contains(member.key)
-                    ? try headers(member.value, side, place, message) : try visitor.visit(rest: member.value, path: place)
-            }
-            return .object(edits)
+        if let edits = json.object {
+            return .object(
+                try edits.mapping { (member) throws(StateRefusal) in
+                    let place = "\(path).\(member.key)"
+                    return ["set", "add"].contains(member.key)
+                        ? try headers(member.value, side, place, message) : try visitor.visit(rest: member.value, path: place)
+                })
         }
         guard var pairs = json.array else { return try visitor.visit(rest: json, path: path) }
         for (index, pair) in pairs.enumerated() {

@@ -96,13 +96,14 @@ struct TraceRedaction {
 
     /// The texts beside the flow without what was hidden in it.
     private func copies(in json: JSON, _ hidden: Placeholders?) -> JSON {
-        guard var hidden, !hidden.isEmpty, var object = json.object else { return json }
-        for member in object.members where member.key != "flow" {
-            object[member.key] = member.value.replacingTexts {
-                String(decoding: hidden.hidingCopies(in: Array($0.utf8), at: .text(member.key)), as: UTF8.self)
-            }
-        }
-        return .object(object)
+        guard var hidden, !hidden.isEmpty, let object = json.object else { return json }
+        return .object(
+            object.mapping { member in
+                guard member.key != "flow" else { return member.value }
+                return member.value.replacingTexts {
+                    String(decoding: hidden.hidingCopies(in: Array($0.utf8), at: .text(member.key)), as: UTF8.self)
+                }
+            })
     }
 }
 
