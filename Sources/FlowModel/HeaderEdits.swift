@@ -8,11 +8,11 @@ struct HeaderEdits {
     private var set: [(name: ByteString, value: ByteString)] = []
     /// Where in `set` each name comes first.
     private var firsts: [String: Int] = [:]
-    private var added = Headers()
+    private var added: JSON?
     /// The names that are removed or set, and perhaps others.
     private var names = NameSet()
 
-    /// Refuses what is not fit for the wire, and members of any other name.
+    /// Refuses names and lines to set that are not fit for the wire, and members of any other name.
     init(_ edits: JSONObject, at path: @autoclosure () -> String) throws(StateRefusal) {
         var known = 0
         if let names = edits.member("remove") {
@@ -28,7 +28,7 @@ struct HeaderEdits {
         }
         if let pairs = edits.member("add") {
             known += 1
-            try Headers.forEachFitPair(pairs, at: { "\(path()).add" }) { name, value in added.append(name: name, value: value) }
+            added = pairs
         }
         // A dictionary of fields is a mistake that is often made, and must not pass for one that changes nothing.
         guard known == edits.count, known > 0 else {
@@ -63,17 +63,19 @@ struct HeaderEdits {
 
     private static func key(_ name: UnsafeRawBufferPointer) -> String { String(decoding: name, as: UTF8.self).lowercased() }
 
-    /// The lines as they are then. Takes as long as there are lines and edits, since who sent them may mean it badly.
-    func applied(to old: Headers) -> Headers {
-        var new = old
-        if !removed.isEmpty || !set.isEmpty { new = replaced(in: old) }
-        for index in 0..<added.count { added.withLine(at: index) { new.append(name: $0, value: $1) } }
+    /// The lines as they are then; refuses those to add that are not fit for the wire. Takes as long as there are lines and edits, since who
+    /// sent them may mean it badly.
+    func applied(to old: Headers, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
+        var new = removed.isEmpty && set.isEmpty ? old : replaced(in: old)
+        if let added {
+            try Headers.forEachFitPair(added, at: { "\(path()).add" }) { name, value in new.append(name: name, value: value) }
+        }
         return new
     }
 
     private func replaced(in old: Headers) -> Headers {
         var new = Headers()
-        new.reserve(lines: old.count + set.count + added.count, bytes: old.wireLength + 64 * (set.count + added.count))
+        new.reserve(lines: old.count + set.count, bytes: old.wireLength + 64 * set.count)
         var isPlaced = [Bool](repeating: false, count: set.count)
         for index in 0..<old.count {
             old.withLine(at: index) { name, value in

@@ -30,7 +30,7 @@ extension Headers: WireValue {
         _ json: JSON, at path: @autoclosure () -> String, over old: @autoclosure () -> Headers
     ) throws(StateRefusal) -> Headers {
         guard case .object(let edits) = json else { return try read(json, at: path(), isForWire: true) }
-        return try HeaderEdits(edits, at: path()).applied(to: old())
+        return try HeaderEdits(edits, at: path()).applied(to: old(), at: path())
     }
 
     public static func restored(from json: JSON, at path: @autoclosure () -> String) throws(StateRefusal) -> Headers {
