@@ -22,7 +22,8 @@ struct HeaderEdits {
         if let pairs = edits.member("set") {
             known += 1
             try Headers.forEachFitPair(pairs, at: { "\(path()).set" }) { name, value in
-                firsts[noted(name)] = firsts[noted(name)] ?? set.count
+                let key = noted(name)
+                firsts[key] = firsts[key] ?? set.count
                 set.append((ByteString(name), ByteString(value)))
             }
         }

@@ -83,9 +83,11 @@ struct ChangeRules: Sendable {
             }
             let (left, right) = (kept(before), kept(after))
             guard left != right else { continue }
-            // A line that went or came, or one of several that are alike.
+            // A line that went or came, or one of several that are alike. By sets, since an answer may have very many.
+            let (those, these) = (Set(left), Set(right))
             let line =
-                left.first { !right.contains($0) } ?? right.first { !left.contains($0) } ?? zip(left, right).first { $0 != $1 }?.1
+                left.first { !these.contains($0) } ?? right.first { !those.contains($0) } ?? zip(left, right).first { $0 != $1 }?
+                .1
                 ?? right.dropFirst(left.count).first ?? left.dropFirst(right.count).first
             throw Self.refusal("\(path)[\(line?.first?.string.lowercased() ?? "")]")
         }
